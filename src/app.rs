@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::bus::PostgresBell;
-use crate::adapters::database::{self, OpenError, OpenOptions};
+use crate::adapters::database::{self, OpenError, OpenOptions, SchemaError};
 use crate::adapters::gateway::NoGateway;
 use crate::adapters::gateway::simulated::{self, SimulatedGateway};
 use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
@@ -101,6 +101,9 @@ pub enum StartError {
     /// The schema of the database belongs to a different version.
     #[error("the schema of the database is not up to date: run `ledgerbell migrate`, or start with --migrate")]
     NotMigrated,
+    /// The schema of the database cannot be used.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// LISTEN is configured to use a pooler that does not support it.
     #[error(
         "database.url goes through a pooler in transaction mode, which does not forward LISTEN: set live.bell_url to a direct \

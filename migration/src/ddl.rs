@@ -1,41 +1,44 @@
-//! One text of SQL for both databases.
+//! Migrations by one text of SQL for both databases.
 //!
 //! Words in braces are replaced. `{uuid}` and `{bytes}` are column types. `{clustered}` ends a table that SQLite keeps in the
-//! order of its key. `{bytewise}` makes a text compare as bytes. `{whole a, b}` is used among the constraints: SQLite, which would store any value in any column, then
-//! refuses values that are not integers in these columns. `{integer a}` does the same after the type of a column that is
-//! added.
+//! order of its key. `{bytewise}` makes a text compare as bytes. `{whole a, b}` is used among the constraints: SQLite, which
+//! would store any value in any column, then refuses values that are not integers in these columns. `{integer a}` does the same
+//! after the type of a column.
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
-use sea_orm_migration::{DbErr, SchemaManager};
+use sea_orm_migration::util::get_file_stem;
+use sea_orm_migration::{DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait};
 
-/// Runs the statements in order.
-pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+/// A migration by statements of SQL, each run in order.
+pub(crate) struct SqlMigration {
+    /// The path of the source file, `file!()`. The name of the file is that of the migration.
+    pub(crate) file: &'static str,
+    pub(crate) up: &'static [&'static str],
+    pub(crate) down: &'static [&'static str],
+}
+
+impl MigrationName for SqlMigration {
+    fn name(&self) -> &str {
+        get_file_stem(self.file)
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for SqlMigration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, self.up).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, self.down).await
+    }
+}
+
+async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     let connection = manager.get_connection();
     let backend = connection.get_database_backend();
     for statement in statements {
         connection.execute_unprepared(&render(statement, backend)).await?;
-    }
-    Ok(())
-}
-
-/// Drops columns in order.
-pub(crate) async fn drop_columns(manager: &SchemaManager<'_>, table: &str, columns: &[&str]) -> Result<(), DbErr> {
-    for column in columns {
-        manager
-            .get_connection()
-            .execute_unprepared(&format!("ALTER TABLE {table} DROP COLUMN {column}"))
-            .await?;
-    }
-    Ok(())
-}
-
-/// Drops the tables in order, with their indexes.
-pub(crate) async fn drop_tables(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {
-    for table in tables {
-        manager
-            .get_connection()
-            .execute_unprepared(&format!("DROP TABLE {table}"))
-            .await?;
     }
     Ok(())
 }

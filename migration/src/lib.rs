@@ -1,58 +1,55 @@
 //! The schema of Ledgerbell's database and its history.
 //!
-//! One migration for each small group of tables, written once in SQL for both databases. [`ddl`] replaces the few words in which they
-//! differ. `adapters::database::migrate` calls it and holds a lock, so that several instances can start together.
+//! One migration creates each table, and each later change is a migration of its own. They are written once in SQL for both
+//! databases; [`ddl`] replaces the few words in which these differ. `adapters::database::migrate` calls it and holds a lock, so that several instances can start together.
 //!
 //! Invariant, checked by a test against the catalog: every key and every unique index begins with `account_id`, so that the
 //! tables can be distributed over several servers. The exceptions are the few global tables: `installation`,
 //! `account_directory`, `api_key`, `gateway_object`, `webhook_inbox`, `quota`.
 
 mod ddl;
-mod m20261123_063000_create_installation;
-mod m20261123_063100_create_api_key;
-mod m20261123_063200_create_account;
-mod m20261123_063300_create_member;
-mod m20261123_063400_create_credit_entry;
-mod m20261123_063500_create_credit_lot;
-mod m20261123_063600_create_session;
-mod m20261123_063700_create_top_up;
-mod m20261123_063800_create_event;
-mod m20261123_063900_create_idempotency_key;
-mod m20261124_083000_add_low_mark_to_account_state;
-mod m20261124_083100_add_charging_to_top_up;
-mod m20261124_083200_create_payment_method;
-mod m20261124_083300_create_top_up_attempt;
-mod m20261124_083400_create_auto_top_up;
-mod m20261124_083500_create_top_up_refund;
-mod m20261124_083600_create_webhook_inbox;
-mod m20261124_090000_create_notification_settings;
-mod m20261124_090100_create_alert;
-mod m20261124_113000_add_came_back_to_top_up;
-mod m20261124_113000_create_alert_due;
-mod m20261124_113000_create_hold_movement;
-mod m20261124_113000_create_mail_report;
-mod m20261124_120000_add_returned_at_to_member;
-mod m20261124_120000_add_troubleshooting;
-mod m20261124_120100_create_troubleshooting_place;
-mod m20261124_150000_add_came_back_at_to_top_up;
-mod m20261129_090000_add_side_to_api_key;
-mod m20261129_090000_create_quota;
-mod m20261129_090000_hold_credits_of_refunds;
-mod m20261129_091000_create_address_notice;
-mod m20261129_091000_create_card_trial;
-mod m20261129_091000_split_idempotency_keys_by_side;
-mod m20261129_091100_create_export_use;
-mod m20261129_092000_add_maker_to_api_key;
-mod m20261129_092500_generalize_mail_errors;
-mod m20261129_093000_add_index_of_last_mails;
-mod m20261129_100500_add_search_form_to_installation;
-mod m20261129_130500_add_voucher_to_contact;
-mod m20261129_131500_add_unread_since_to_account_state;
-mod m20261129_131500_count_export_links_in_quota;
-mod m20261129_133500_create_notification_defaults;
-mod m20261129_204500_create_notification_address;
-mod m20261129_211500_add_unchecked_since_to_account_state;
-mod m20261130_021500_add_account_lists;
+mod m20261130_100000_create_installation;
+mod m20261130_100100_create_account_directory;
+mod m20261130_100200_create_account;
+mod m20261130_100300_create_account_state;
+mod m20261130_100400_create_account_word;
+mod m20261130_100500_create_account_finding;
+mod m20261130_100600_create_member;
+mod m20261130_100700_create_contact;
+mod m20261130_100800_create_contact_verification;
+mod m20261130_100900_create_api_key;
+mod m20261130_101000_create_api_key_use;
+mod m20261130_101100_create_credit_entry;
+mod m20261130_101200_create_credit_lot;
+mod m20261130_101300_create_lot_movement;
+mod m20261130_101400_create_session;
+mod m20261130_101500_create_session_hold;
+mod m20261130_101600_create_hold_movement;
+mod m20261130_101700_create_idempotency_key;
+mod m20261130_101800_create_event;
+mod m20261130_101900_create_top_up;
+mod m20261130_102000_create_top_up_attempt;
+mod m20261130_102100_create_top_up_refund;
+mod m20261130_102200_create_top_up_hold;
+mod m20261130_102300_create_gateway_object;
+mod m20261130_102400_create_payment_customer;
+mod m20261130_102500_create_payment_method;
+mod m20261130_102600_create_card_trial;
+mod m20261130_102700_create_auto_top_up;
+mod m20261130_102800_create_top_up_decision;
+mod m20261130_102900_create_webhook_inbox;
+mod m20261130_103000_create_notification_settings;
+mod m20261130_103100_create_notification_defaults;
+mod m20261130_103200_create_notification_address;
+mod m20261130_103300_create_alert;
+mod m20261130_103400_create_alert_edge;
+mod m20261130_103500_create_alert_due;
+mod m20261130_103600_create_alert_place;
+mod m20261130_103700_create_delivery;
+mod m20261130_103800_create_mail_report;
+mod m20261130_103900_create_address_notice;
+mod m20261130_104000_create_quota;
+mod m20261130_104100_create_troubleshooting_place;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -65,51 +62,48 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20261123_063000_create_installation::Migration),
-            Box::new(m20261123_063100_create_api_key::Migration),
-            Box::new(m20261123_063200_create_account::Migration),
-            Box::new(m20261123_063300_create_member::Migration),
-            Box::new(m20261123_063400_create_credit_entry::Migration),
-            Box::new(m20261123_063500_create_credit_lot::Migration),
-            Box::new(m20261123_063600_create_session::Migration),
-            Box::new(m20261123_063700_create_top_up::Migration),
-            Box::new(m20261123_063800_create_event::Migration),
-            Box::new(m20261123_063900_create_idempotency_key::Migration),
-            Box::new(m20261124_083000_add_low_mark_to_account_state::Migration),
-            Box::new(m20261124_083100_add_charging_to_top_up::Migration),
-            Box::new(m20261124_083200_create_payment_method::Migration),
-            Box::new(m20261124_083300_create_top_up_attempt::Migration),
-            Box::new(m20261124_083400_create_auto_top_up::Migration),
-            Box::new(m20261124_083500_create_top_up_refund::Migration),
-            Box::new(m20261124_083600_create_webhook_inbox::Migration),
-            Box::new(m20261124_090000_create_notification_settings::Migration),
-            Box::new(m20261124_090100_create_alert::Migration),
-            Box::new(m20261124_113000_add_came_back_to_top_up::Migration),
-            Box::new(m20261124_113000_create_alert_due::Migration),
-            Box::new(m20261124_113000_create_hold_movement::Migration),
-            Box::new(m20261124_113000_create_mail_report::Migration),
-            Box::new(m20261124_120000_add_returned_at_to_member::Migration),
-            Box::new(m20261124_120000_add_troubleshooting::Migration),
-            Box::new(m20261124_120100_create_troubleshooting_place::Migration),
-            Box::new(m20261124_150000_add_came_back_at_to_top_up::Migration),
-            Box::new(m20261129_090000_add_side_to_api_key::Migration),
-            Box::new(m20261129_091000_split_idempotency_keys_by_side::Migration),
-            Box::new(m20261129_092000_add_maker_to_api_key::Migration),
-            Box::new(m20261129_091000_create_address_notice::Migration),
-            Box::new(m20261129_090000_create_quota::Migration),
-            Box::new(m20261129_091000_create_card_trial::Migration),
-            Box::new(m20261129_091100_create_export_use::Migration),
-            Box::new(m20261129_092500_generalize_mail_errors::Migration),
-            Box::new(m20261129_093000_add_index_of_last_mails::Migration),
-            Box::new(m20261129_090000_hold_credits_of_refunds::Migration),
-            Box::new(m20261129_100500_add_search_form_to_installation::Migration),
-            Box::new(m20261129_130500_add_voucher_to_contact::Migration),
-            Box::new(m20261129_131500_add_unread_since_to_account_state::Migration),
-            Box::new(m20261129_131500_count_export_links_in_quota::Migration),
-            Box::new(m20261129_133500_create_notification_defaults::Migration),
-            Box::new(m20261129_204500_create_notification_address::Migration),
-            Box::new(m20261129_211500_add_unchecked_since_to_account_state::Migration),
-            Box::new(m20261130_021500_add_account_lists::Migration),
+            Box::new(m20261130_100000_create_installation::MIGRATION),
+            Box::new(m20261130_100100_create_account_directory::MIGRATION),
+            Box::new(m20261130_100200_create_account::MIGRATION),
+            Box::new(m20261130_100300_create_account_state::MIGRATION),
+            Box::new(m20261130_100400_create_account_word::MIGRATION),
+            Box::new(m20261130_100500_create_account_finding::MIGRATION),
+            Box::new(m20261130_100600_create_member::MIGRATION),
+            Box::new(m20261130_100700_create_contact::MIGRATION),
+            Box::new(m20261130_100800_create_contact_verification::MIGRATION),
+            Box::new(m20261130_100900_create_api_key::MIGRATION),
+            Box::new(m20261130_101000_create_api_key_use::MIGRATION),
+            Box::new(m20261130_101100_create_credit_entry::MIGRATION),
+            Box::new(m20261130_101200_create_credit_lot::MIGRATION),
+            Box::new(m20261130_101300_create_lot_movement::MIGRATION),
+            Box::new(m20261130_101400_create_session::MIGRATION),
+            Box::new(m20261130_101500_create_session_hold::MIGRATION),
+            Box::new(m20261130_101600_create_hold_movement::MIGRATION),
+            Box::new(m20261130_101700_create_idempotency_key::MIGRATION),
+            Box::new(m20261130_101800_create_event::MIGRATION),
+            Box::new(m20261130_101900_create_top_up::MIGRATION),
+            Box::new(m20261130_102000_create_top_up_attempt::MIGRATION),
+            Box::new(m20261130_102100_create_top_up_refund::MIGRATION),
+            Box::new(m20261130_102200_create_top_up_hold::MIGRATION),
+            Box::new(m20261130_102300_create_gateway_object::MIGRATION),
+            Box::new(m20261130_102400_create_payment_customer::MIGRATION),
+            Box::new(m20261130_102500_create_payment_method::MIGRATION),
+            Box::new(m20261130_102600_create_card_trial::MIGRATION),
+            Box::new(m20261130_102700_create_auto_top_up::MIGRATION),
+            Box::new(m20261130_102800_create_top_up_decision::MIGRATION),
+            Box::new(m20261130_102900_create_webhook_inbox::MIGRATION),
+            Box::new(m20261130_103000_create_notification_settings::MIGRATION),
+            Box::new(m20261130_103100_create_notification_defaults::MIGRATION),
+            Box::new(m20261130_103200_create_notification_address::MIGRATION),
+            Box::new(m20261130_103300_create_alert::MIGRATION),
+            Box::new(m20261130_103400_create_alert_edge::MIGRATION),
+            Box::new(m20261130_103500_create_alert_due::MIGRATION),
+            Box::new(m20261130_103600_create_alert_place::MIGRATION),
+            Box::new(m20261130_103700_create_delivery::MIGRATION),
+            Box::new(m20261130_103800_create_mail_report::MIGRATION),
+            Box::new(m20261130_103900_create_address_notice::MIGRATION),
+            Box::new(m20261130_104000_create_quota::MIGRATION),
+            Box::new(m20261130_104100_create_troubleshooting_place::MIGRATION),
         ]
     }
 }

@@ -17,11 +17,11 @@ use super::{Ending, Failure, say, start_logging};
 #[derive(Debug, Args)]
 pub(super) struct ApiKey {
     #[command(subcommand)]
-    action: Action,
+    subcommand: ApiKeySubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum ApiKeySubcommand {
     /// Create a key and print it. It is shown only once.
     Create {
         /// Human-readable purpose of the key.
@@ -57,14 +57,14 @@ enum Action {
 pub(super) async fn run(command: &ApiKey, settings: &Settings) -> Ending {
     start_logging(settings);
     let keys = Keys::open(settings, Clock::system()).await?;
-    let done = act(&command.action, keys.api_keys()).await;
+    let done = act(&command.subcommand, keys.api_keys()).await;
     keys.close().await?;
     done.map(|()| ExitCode::SUCCESS)
 }
 
-async fn act(action: &Action, api_keys: &ApiKeys) -> Result<(), Failure> {
-    match action {
-        Action::Create {
+async fn act(subcommand: &ApiKeySubcommand, api_keys: &ApiKeys) -> Result<(), Failure> {
+    match subcommand {
+        ApiKeySubcommand::Create {
             name,
             account,
             side,
@@ -83,7 +83,7 @@ async fn act(action: &Action, api_keys: &ApiKeys) -> Result<(), Failure> {
             };
             say(&api_keys.create(&Actor::System, new).await?.secret)?;
         }
-        Action::List { account } => {
+        ApiKeySubcommand::List { account } => {
             let account_id = account.unwrap_or(AccountId::PLATFORM);
             for key in api_keys.list(&Actor::System, account_id).await? {
                 let state = match (key.revoked_at, key.expires_at) {
@@ -105,7 +105,7 @@ async fn act(action: &Action, api_keys: &ApiKeys) -> Result<(), Failure> {
                 ))?;
             }
         }
-        Action::Revoke {
+        ApiKeySubcommand::Revoke {
             id: (account_id, api_key_id),
         } => {
             let key = api_keys.revoke(&Actor::System, *account_id, *api_key_id).await?;

@@ -12,11 +12,11 @@ use super::{Ending, SettingsFlags, say};
 #[derive(Debug, Args)]
 pub(super) struct Config {
     #[command(subcommand)]
-    action: Action,
+    subcommand: ConfigSubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum ConfigSubcommand {
     /// Print the current settings and the source of each. Secrets are masked.
     Print {
         /// Print a settings file with every setting, its default and its purpose.
@@ -26,7 +26,7 @@ enum Action {
 }
 
 pub(super) fn run(command: &Config, given: &SettingsFlags) -> Ending {
-    let Action::Print { defaults } = command.action;
+    let ConfigSubcommand::Print { defaults } = command.subcommand;
     let text = if defaults {
         Settings::commented_defaults()
     } else {

@@ -14,15 +14,15 @@ use super::{Ending, SettingsFlags, say};
 /// The target of buttons in examples if no setting names one.
 const EXAMPLE_APP: &str = "https://app.example.com/credits";
 
-/// Show what mail looks like.
+/// Show examples of mail.
 #[derive(Debug, Args)]
 pub(super) struct MailCommand {
     #[command(subcommand)]
-    action: Action,
+    subcommand: MailSubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+enum MailSubcommand {
     /// Write an example of every mail in every language into a directory, as HTML and as text, by the current templates.
     Preview {
         /// The directory. It is created if it does not exist.
@@ -34,7 +34,7 @@ enum Action {
 }
 
 pub(super) fn run(command: &MailCommand, given: &SettingsFlags) -> Ending {
-    let Action::Preview { directory, team } = &command.action;
+    let MailSubcommand::Preview { directory, team } = &command.subcommand;
     let settings = given.load()?;
     let templates = Templates::load(settings.mail.templates.as_deref())?;
     let app_url = settings.app_url.unwrap_or_else(|| EXAMPLE_APP.to_owned());

@@ -110,7 +110,7 @@ enum Command {
     Schema(schema::Schema),
     /// Print settings.
     Config(config::Config),
-    /// Show what mail looks like.
+    /// Show examples of mail.
     Mail(mail::MailCommand),
     /// Check whether a running server is ready.
     Healthcheck(healthcheck::Healthcheck),

@@ -16,11 +16,11 @@ use super::{Ending, Failure, say, start_logging};
 #[derive(Debug, Args)]
 pub(super) struct TopUp {
     #[command(subcommand)]
-    action: TopUpAction,
+    subcommand: TopUpSubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum TopUpAction {
+enum TopUpSubcommand {
     /// Record whether a top-up was charged, as the payment gateway's own pages show it.
     Settle(Settle),
 }
@@ -44,11 +44,11 @@ struct Settle {
 #[derive(Debug, Args)]
 pub(super) struct Webhooks {
     #[command(subcommand)]
-    action: WebhooksAction,
+    subcommand: WebhooksSubcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum WebhooksAction {
+enum WebhooksSubcommand {
     /// Process again those that were given up.
     Replay,
 }
@@ -64,7 +64,7 @@ pub(super) struct Reconcile {
 
 pub(super) async fn run_top_up(command: &TopUp, settings: &Settings) -> Ending {
     start_logging(settings);
-    let TopUpAction::Settle(settle) = &command.action;
+    let TopUpSubcommand::Settle(settle) = &command.subcommand;
     let id: GlobalId = settle.id.parse()?;
     if id.kind != IdKind::TopUp {
         return Err(format!("{} is not the id of a top-up", settle.id).into());
@@ -88,7 +88,7 @@ pub(super) async fn run_top_up(command: &TopUp, settings: &Settings) -> Ending {
 
 pub(super) async fn run_webhooks(command: &Webhooks, settings: &Settings) -> Ending {
     start_logging(settings);
-    let WebhooksAction::Replay = &command.action;
+    let WebhooksSubcommand::Replay = &command.subcommand;
     let app = App::open(settings, Clock::system()).await?;
     let replayed = replay(&app).await;
     app.close().await?;

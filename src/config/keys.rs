@@ -445,7 +445,7 @@ pub(super) const KEYS: &[Key] = &[
         default: Some("15000"),
         form: Form::Number,
         allowed: "a number from 10 to 600000",
-        about: "Milliseconds for a client to read what it is sent.",
+        about: "Milliseconds for a client to read what was sent to it.",
     },
     Key {
         path: "mail.smtp_url",
@@ -514,14 +514,14 @@ pub(super) const KEYS: &[Key] = &[
         default: Some("info"),
         form: Form::Text,
         allowed: "error, warn, info, debug or trace, or directives such as info,sea_orm=debug",
-        about: "What is logged, on standard error.",
+        about: "The level of the log on standard error.",
     },
     Key {
         path: "log.format",
         default: Some("text"),
         form: Form::Text,
         allowed: "text or json",
-        about: "How it is logged.",
+        about: "The format of the log.",
     },
 ];
 

@@ -1,15 +1,14 @@
-//! What goes wrong with nobody out there to mend it.
+//! Failures that the caller cannot fix.
 
-/// A failure that the caller cannot act upon, except by trying later.
+/// A failure that the caller cannot fix. A retry may succeed.
 ///
-/// The text is for the log alone: it may name tables and hosts, and never reaches a client.
+/// The text is only for the log: it may name tables and hosts, and never reaches a client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// The database cannot be reached, or is too busy. Trying again later may succeed.
+    /// The database cannot be reached, or is too busy. A retry may succeed.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// Somebody else holds what this needs, for longer than it may wait: others are not concerned. Trying again later may
-    /// succeed.
+    /// Another process holds a lock for longer than this may wait. Other rows are not affected. A retry may succeed.
     #[error("contended: {0}")]
     Contended(String),
     /// A bug, or rows that contradict each other.
@@ -18,7 +17,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether trying again may succeed.
+    /// Returns whether a retry may succeed.
     pub const fn passes(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Contended(_) => true,
@@ -27,21 +26,21 @@ impl Fault {
     }
 }
 
-/// Why a reading use case gives nothing.
+/// Why a query returns nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    /// The account is not the caller's, or they may not see this.
+    /// The account does not belong to the caller, or the caller may not see this.
     #[error(transparent)]
     Access(#[from] crate::primitives::actor::AccessError),
-    /// An argument makes no sense.
+    /// An argument is not valid.
     #[error("{field}: {message}")]
     Invalid {
-        /// The argument, by its path in the contract: `filter.amount`.
+        /// The path of the argument in the contract: `filter.amount`.
         field: &'static str,
-        /// For people.
+        /// A human-readable explanation.
         message: String,
     },
-    /// Nobody out there can mend it.
+    /// Internal failure; the caller cannot fix it.
     #[error(transparent)]
     Fault(#[from] Fault),
 }

@@ -1,7 +1,7 @@
-//! Signs of life of the loops of this process.
+//! When the loops of this process last ran, and with what result.
 //!
-//! Called by the loops themselves, by the probes of health and by the figures for operators. Invariant: a loop that works says so
-//! within the time that it was announced with, whatever it finds to do.
+//! Called by the loops themselves, by the probes of health and by the figures for operators. Invariant: a loop that works reports it
+//! within the time that it was announced with, even if there is nothing to do.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, Default)]
 pub struct Pulse(Arc<Mutex<BTreeMap<&'static str, Beat>>>);
 
-/// Of one loop.
+/// The state of one loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Beat {
     /// How long it is idle between turns at most; `None` where nothing can be said.
     pub every: Option<Duration>,
     /// Since when its turn is under way; `None` between turns.
     pub busy_since: Option<Instant>,
-    /// When a turn of it last ended, whatever came of it.
+    /// When a turn of it last ended, with any result.
     pub last_turn: Option<Instant>,
     /// When a turn of it last succeeded.
     pub last_success: Option<Instant>,
@@ -30,14 +30,14 @@ pub struct Beat {
     begun: Instant,
 }
 
-/// What came of a turn.
+/// The result of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// It did what there was to do.
+pub enum TurnResult {
+    /// It did its work.
     Succeeded,
-    /// It could not.
+    /// It reported an error.
     Failed,
-    /// It was given up half-way, or died.
+    /// It was canceled, or panicked.
     GivenUp,
 }
 
@@ -98,21 +98,21 @@ impl Pulse {
     }
 
     /// A turn has ended.
-    pub fn end(&self, name: &'static str, turn: Turn) {
+    pub fn end(&self, name: &'static str, result: TurnResult) {
         let now = Instant::now();
         self.beat(name, |beat| {
             beat.busy_since = None;
-            match turn {
-                Turn::Succeeded => {
+            match result {
+                TurnResult::Succeeded => {
                     beat.last_success = Some(now);
                     beat.fails_since = None;
                 }
-                Turn::Failed | Turn::GivenUp => {
+                TurnResult::Failed | TurnResult::GivenUp => {
                     beat.fails_since.get_or_insert(now);
                     beat.failed_at = Some(now);
                 }
             }
-            if turn != Turn::GivenUp {
+            if result != TurnResult::GivenUp {
                 beat.last_turn = Some(now);
             }
         });
@@ -166,18 +166,18 @@ mod tests {
         pulse.begin("loop");
         assert!(late(limits(NONE, LONG, LONG)), "its turn hangs");
         assert!(!late(limits(LONG, NONE, NONE)));
-        pulse.end("loop", Turn::Failed);
+        pulse.end("loop", TurnResult::Failed);
         assert!(!late(limits(LONG, NONE, LONG)), "it failed once");
         pulse.begin("loop");
-        pulse.end("loop", Turn::Failed);
+        pulse.end("loop", TurnResult::Failed);
         assert!(late(limits(LONG, NONE, LONG)), "it goes on failing");
         pulse.begin("loop");
         assert!(late(limits(LONG, NONE, LONG)), "the next turn has not ended yet");
-        pulse.end("loop", Turn::Succeeded);
+        pulse.end("loop", TurnResult::Succeeded);
         assert!(!late(limits(NONE, NONE, LONG)));
         for _ in 0..2 {
             pulse.begin("loop");
-            pulse.end("loop", Turn::GivenUp);
+            pulse.end("loop", TurnResult::GivenUp);
         }
         assert!(late(limits(LONG, NONE, LONG)), "it dies again and again");
     }

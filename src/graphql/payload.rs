@@ -31,7 +31,7 @@ use super::top_up::{
 #[graphql(field(
     name = "user_errors",
     ty = "Vec<UserError>",
-    desc = "Why nothing was changed. Empty when it was."
+    desc = "Why nothing was changed. Empty on success."
 ))]
 pub(super) enum MutationPayload {
     BookSession(BookSessionPayload),

@@ -91,9 +91,9 @@ pub enum UserErrorCode {
     RateLimited,
     /// The team would have no owner.
     LastOwner,
-    /// Another notification address of the account has this email; the payload has it.
+    /// Another notification address of the account has this email; the payload contains it.
     EmailTaken,
-    /// The account has as many notification addresses as it may.
+    /// The account has the maximum number of notification addresses.
     NotificationAddressLimit,
     /// The payment gateway does not answer.
     GatewayUnavailable,

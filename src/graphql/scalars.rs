@@ -72,7 +72,7 @@ impl ScalarType for Decimal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LiveCursorText(pub String);
 
-/// Position in one account's event stream. Not a page cursor. Opaque; only ever passed back.
+/// Position in one account's event stream. Not a page cursor. Opaque: clients only pass it back.
 #[Scalar(name = "LiveCursor")]
 impl ScalarType for LiveCursorText {
     fn parse(value: Value) -> InputValueResult<Self> {

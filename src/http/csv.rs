@@ -3,6 +3,9 @@
 //! Users write titles and names, and `=HYPERLINK(…)` is a valid title. A spreadsheet may split a file at another separator than the
 //! comma. If the list separator of the system is `;`, `Yoga;=1+1` has two cells. So a formula is escaped everywhere a cell may begin,
 //! not only at the beginning of our cells.
+//!
+//! The csv crate does not write these rows: it quotes by one style for all cells. So either amounts would be quoted, or texts such as
+//! `007` would not be.
 
 /// A cell of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

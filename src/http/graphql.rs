@@ -21,7 +21,7 @@ use super::media::Media;
 use super::operation::Running;
 use super::pages;
 use super::parameters;
-use super::server::Place;
+use super::server::ConnectionSlot;
 use super::sse;
 use super::ws;
 use super::{HttpState, Introspection, SharedHttpState};
@@ -31,12 +31,12 @@ pub(super) async fn post(
     State(state): State<SharedHttpState>,
     ConnectInfo(remote): ConnectInfo<SocketAddr>,
     Extension(request_id): Extension<RequestId>,
-    Extension(place): Extension<Place>,
+    Extension(slot): Extension<ConnectionSlot>,
     headers: HeaderMap,
     body: Body,
 ) -> axum::response::Response {
     let mut exchange = Exchange::begin(&state, headers, remote, request_id);
-    exchange.place = Some(place);
+    exchange.slot = Some(slot);
     if sse::is_wanted(&exchange.headers) {
         let parameters = parameters::read(&exchange.headers, body, state.settings.body_timeout).await;
         return exchange.stream(&state, parameters, false).await;
@@ -62,7 +62,7 @@ pub(super) async fn get(
     }
     let (mut head, _) = request.into_parts();
     let mut exchange = Exchange::begin(&state, head.headers, remote, request_id);
-    exchange.place = head.extensions.remove();
+    exchange.slot = head.extensions.remove();
     if sse::is_wanted(&exchange.headers) {
         let parameters = from_address(parameters.ok());
         return exchange.stream(&state, parameters, true).await;
@@ -76,7 +76,7 @@ struct Exchange {
     headers: HeaderMap,
     remote: SocketAddr,
     /// The connection's slot among those allowed.
-    place: Option<Place>,
+    slot: Option<ConnectionSlot>,
     reply: Reply,
     is_acceptable: bool,
 }
@@ -88,7 +88,7 @@ impl Exchange {
         Self {
             headers,
             remote,
-            place: None,
+            slot: None,
             reply: Reply {
                 media: accepted.unwrap_or(Media::Json),
                 request_id: Some(request_id),
@@ -190,11 +190,11 @@ impl Exchange {
         if state.stopping.is_cancelled() {
             return Err(Rejection::Stopping);
         }
-        let place = self
-            .place
+        let slot = self
+            .slot
             .clone()
-            .map(|place| place.stay(&state.addresses, self.remote.ip()));
-        if matches!(place, Some(None)) {
+            .map(|slot| slot.stay(&state.addresses, self.remote.ip()));
+        if matches!(slot, Some(None)) {
             return Err(Rejection::TooManyConnections(ConnectionRefusal::Address));
         }
         let mut live_connection = state.live_connections.take();
@@ -207,7 +207,7 @@ impl Exchange {
         let running = Running::begin(state, signed_in, self.remote.ip(), operation, after);
         Ok(sse::respond(
             state,
-            (live_connection, place.flatten()),
+            (live_connection, slot.flatten()),
             running,
             expires_at,
         ))

@@ -121,10 +121,10 @@ impl Server {
     fn welcome(&self, stream: TcpStream, remote: SocketAddr) {
         let settings = &self.state.settings;
         probe_silence(&stream, &settings.sockets);
-        if let Some(place) = self.place(remote.ip()) {
-            self.connections.spawn(self.connection(stream, remote, place));
-        } else if let Some(place) = self.reserved_place(remote.ip()) {
-            self.connections.spawn(self.health_connection(stream, place));
+        if let Some(slot) = self.slot(remote.ip()) {
+            self.connections.spawn(self.connection(stream, remote, slot));
+        } else if let Some(slot) = self.reserved_slot(remote.ip()) {
+            self.connections.spawn(self.health_connection(stream, slot));
         } else {
             // Sent only if the socket accepts it at once, as new connections do. The server does not wait.
             let _ = stream.try_write(FULL);
@@ -133,33 +133,33 @@ impl Server {
 
     /// Returns a slot for a connection if one is free. The connections of a trusted proxy belong to many
     /// clients, so its address has no limit.
-    fn place(&self, remote: IpAddr) -> Option<Place> {
+    fn slot(&self, remote: IpAddr) -> Option<ConnectionSlot> {
         let permit = Arc::clone(&self.allowed).try_acquire_owned().ok()?;
         if self.state.settings.proxies.contain(remote) {
-            return Some(Place::new(permit, None));
+            return Some(ConnectionSlot::new(permit, None));
         }
         let Some(of_address) = self.state.addresses.take(remote) else {
             tracing::debug!(%remote, "an address has reached its maximum number of connections; if it is a proxy, set http.trusted_proxies");
             return None;
         };
-        Some(Place::new(permit, Some(of_address)))
+        Some(ConnectionSlot::new(permit, Some(of_address)))
     }
 
-    fn reserved_place(&self, remote: IpAddr) -> Option<Place> {
+    fn reserved_slot(&self, remote: IpAddr) -> Option<ConnectionSlot> {
         let permit = Arc::clone(&self.reserved).try_acquire_owned().ok()?;
         let of_address = self.reserve.take(remote)?;
-        Some(Place::new(permit, Some(of_address)))
+        Some(ConnectionSlot::new(permit, Some(of_address)))
     }
 
     /// Responds to one health request on a connection beyond the limit.
-    fn health_connection(&self, stream: TcpStream, place: Place) -> impl Future<Output = ()> + Send + 'static {
+    fn health_connection(&self, stream: TcpStream, slot: ConnectionSlot) -> impl Future<Output = ()> + Send + 'static {
         let routes = TowerToHyperService::new(super::health::routes(&self.state));
         let service = service_fn(move |request: Request<Incoming>| routes.call(request.map(Body::new)));
         let mut http = self.http.clone();
         http.keep_alive(false);
         let connection = http.serve_connection(TokioIo::new(stream), service);
         async move {
-            let _place = place;
+            let _slot = slot;
             let _ = timeout(RESERVE_TIME, connection).await;
         }
     }
@@ -169,19 +169,19 @@ impl Server {
         &self,
         stream: TcpStream,
         remote: SocketAddr,
-        place: Place,
+        slot: ConnectionSlot,
     ) -> impl Future<Output = ()> + Send + 'static {
         let stopping = self.state.stopping.clone();
         let end = self.end.clone();
         let routes = TowerToHyperService::new(self.routes.clone());
         let state = Arc::clone(&self.state);
-        let stays_open = place.stays_open.clone();
+        let stays_open = slot.stays_open.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let client = state.settings.proxies.client(remote.ip(), request.headers());
             let client = SocketAddr::new(client, remote.port());
             request.extensions_mut().insert(ConnectInfo(client));
             // A socket keeps its connection's slot.
-            request.extensions_mut().insert(place.clone());
+            request.extensions_mut().insert(slot.clone());
             routes.call(request.map(Body::new))
         });
         let settings = &self.state.settings;
@@ -255,13 +255,13 @@ fn probe_silence(stream: &TcpStream, limits: &SocketLimits) {
 
 /// A connection's slot among those allowed. An upgraded connection keeps it for as long as the socket lives.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct ConnectionSlot {
     _permit: Arc<OwnedSemaphorePermit>,
     of_address: Option<Arc<AddressPermit>>,
     stays_open: StaysOpen,
 }
 
-impl Place {
+impl ConnectionSlot {
     fn new(permit: OwnedSemaphorePermit, of_address: Option<AddressPermit>) -> Self {
         Self {
             _permit: Arc::new(permit),

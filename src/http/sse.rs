@@ -22,7 +22,7 @@ use super::answer::to_json;
 use super::live_connections::LiveConnection;
 use super::media;
 use super::operation::{Outcome, Running};
-use super::server::Place;
+use super::server::ConnectionSlot;
 use super::write_timeout::StreamOpen;
 use crate::primitives::clock::{Clock, Timestamp};
 
@@ -53,15 +53,15 @@ pub(super) fn last_event_id(headers: &HeaderMap) -> Option<&str> {
 /// Streams the results of an operation, until `expires_at` at the latest.
 pub(super) fn respond(
     state: &SharedHttpState,
-    (live_connection, place): (LiveConnection, Option<Place>),
+    (live_connection, slot): (LiveConnection, Option<ConnectionSlot>),
     operation: Running,
     expires_at: Option<Timestamp>,
 ) -> Response {
     let stream = EventStream {
         state: state.clone(),
         live_connection,
-        _open: place.as_ref().map(Place::begin_stream),
-        _place: place,
+        _open: slot.as_ref().map(ConnectionSlot::begin_stream),
+        _slot: slot,
         expires_at,
     };
     let (events, body) = mpsc::channel(1);
@@ -97,7 +97,7 @@ struct EventStream {
     /// Makes the connection end sooner if the client disappears silently.
     _open: Option<StreamOpen>,
     /// Counts as an open connection of its address.
-    _place: Option<Place>,
+    _slot: Option<ConnectionSlot>,
     expires_at: Option<Timestamp>,
 }
 

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
-use crate::domain::pulse::{Pulse, Turn};
+use crate::domain::pulse::{Pulse, TurnResult};
 
 pub use alert_reminders::AlertReminders;
 pub use alert_watch::AlertWatch;
@@ -57,14 +57,14 @@ async fn turn<T: Ended>(work: impl Future<Output = T>) -> T {
     let mut under_way = UnderWay {
         name,
         pulse,
-        turn: Turn::GivenUp,
+        result: TurnResult::GivenUp,
     };
     under_way.pulse.begin(name);
     let done = work.await;
-    under_way.turn = if done.has_succeeded() {
-        Turn::Succeeded
+    under_way.result = if done.has_succeeded() {
+        TurnResult::Succeeded
     } else {
-        Turn::Failed
+        TurnResult::Failed
     };
     done
 }
@@ -89,12 +89,12 @@ impl<T, E> Ended for Result<T, E> {
 struct UnderWay {
     name: &'static str,
     pulse: Pulse,
-    turn: Turn,
+    result: TurnResult,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.pulse.end(self.name, self.turn);
+        self.pulse.end(self.name, self.result);
     }
 }
 

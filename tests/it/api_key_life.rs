@@ -7,13 +7,10 @@ use ledgerbell::primitives::actor::{MemberRole, Permission};
 use ledgerbell::workers::LivePoll;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestApp};
+use crate::harness::{Client, TestApp, with};
 
-const CREATE: &str = "mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { \
-    apiKey { id name side permissions expiresAt createdBy { kind label member { name } } } secret \
-    userErrors { code field message } } }";
-const REVOKE: &str = "mutation ($input: RevokeApiKeyInput!) { revokeApiKey(input: $input) { apiKey { revokedAt } \
-    userErrors { code field } } }";
+const CREATE: &str = "apiKey { id name side permissions expiresAt createdBy { kind label member { name } } } secret";
+const REVOKE: &str = "apiKey { revokedAt }";
 
 /// A new key, and a client that signs in with it.
 struct Made {
@@ -22,17 +19,10 @@ struct Made {
     payload: Value,
 }
 
-async fn ask(client: &Client, mutation: &str, input: Value) -> Value {
-    client.query(mutation, json!({ "input": input })).await.only_field()
-}
-
 /// Creates a key as `maker`. `besides` is merged into the input.
 async fn make(maker: &Client, permissions: &[&str], besides: Value) -> Made {
-    let mut input = json!({ "name": "Made", "permissions": permissions });
-    for (name, value) in besides.as_object().expect("an object") {
-        input[name] = value.clone();
-    }
-    let payload = ask(maker, CREATE, input).await;
+    let input = with(json!({ "name": "Made", "permissions": permissions }), besides);
+    let payload = maker.mutate("createApiKey", CREATE, input).await;
     assert_eq!(payload["userErrors"], json!([]), "{payload}");
     Made {
         id: payload["apiKey"]["id"].clone(),
@@ -42,7 +32,7 @@ async fn make(maker: &Client, permissions: &[&str], besides: Value) -> Made {
 }
 
 async fn revoke(client: &Client, id: &Value) -> Value {
-    ask(client, REVOKE, json!({ "apiKeyId": id })).await
+    client.mutate("revokeApiKey", REVOKE, json!({ "apiKeyId": id })).await
 }
 
 async fn works(client: &Client) -> bool {
@@ -121,7 +111,7 @@ async fn a_key_never_outlives_the_key_that_made_it() {
     let root = make(&app.team.owner.client, &lends, json!({ "expiresAt": ends_at })).await;
     let before = listed(&app).await;
     let later = json!({ "name": "Late", "permissions": ["READ_CREDIT_LOG"], "expiresAt": app.in_minutes(91) });
-    let refused = ask(&root.client, CREATE, later).await;
+    let refused = root.client.mutate("createApiKey", CREATE, later).await;
     let error = &refused["userErrors"][0];
     assert_eq!(
         (&error["code"], &error["field"]),
@@ -153,13 +143,12 @@ async fn keys_end_with_the_member_who_made_them_and_do_not_come_back() {
     let document = "subscription { balanceChanged { signal cursor } }";
     let mut open = app.subscribe(&child.client, document, json!({})).await;
     open.expect("CAUGHT_UP").await;
-    let remove = "mutation ($input: RemoveMemberInput!) { removeMember(input: $input) { userErrors { code } } }";
-    let removed = ask(
-        &app.team.owner.client,
-        remove,
-        json!({ "memberId": app.team.admin.id() }),
-    )
-    .await;
+    let removed = app
+        .team
+        .owner
+        .client
+        .mutate("removeMember", "", json!({ "memberId": app.team.admin.id() }))
+        .await;
     assert_eq!(removed["userErrors"], json!([]));
     assert!(!works(&root.client).await && !works(&child.client).await && works(&others.client).await);
     poll.turn().await.expect("polls");
@@ -174,10 +163,8 @@ async fn keys_end_with_the_member_who_made_them_and_do_not_come_back() {
         2,
         "{told:?}"
     );
-    let upsert =
-        "mutation ($input: UpsertMemberInput!) { upsertMember(input: $input) { member { id } userErrors { code } } }";
     let back = json!({ "accountId": app.team.id(), "externalId": "adam", "name": "Adam", "role": "ADMIN" });
-    let back = ask(&app.platform, upsert, back).await;
+    let back = app.platform.mutate("upsertMember", "member { id }", back).await;
     assert_eq!(back["member"]["id"], json!(app.team.admin.id()), "{back}");
     assert!(!works(&root.client).await);
 }
@@ -196,10 +183,9 @@ async fn a_demoted_member_takes_back_what_they_may_no_longer_lend() {
     .await;
     let reader = make(&root.client, &["READ_CREDIT_LOG"], json!({})).await;
     let below = make(&powerless.client, &["MANAGE_SETTINGS"], json!({})).await;
-    let update = "mutation ($input: UpdateMemberInput!) { updateMember(input: $input) { userErrors { code } } }";
     let set_role = async |role: MemberRole| {
         let input = json!({ "memberId": app.team.admin.id(), "role": role.as_str() });
-        let updated = ask(&app.team.owner.client, update, input).await;
+        let updated = app.team.owner.client.mutate("updateMember", "", input).await;
         assert_eq!(updated["userErrors"], json!([]));
     };
     let log = "{ account { creditLog { nodes { id } } } }";
@@ -211,12 +197,14 @@ async fn a_demoted_member_takes_back_what_they_may_no_longer_lend() {
     for made in [&root, &child] {
         assert!(works(&made.client).await);
         assert_eq!(made.client.query(log, json!({})).await.error_code(), "FORBIDDEN");
-        let refused = ask(
-            &made.client,
-            CREATE,
-            json!({ "name": "More", "permissions": ["READ_OWN_USAGE"] }),
-        )
-        .await;
+        let refused = made
+            .client
+            .mutate(
+                "createApiKey",
+                CREATE,
+                json!({ "name": "More", "permissions": ["READ_OWN_USAGE"] }),
+            )
+            .await;
         assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN", "{refused}");
     }
     for made in [&powerless, &below, &reader] {
@@ -321,8 +309,6 @@ async fn a_key_says_who_made_it() {
 async fn no_key_and_no_member_is_called_what_only_looks_like_ledgerbell() {
     let app = TestApp::start().await;
     let before = listed(&app).await;
-    let add = "mutation ($input: AddMemberInput!) { addMember(input: $input) { userErrors { code field } } }";
-    let rename = "mutation ($input: UpdateMemberInput!) { updateMember(input: $input) { userErrors { code field } } }";
     for name in [
         "Payment gateway",
         "payment GATEWAY ",
@@ -332,14 +318,23 @@ async fn no_key_and_no_member_is_called_what_only_looks_like_ledgerbell() {
     ] {
         let owner = &app.team.owner.client;
         for refused in [
-            ask(
-                owner,
-                CREATE,
-                json!({ "name": name, "permissions": ["READ_CREDIT_LOG"] }),
-            )
-            .await,
-            ask(owner, add, json!({ "name": name, "role": "MEMBER" })).await,
-            ask(owner, rename, json!({ "memberId": app.team.member.id(), "name": name })).await,
+            owner
+                .mutate(
+                    "createApiKey",
+                    CREATE,
+                    json!({ "name": name, "permissions": ["READ_CREDIT_LOG"] }),
+                )
+                .await,
+            owner
+                .mutate("addMember", "", json!({ "name": name, "role": "MEMBER" }))
+                .await,
+            owner
+                .mutate(
+                    "updateMember",
+                    "",
+                    json!({ "memberId": app.team.member.id(), "name": name }),
+                )
+                .await,
         ] {
             let error = &refused["userErrors"][0];
             assert_eq!(

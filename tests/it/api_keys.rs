@@ -1,51 +1,33 @@
 //! What an API key may see with its permissions.
 
 use ledgerbell::primitives::actor::Permission;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Client, TestApp};
-
-fn booking(app: &TestApp, key: &str, credits: &str) -> Value {
-    json!({
-        "accountId": app.team.id(),
-        "memberId": app.team.member.id(),
-        "title": format!("Lesson {key}"),
-        "externalId": format!("lesson-{key}"),
-        "startsAt": app.in_minutes(60),
-        "endsAt": app.in_minutes(120),
-        "credits": credits,
-        "idempotencyKey": key,
-    })
-}
-
-async fn mutate(client: &Client, mutation: &str, input: Value) -> Value {
-    client.query(mutation, json!({ "input": input })).await.only_field()
-}
+use crate::harness::TestApp;
 
 #[tokio::test]
 async fn a_key_that_only_books_sees_what_it_booked_and_no_balance_but_the_one_it_made() {
     let app = TestApp::start().await;
     app.top_up(100).await;
     let books = app.key(&[Permission::BookSessions, Permission::SettleSessions]).await;
-    let book = "mutation ($input: BookSessionInput!) { bookSession(input: $input) {
-        session { id status } balance { held } account { balance { held } eligibility { canBook } } userErrors { code } } }";
-    let booked = mutate(&books, book, booking(&app, "a", "1")).await;
+    let fields = "session { id status } balance { held } account { balance { held } eligibility { canBook } }";
+    let booked = books
+        .mutate("bookSession", fields, app.booking("1", "a", 60..120))
+        .await;
     assert_eq!(booked["session"]["status"], "BOOKED", "{booked}");
     assert_eq!(booked["balance"]["held"], "1");
     assert_eq!(
         booked["account"]["balance"]["held"], "1",
         "the one that the command made"
     );
-    let many = "mutation ($input: BookSessionsInput!) { bookSessions(input: $input) {
-        results { session { status } userErrors { code } } } }";
-    let input = json!({ "items": [booking(&app, "b", "1"), booking(&app, "c", "1000")] });
-    let results = mutate(&books, many, input).await["results"].clone();
+    let fields = "results { session { status } userErrors { code } }";
+    let input = json!({ "items": [app.booking("1", "b", 60..120), app.booking("1000", "c", 60..120)] });
+    let results = books.mutate("bookSessions", fields, input).await["results"].clone();
     assert_eq!(results[0]["session"]["status"], "BOOKED", "{results}");
     assert_eq!(results[1]["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
-    let complete = "mutation ($input: CompleteSessionInput!) { completeSession(input: $input) {
-        session { status } entry { amount } userErrors { code } } }";
+    let fields = "session { status } entry { amount }";
     let input = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "done" });
-    let completed = mutate(&books, complete, input).await;
+    let completed = books.mutate("completeSession", fields, input).await;
     assert_eq!(
         (&completed["session"]["status"], &completed["entry"]["amount"]),
         (&json!("COMPLETED"), &json!("-1"))

@@ -7,50 +7,30 @@ use ledgerbell::primitives::actor::Permission;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestApp};
+use crate::harness::{Client, TestApp, with};
 
-const BOOK: &str = "mutation ($input: BookSessionInput!) { bookSession(input: $input) {
-    session { id status held externalId metadata member { name } }
-    balance { posted held available version } entry { id } account { id } liveCursor
-    userErrors { code field message missingCredits retryAfterSeconds } } }";
-const COMPLETE: &str = "mutation ($input: CompleteSessionInput!) { completeSession(input: $input) {
-    session { id status charged } entry { amount kind actor { kind label member { name } } member { name } }
-    balance { posted held } userErrors { code field } } }";
-const GRANT: &str = "mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) {
-    entry { sequence amount } userErrors { code field } } }";
+const BOOK: &str = "session { id status held externalId metadata member { name } } balance { posted held available version } entry { id } \
+    account { id } liveCursor userErrors { missingCredits retryAfterSeconds }";
+const COMPLETE: &str = "session { id status charged } entry { amount kind actor { kind label member { name } } member { name } } balance { \
+    posted held }";
+const GRANT: &str = "entry { sequence amount }";
 
 fn booking(app: &TestApp, key: &str, credits: &str) -> Value {
-    json!({
-        "accountId": app.team.id(),
-        "memberId": app.team.member.id(),
-        "title": format!("Lesson {key}"),
-        "externalId": format!("lesson-{key}"),
-        "startsAt": app.in_minutes(60),
-        "endsAt": app.in_minutes(120),
-        "credits": credits,
-        "idempotencyKey": key,
-    })
-}
-
-fn with(mut input: Value, changes: &Value) -> Value {
-    for (name, value) in changes.as_object().expect("an object") {
-        input[name] = value.clone();
-    }
-    input
-}
-
-async fn mutate(client: &Client, mutation: &str, input: Value) -> Value {
-    client.query(mutation, json!({ "input": input })).await.only_field()
+    let named = json!({ "title": format!("Lesson {key}"), "externalId": format!("lesson-{key}") });
+    with(app.booking(credits, key, 60..120), named)
 }
 
 /// Books and completes this number of sessions.
 async fn use_credits(app: &TestApp, sessions: usize) {
     for number in 0..sessions {
         let key = format!("used-{number}");
-        let booked = mutate(&app.platform, BOOK, booking(app, &key, "1.5")).await;
+        let booked = app
+            .platform
+            .mutate("bookSession", BOOK, booking(app, &key, "1.5"))
+            .await;
         assert_eq!(booked["userErrors"], json!([]));
         let input = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": format!("done-{number}") });
-        let completed = mutate(&app.platform, COMPLETE, input).await;
+        let completed = app.platform.mutate("completeSession", COMPLETE, input).await;
         assert_eq!(completed["userErrors"], json!([]));
         app.advance(Duration::from_mins(1));
     }
@@ -60,8 +40,8 @@ async fn use_credits(app: &TestApp, sessions: usize) {
 async fn a_session_is_booked_completed_and_shown_in_the_log() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let input = with(booking(&app, "a", "2.5"), &json!({ "metadata": { "room": 7 } }));
-    let booked = mutate(&app.platform, BOOK, input.clone()).await;
+    let input = with(booking(&app, "a", "2.5"), json!({ "metadata": { "room": 7 } }));
+    let booked = app.platform.mutate("bookSession", BOOK, input.clone()).await;
     assert_eq!(booked["userErrors"], json!([]));
     assert_eq!(booked["session"]["status"], "BOOKED");
     assert_eq!(booked["session"]["metadata"], json!({ "room": 7 }));
@@ -76,16 +56,19 @@ async fn a_session_is_booked_completed_and_shown_in_the_log() {
     );
     assert!(booked["liveCursor"].is_string());
 
-    let replayed = mutate(&app.platform, BOOK, input.clone()).await;
+    let replayed = app.platform.mutate("bookSession", BOOK, input.clone()).await;
     assert_eq!(replayed["session"]["id"], booked["session"]["id"]);
     assert_eq!(replayed["balance"]["version"], booked["balance"]["version"]);
-    let reused = mutate(&app.platform, BOOK, with(input, &json!({ "credits": "3" }))).await;
+    let reused = app
+        .platform
+        .mutate("bookSession", BOOK, with(input, json!({ "credits": "3" })))
+        .await;
     assert_eq!(reused["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
     assert!(reused["session"].is_null());
     assert_eq!(reused["balance"], booked["balance"], "a refusal has the balance too");
 
     let done = json!({ "accountId": app.team.id(), "externalId": "lesson-a", "credits": "2", "idempotencyKey": "b" });
-    let completed = mutate(&app.platform, COMPLETE, done).await;
+    let completed = app.platform.mutate("completeSession", COMPLETE, done).await;
     assert_eq!(completed["session"]["status"], "COMPLETED");
     assert_eq!(completed["entry"]["amount"], "-2");
     assert_eq!(completed["entry"]["actor"]["label"], "Test");
@@ -93,7 +76,7 @@ async fn a_session_is_booked_completed_and_shown_in_the_log() {
     assert_eq!(completed["balance"], json!({ "posted": "8", "held": "0" }));
 
     let again = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "c" });
-    let again = mutate(&app.platform, COMPLETE, again).await;
+    let again = app.platform.mutate("completeSession", COMPLETE, again).await;
     assert_eq!(again["userErrors"][0]["code"], "SESSION_ALREADY_RESOLVED");
     assert_eq!(
         again["session"]["status"], "COMPLETED",
@@ -156,7 +139,9 @@ async fn refusals_name_their_code_and_field() {
         ),
     ];
     for (what, changes, code, field) in cases {
-        let payload = mutate(&key, BOOK, with(booking(&app, "k", "1"), &changes)).await;
+        let payload = key
+            .mutate("bookSession", BOOK, with(booking(&app, "k", "1"), changes))
+            .await;
         assert_eq!(payload["userErrors"][0]["code"], code, "{what}: {payload}");
         if !field.is_empty() {
             assert_eq!(payload["userErrors"][0]["field"][0], field, "{what}: {payload}");
@@ -165,15 +150,15 @@ async fn refusals_name_their_code_and_field() {
     }
     let mut nobody = booking(&app, "k", "1");
     nobody.as_object_mut().expect("an object").remove("memberId");
-    let payload = mutate(&key, BOOK, nobody.clone()).await;
+    let payload = key.mutate("bookSession", BOOK, nobody.clone()).await;
     assert_eq!(
         payload["userErrors"][0]["field"],
         json!(["memberId"]),
         "a key books for a member"
     );
-    let own = mutate(&app.team.owner.client, BOOK, nobody).await;
+    let own = app.team.owner.client.mutate("bookSession", BOOK, nobody).await;
     assert_eq!(own["userErrors"][0]["code"], "FORBIDDEN", "a member does not book");
-    let missing = mutate(&key, BOOK, booking(&app, "l", "1.5")).await;
+    let missing = key.mutate("bookSession", BOOK, booking(&app, "l", "1.5")).await;
     assert_eq!(missing["userErrors"][0]["missingCredits"], "0.5");
 }
 
@@ -189,8 +174,8 @@ async fn amounts_that_are_none_are_refused_by_field() {
         json!("1000000000.1"),
         json!(true),
     ] {
-        let input = with(booking(&app, "k", "1"), &json!({ "credits": credits }));
-        let answer = app.platform.query(BOOK, json!({ "input": input })).await;
+        let input = with(booking(&app, "k", "1"), json!({ "credits": credits }));
+        let answer = app.platform.send_mutation("bookSession", BOOK, input).await;
         assert_eq!(answer.error_code(), "BAD_REQUEST", "{credits}");
         let message = answer.body["errors"][0]["message"].as_str().expect("a message");
         assert!(
@@ -198,8 +183,8 @@ async fn amounts_that_are_none_are_refused_by_field() {
             "{message}"
         );
     }
-    let input = with(booking(&app, "k", "1"), &json!({ "startsAt": "yesterday" }));
-    let answer = app.platform.query(BOOK, json!({ "input": input })).await;
+    let input = with(booking(&app, "k", "1"), json!({ "startsAt": "yesterday" }));
+    let answer = app.platform.send_mutation("bookSession", BOOK, input).await;
     assert!(
         answer.body["errors"][0]["message"]
             .as_str()
@@ -212,16 +197,18 @@ async fn amounts_that_are_none_are_refused_by_field() {
 async fn a_list_of_bookings_has_an_answer_for_each() {
     let app = TestApp::start().await;
     app.top_up(3).await;
-    let query = "mutation ($input: BookSessionsInput!) { bookSessions(input: $input) {
-        results { session { id title } userErrors { code field } } account { balance { held } } liveCursor userErrors { code } } }";
+    let fields = "results { session { id title } userErrors { code field } } account { balance { held } } liveCursor";
     let items = [
         booking(&app, "a", "1"),
         booking(&app, "b", "5"),
         booking(&app, "a", "1"),
-        with(booking(&app, "c", "1"), &json!({ "memberId": null })),
+        with(booking(&app, "c", "1"), json!({ "memberId": null })),
         booking(&app, "d", "1"),
     ];
-    let payload = mutate(&app.platform, query, json!({ "items": items })).await;
+    let payload = app
+        .platform
+        .mutate("bookSessions", fields, json!({ "items": items }))
+        .await;
     let results = payload["results"].as_array().expect("results");
     let codes: Vec<&Value> = results.iter().map(|result| &result["userErrors"][0]["code"]).collect();
     assert_eq!(
@@ -241,7 +228,10 @@ async fn a_list_of_bookings_has_an_answer_for_each() {
     );
     assert_eq!(payload["account"]["balance"]["held"], "2");
     let many: Vec<Value> = (0..101).map(|number| booking(&app, &number.to_string(), "1")).collect();
-    let answer = app.platform.query(query, json!({ "input": { "items": many } })).await;
+    let answer = app
+        .platform
+        .send_mutation("bookSessions", fields, json!({ "items": many }))
+        .await;
     assert_eq!(answer.error_code(), "BAD_REQUEST");
 }
 
@@ -337,7 +327,7 @@ async fn a_plain_member_sees_their_own_and_is_told_so() {
     use_credits(&app, 2).await;
     let mut for_owner = booking(&app, "own", "1");
     for_owner["memberId"] = json!(app.team.owner.id());
-    mutate(&app.platform, BOOK, for_owner).await;
+    app.platform.mutate("bookSession", BOOK, for_owner).await;
     let mia = &app.team.member.client;
     let answer = mia
         .query(
@@ -368,14 +358,18 @@ async fn a_plain_member_sees_their_own_and_is_told_so() {
         let account = json!({ "name": "The team", "field": null });
         assert_eq!(answer.at("/account"), &account, "{field} is null without an error");
     }
-    let refused = mutate(mia, BOOK, booking(&app, "mine", "1")).await;
+    let refused = mia.mutate("bookSession", BOOK, booking(&app, "mine", "1")).await;
     assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN");
-    let refused = mutate(
-        &app.team.owner.client,
-        GRANT,
-        json!({ "credits": "1", "description": "x", "idempotencyKey": "g" }),
-    )
-    .await;
+    let refused = app
+        .team
+        .owner
+        .client
+        .mutate(
+            "grantCredits",
+            GRANT,
+            json!({ "credits": "1", "description": "x", "idempotencyKey": "g" }),
+        )
+        .await;
     assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN");
 }
 
@@ -437,7 +431,7 @@ async fn another_accounts_things_do_not_exist() {
             .is_null()
     );
     let completed = json!({ "sessionId": found.iter().find(|id| id.as_str().is_some_and(|id| id.starts_with("ses_"))), "idempotencyKey": "x" });
-    let refused = mutate(&other.owner.client, COMPLETE, completed).await;
+    let refused = other.owner.client.mutate("completeSession", COMPLETE, completed).await;
     assert_eq!(refused["userErrors"][0]["code"], "NOT_FOUND");
 }
 
@@ -464,7 +458,7 @@ async fn a_live_cursor_stands_before_the_rest_of_its_response() {
     let first = app.team.owner.client.query(query, json!({})).await;
     let same = app.platform.query(query, json!({ "id": app.team.id() })).await;
     assert_eq!(first.at("/account/liveCursor"), same.at("/account/liveCursor"));
-    let booked = mutate(&app.platform, BOOK, booking(&app, "a", "1")).await;
+    let booked = app.platform.mutate("bookSession", BOOK, booking(&app, "a", "1")).await;
     let later = app.team.owner.client.query(query, json!({})).await;
     assert_ne!(first.at("/account/liveCursor"), later.at("/account/liveCursor"));
     assert_eq!(&booked["liveCursor"], later.at("/account/liveCursor"));
@@ -508,9 +502,9 @@ async fn an_export_is_fetched_by_its_link_for_a_quarter_of_an_hour() {
     app.top_up(100).await;
     let mut formula = booking(&app, "a", "1");
     formula["title"] = json!("=SUM(\"B2\")");
-    let booked = mutate(&app.platform, BOOK, formula).await;
+    let booked = app.platform.mutate("bookSession", BOOK, formula).await;
     let input = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "b" });
-    mutate(&app.platform, COMPLETE, input).await;
+    app.platform.mutate("completeSession", COMPLETE, input).await;
     let query = "query ($format: ExportFormat, $filter: CreditLogFilter) { account { creditLogExport(format: $format, filter: $filter) { url expiresAt } } }";
     let link = async |client: &Client, variables: Value| {
         let answer = client.query(query, variables).await;
@@ -551,8 +545,8 @@ async fn an_export_is_fetched_by_its_link_for_a_quarter_of_an_hour() {
         "a member's file has their own entries"
     );
     assert_eq!(fetch(&format!("{url}x")).await.0, StatusCode::FORBIDDEN);
-    let remove = "mutation ($input: RemoveMemberInput!) { removeMember(input: $input) { member { removedAt } userErrors { code } } }";
-    mutate(owner, remove, json!({ "memberId": app.team.member.id() })).await;
+    let leaving = json!({ "memberId": app.team.member.id() });
+    owner.mutate("removeMember", "member { removedAt }", leaving).await;
     assert_eq!(fetch(&own).await.0, StatusCode::FORBIDDEN, "rights are looked at again");
     app.advance(Duration::from_mins(15));
     assert_eq!(fetch(&url).await.0, StatusCode::FORBIDDEN);

@@ -1,22 +1,9 @@
 //! Accounts, members and API keys over the API.
 
 use ledgerbell::primitives::actor::Permission;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Client, TestApp};
-
-async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
-    let mut type_name = name.to_owned();
-    type_name[..1].make_ascii_uppercase();
-    let query = format!(
-        "mutation ($input: {type_name}Input!) {{ {name}(input: $input) {{ {fields} userErrors {{ code field message }} }} }}"
-    );
-    client.query(&query, json!({ "input": input })).await.only_field()
-}
-
-fn code(payload: &Value) -> &str {
-    payload["userErrors"][0]["code"].as_str().unwrap_or("accepted")
-}
+use crate::harness::{TestApp, code, with};
 
 #[tokio::test]
 async fn the_viewer_is_told_who_they_are() {
@@ -47,7 +34,7 @@ async fn accounts_are_made_and_changed_by_the_platform() {
     });
     let fields = "account { id name version status timezone creditPrice { amount currency } balance { available }
         eligibility { canBook canJoin reason } members { nodes { name role contact { email emailStatus } } } }";
-    let made = mutate(&app.platform, "createAccount", fields, new.clone()).await;
+    let made = app.platform.mutate("createAccount", fields, new.clone()).await;
     assert_eq!(code(&made), "accepted", "{made}");
     let account = &made["account"];
     assert_eq!(account["creditPrice"], json!({ "amount": "0.125", "currency": "JPY" }));
@@ -71,53 +58,48 @@ async fn accounts_are_made_and_changed_by_the_platform() {
             "owner",
         ),
     ] {
-        let mut input = new.clone();
-        for (name, value) in changes.as_object().expect("an object") {
-            input[name] = value.clone();
-        }
-        let refused = mutate(&app.platform, "createAccount", "account { id }", input).await;
+        let input = with(new.clone(), changes);
+        let refused = app.platform.mutate("createAccount", "account { id }", input).await;
         assert_eq!(refused["userErrors"][0]["field"][0], field, "{what}: {refused}");
     }
     assert_eq!(
-        code(&mutate(&app.team.owner.client, "createAccount", "", new).await),
+        code(&app.team.owner.client.mutate("createAccount", "", new).await),
         "FORBIDDEN"
     );
 
     let id = &account["id"];
     let change = json!({ "accountId": id, "expectedVersion": account["version"], "name": "Acme 2" });
-    let changed = mutate(
-        &app.platform,
-        "updateAccount",
-        "account { name version timezone }",
-        change.clone(),
-    )
-    .await;
+    let changed = app
+        .platform
+        .mutate("updateAccount", "account { name version timezone }", change.clone())
+        .await;
     assert_eq!(changed["account"]["name"], "Acme 2");
     assert_eq!(changed["account"]["timezone"], "Asia/Tokyo", "what is left out stays");
-    let conflict = mutate(&app.platform, "updateAccount", "account { name version }", change).await;
+    let conflict = app
+        .platform
+        .mutate("updateAccount", "account { name version }", change)
+        .await;
     assert_eq!(code(&conflict), "VERSION_CONFLICT");
     assert_eq!(
         conflict["account"]["version"], changed["account"]["version"],
         "the payload has it as it is now"
     );
-    let null = mutate(
-        &app.platform,
-        "updateAccount",
-        "account { name }",
-        json!({ "accountId": id, "name": null }),
-    )
-    .await;
+    let null = app
+        .platform
+        .mutate(
+            "updateAccount",
+            "account { name }",
+            json!({ "accountId": id, "name": null }),
+        )
+        .await;
     assert_eq!(
         (code(&null), &null["userErrors"][0]["field"]),
         ("VALIDATION", &json!(["name"]))
     );
-    let nameless = mutate(
-        &app.platform,
-        "updateAccount",
-        "account { name }",
-        json!({ "name": "x" }),
-    )
-    .await;
+    let nameless = app
+        .platform
+        .mutate("updateAccount", "account { name }", json!({ "name": "x" }))
+        .await;
     assert_eq!(
         nameless["userErrors"][0]["field"],
         json!(["accountId"]),
@@ -146,26 +128,32 @@ async fn freezing_stops_what_is_new_and_closing_is_for_ever() {
     let with_reason = json!({ "accountId": app.team.id(), "reason": "unpaid" });
     let fields = "account { status frozenReason eligibility { canBook reason } }";
     assert_eq!(
-        code(&mutate(&app.team.owner.client, "freezeAccount", fields, with_reason.clone()).await),
+        code(
+            &app.team
+                .owner
+                .client
+                .mutate("freezeAccount", fields, with_reason.clone())
+                .await
+        ),
         "FORBIDDEN"
     );
-    let frozen = mutate(&app.platform, "freezeAccount", fields, with_reason.clone()).await;
+    let frozen = app.platform.mutate("freezeAccount", fields, with_reason.clone()).await;
     assert_eq!(
         frozen["account"],
         json!({ "status": "FROZEN", "frozenReason": "unpaid", "eligibility": { "canBook": false, "reason": "ACCOUNT_FROZEN" } })
     );
     let grant = json!({ "accountId": app.team.id(), "credits": "1", "description": "sorry", "idempotencyKey": "g" });
     assert_eq!(
-        code(&mutate(&app.platform, "grantCredits", "entry { id }", grant.clone()).await),
+        code(&app.platform.mutate("grantCredits", "entry { id }", grant.clone()).await),
         "ACCOUNT_FROZEN"
     );
-    let thawed = mutate(&app.platform, "unfreezeAccount", fields, id).await;
+    let thawed = app.platform.mutate("unfreezeAccount", fields, id).await;
     assert_eq!(thawed["account"]["status"], "ACTIVE");
     assert!(thawed["account"]["frozenReason"].is_null());
-    let closed = mutate(&app.platform, "closeAccount", fields, with_reason).await;
+    let closed = app.platform.mutate("closeAccount", fields, with_reason).await;
     assert_eq!(closed["account"]["status"], "CLOSED");
     assert_eq!(
-        code(&mutate(&app.platform, "grantCredits", "entry { id }", grant).await),
+        code(&app.platform.mutate("grantCredits", "entry { id }", grant).await),
         "ACCOUNT_CLOSED"
     );
 }
@@ -175,65 +163,74 @@ async fn members_are_managed_by_admins_and_owners_by_owners() {
     let app = TestApp::start().await;
     let (owner, admin) = (&app.team.owner, &app.team.admin);
     let fields = "member { id name role version externalId contact { email } }";
-    let added = mutate(&admin.client, "addMember", fields, json!({ "name": "Ben" })).await;
+    let added = admin.client.mutate("addMember", fields, json!({ "name": "Ben" })).await;
     assert_eq!(added["member"]["role"], "MEMBER");
     let known = json!({ "memberId": added["member"]["id"], "externalId": "ben" });
-    let known = mutate(&app.platform, "updateMember", fields, known).await;
+    let known = app.platform.mutate("updateMember", fields, known).await;
     assert_eq!(known["member"]["externalId"], "ben");
     let again = json!({ "accountId": app.team.id(), "externalId": "ben", "name": "Bernd" });
-    let taken = mutate(&app.platform, "addMember", fields, again).await;
+    let taken = app.platform.mutate("addMember", fields, again).await;
     assert_eq!(code(&taken), "EXTERNAL_ID_TAKEN");
     assert_eq!(taken["member"]["name"], "Ben", "the payload has it as it is now");
     let promoted = json!({ "memberId": added["member"]["id"], "role": "OWNER" });
     assert_eq!(
-        code(&mutate(&admin.client, "updateMember", fields, promoted.clone()).await),
+        code(&admin.client.mutate("updateMember", fields, promoted.clone()).await),
         "FORBIDDEN"
     );
     assert_eq!(
-        mutate(&owner.client, "updateMember", fields, promoted).await["member"]["role"],
+        owner.client.mutate("updateMember", fields, promoted).await["member"]["role"],
         "OWNER"
     );
     let upserted =
         json!({ "accountId": app.team.id(), "externalId": "cleo", "name": "Cleo", "email": "cleo@example.com" });
-    let cleo = mutate(&app.platform, "upsertMember", fields, upserted).await;
+    let cleo = app.platform.mutate("upsertMember", fields, upserted).await;
     assert_eq!(cleo["member"]["contact"]["email"], "cleo@example.com");
-    let cleared = mutate(
-        &app.platform,
-        "upsertMember",
-        fields,
-        json!({ "accountId": app.team.id(), "externalId": "cleo", "name": "Cleo", "email": null }),
-    )
-    .await;
+    let cleared = app
+        .platform
+        .mutate(
+            "upsertMember",
+            fields,
+            json!({ "accountId": app.team.id(), "externalId": "cleo", "name": "Cleo", "email": null }),
+        )
+        .await;
     assert_eq!(cleared["member"]["id"], cleo["member"]["id"]);
     assert!(
         cleared["member"]["contact"]["email"].is_null(),
         "null clears the address"
     );
-    let null = mutate(
-        &admin.client,
-        "updateMember",
-        fields,
-        json!({ "memberId": cleo["member"]["id"], "name": null }),
-    )
-    .await;
+    let null = admin
+        .client
+        .mutate(
+            "updateMember",
+            fields,
+            json!({ "memberId": cleo["member"]["id"], "name": null }),
+        )
+        .await;
     assert_eq!(null["userErrors"][0]["field"], json!(["name"]));
     assert_eq!(
-        code(&mutate(&app.team.member.client, "addMember", fields, json!({ "name": "X" })).await),
+        code(
+            &app.team
+                .member
+                .client
+                .mutate("addMember", fields, json!({ "name": "X" }))
+                .await
+        ),
         "FORBIDDEN"
     );
     let other = app.another_team("other").await;
     let theirs = json!({ "memberId": other.member.id() });
     assert_eq!(
-        code(&mutate(&owner.client, "removeMember", "member { id }", theirs).await),
+        code(&owner.client.mutate("removeMember", "member { id }", theirs).await),
         "NOT_FOUND"
     );
-    let gone = mutate(
-        &admin.client,
-        "removeMember",
-        "member { removedAt }",
-        json!({ "memberId": app.team.member.id() }),
-    )
-    .await;
+    let gone = admin
+        .client
+        .mutate(
+            "removeMember",
+            "member { removedAt }",
+            json!({ "memberId": app.team.member.id() }),
+        )
+        .await;
     assert!(gone["member"]["removedAt"].is_string());
     assert_eq!(
         app.team
@@ -244,13 +241,11 @@ async fn members_are_managed_by_admins_and_owners_by_owners() {
             .error_code(),
         "UNAUTHENTICATED"
     );
-    let own = mutate(
-        &other.owner.client,
-        "removeMember",
-        "member { id }",
-        json!({ "memberId": other.owner.id() }),
-    )
-    .await;
+    let own = other
+        .owner
+        .client
+        .mutate("removeMember", "member { id }", json!({ "memberId": other.owner.id() }))
+        .await;
     assert_eq!(code(&own), "LAST_OWNER");
 }
 
@@ -269,7 +264,7 @@ async fn a_key_is_of_the_side_of_its_maker_and_never_has_what_that_side_cannot_h
             .filter(|permission| permission.is_of_platform())
         {
             let new = json!({ "accountId": own, "name": "Greedy", "permissions": ["BUY_CREDITS", permission.name()] });
-            let refused = mutate(maker, "createApiKey", fields, new).await;
+            let refused = maker.mutate("createApiKey", fields, new).await;
             assert_eq!(code(&refused), "FORBIDDEN", "{refused}");
             let error = &refused["userErrors"][0];
             assert_eq!(error["field"], json!(["permissions"]), "{refused}");
@@ -280,7 +275,7 @@ async fn a_key_is_of_the_side_of_its_maker_and_never_has_what_that_side_cannot_h
             );
         }
         let new = json!({ "accountId": own, "name": "Greedy", "side": "PLATFORM", "permissions": ["BUY_CREDITS"] });
-        let refused = mutate(maker, "createApiKey", fields, new).await;
+        let refused = maker.mutate("createApiKey", fields, new).await;
         assert_eq!(
             (code(&refused), &refused["userErrors"][0]["field"]),
             ("FORBIDDEN", &json!(["side"])),
@@ -288,13 +283,13 @@ async fn a_key_is_of_the_side_of_its_maker_and_never_has_what_that_side_cannot_h
         );
         let after = maker.query(list, json!({})).await.at("/account/apiKeys").clone();
         assert_eq!(before, after, "a refusal makes no key");
-        let made = mutate(
-            maker,
-            "createApiKey",
-            fields,
-            json!({ "name": "Fair", "permissions": ["BUY_CREDITS"] }),
-        )
-        .await;
+        let made = maker
+            .mutate(
+                "createApiKey",
+                fields,
+                json!({ "name": "Fair", "permissions": ["BUY_CREDITS"] }),
+            )
+            .await;
         assert_eq!(made["apiKey"]["side"], "TEAM", "{made}");
     }
     let global = app
@@ -303,19 +298,19 @@ async fn a_key_is_of_the_side_of_its_maker_and_never_has_what_that_side_cannot_h
     let bound = app.key(&[Permission::ManageApiKeys, Permission::BookSessions]).await;
     for maker in [&global, &bound] {
         let new = json!({ "accountId": own, "name": "Booking", "permissions": ["BOOK_SESSIONS"] });
-        let made = mutate(maker, "createApiKey", fields, new.clone()).await;
+        let made = maker.mutate("createApiKey", fields, new.clone()).await;
         assert_eq!(made["apiKey"]["side"], "PLATFORM", "{made}");
         assert_eq!(made["apiKey"]["account"]["id"], json!(own));
         let mut for_team = new;
         for_team["side"] = json!("TEAM");
-        let refused = mutate(maker, "createApiKey", fields, for_team.clone()).await;
+        let refused = maker.mutate("createApiKey", fields, for_team.clone()).await;
         assert_eq!(code(&refused), "FORBIDDEN", "{refused}");
         for_team["permissions"] = json!(["MANAGE_API_KEYS"]);
-        let made = mutate(maker, "createApiKey", fields, for_team).await;
+        let made = maker.mutate("createApiKey", fields, for_team).await;
         assert_eq!(made["apiKey"]["side"], "TEAM", "{made}");
     }
     let of_no_team = json!({ "name": "Everywhere", "side": "TEAM", "permissions": ["MANAGE_API_KEYS"] });
-    let refused = mutate(&global, "createApiKey", fields, of_no_team).await;
+    let refused = global.mutate("createApiKey", fields, of_no_team).await;
     assert_eq!(
         (code(&refused), &refused["userErrors"][0]["field"]),
         ("VALIDATION", &json!(["accountId"])),
@@ -329,7 +324,7 @@ async fn a_key_does_what_it_was_made_for_until_it_is_revoked() {
     let owner = &app.team.owner.client;
     let fields = "apiKey { id name prefix side permissions account { name } revokedAt } secret";
     let new = json!({ "name": "Buying", "permissions": ["BUY_CREDITS"] });
-    let made = mutate(owner, "createApiKey", fields, new.clone()).await;
+    let made = owner.mutate("createApiKey", fields, new.clone()).await;
     assert_eq!(
         (&made["apiKey"]["side"], &made["apiKey"]["permissions"]),
         (&json!("TEAM"), &json!(["BUY_CREDITS"]))
@@ -348,9 +343,9 @@ async fn a_key_does_what_it_was_made_for_until_it_is_revoked() {
         "what it may not see is null"
     );
     let beyond = json!({ "name": "More", "permissions": ["MANAGE_CREDITS"] });
-    assert_eq!(code(&mutate(owner, "createApiKey", fields, beyond).await), "FORBIDDEN");
+    assert_eq!(code(&owner.mutate("createApiKey", fields, beyond).await), "FORBIDDEN");
     assert_eq!(
-        code(&mutate(&app.team.member.client, "createApiKey", fields, new.clone()).await),
+        code(&app.team.member.client.mutate("createApiKey", fields, new.clone()).await),
         "FORBIDDEN"
     );
     let listed = owner.query("{ account { apiKeys { name } } }", json!({})).await;
@@ -359,12 +354,12 @@ async fn a_key_does_what_it_was_made_for_until_it_is_revoked() {
     let id = json!({ "apiKeyId": made["apiKey"]["id"] });
     let revoke = "apiKey { revokedAt }";
     assert_eq!(
-        code(&mutate(&other.owner.client, "revokeApiKey", revoke, id.clone()).await),
+        code(&other.owner.client.mutate("revokeApiKey", revoke, id.clone()).await),
         "NOT_FOUND"
     );
-    assert!(mutate(owner, "revokeApiKey", revoke, id.clone()).await["apiKey"]["revokedAt"].is_string());
+    assert!(owner.mutate("revokeApiKey", revoke, id.clone()).await["apiKey"]["revokedAt"].is_string());
     assert_eq!(
-        code(&mutate(owner, "revokeApiKey", revoke, id).await),
+        code(&owner.mutate("revokeApiKey", revoke, id).await),
         "accepted",
         "again changes nothing"
     );
@@ -372,7 +367,7 @@ async fn a_key_does_what_it_was_made_for_until_it_is_revoked() {
         key.query("{ viewer { kind } }", json!({})).await.error_code(),
         "UNAUTHENTICATED"
     );
-    let of_platform = mutate(&app.platform, "createApiKey", fields, new).await;
+    let of_platform = app.platform.mutate("createApiKey", fields, new).await;
     assert!(
         of_platform["apiKey"]["account"].is_null(),
         "a key of the platform makes another one"
@@ -393,12 +388,12 @@ async fn an_api_key_acts_on_behalf_of_a_member() {
         Permission::ReadCreditLog,
     ];
     let key = app.key(&permissions).await;
-    let booked = mutate(&key, "bookSession", "session { id }", book).await;
+    let booked = key.mutate("bookSession", "session { id }", book).await;
     let complete = json!({
         "sessionId": booked["session"]["id"], "idempotencyKey": "b", "actingMemberId": app.team.admin.id(),
     });
     let fields = "entry { actor { kind label member { name } } }";
-    let completed = mutate(&key, "completeSession", fields, complete).await;
+    let completed = key.mutate("completeSession", fields, complete).await;
     assert_eq!(
         completed["entry"]["actor"],
         json!({ "kind": "API_KEY", "label": "Test", "member": { "name": "Adam" } })
@@ -411,20 +406,18 @@ async fn a_member_who_left_or_never_was_cannot_be_acted_for() {
     app.top_up(5).await;
     let key = app.key(&[Permission::BookSessions, Permission::ReadCreditLog]).await;
     let removed = app.team.admin.id();
-    mutate(
-        &app.team.owner.client,
-        "removeMember",
-        "member { id }",
-        json!({ "memberId": removed }),
-    )
-    .await;
+    app.team
+        .owner
+        .client
+        .mutate("removeMember", "member { id }", json!({ "memberId": removed }))
+        .await;
     let stranger = app.another_team("other").await.owner.id();
     for (acting, code) in [(&removed, "MEMBER_REMOVED"), (&stranger, "NOT_FOUND")] {
         let book = json!({
             "memberId": app.team.member.id(), "title": "Lesson", "startsAt": app.in_minutes(5), "endsAt": app.in_minutes(50),
             "credits": "1", "idempotencyKey": "a", "actingMemberId": acting,
         });
-        let refused = mutate(&key, "bookSession", "session { id }", book).await;
+        let refused = key.mutate("bookSession", "session { id }", book).await;
         assert_eq!(refused["userErrors"][0]["code"], json!(code), "{refused}");
         assert_eq!(
             refused["userErrors"][0]["field"],

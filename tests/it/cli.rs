@@ -401,6 +401,41 @@ async fn a_server_does_not_start_on_a_schema_that_is_not_its_own() {
 }
 
 #[tokio::test]
+async fn a_database_of_another_version_is_refused_in_one_line_that_names_the_remedy() {
+    for (migration, remedy) in [
+        ("m20261124_113000_create_mail_report", "or remove the old one (./data)"),
+        ("m99990101_000000_create_moon", "run that version, or a newer one"),
+    ] {
+        let database = TestDatabase::make().await;
+        let connection = Database::connect(&database.url).await.expect("the database opens");
+        let applied = format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ('{migration}', 1)");
+        connection.execute_unprepared(&applied).await.expect("inserted");
+        connection.close().await.expect("the database closes");
+        for args in [
+            &["demo", "--json", "--listen", "127.0.0.1:0"][..],
+            &["serve", "--listen", "127.0.0.1:0"],
+            &["serve", "--migrate", "--listen", "127.0.0.1:0"],
+            &["migrate"],
+            &["verify"],
+        ] {
+            let complaint = complain(ledgerbell(&database).args(args));
+            let last = complaint.lines().last().unwrap_or_default();
+            assert!(
+                last.starts_with("error: a ") && last.contains(migration) && last.ends_with(remedy),
+                "{args:?}: {complaint}"
+            );
+        }
+        let output = run(&database, &["doctor"]);
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            text.contains(migration) && text.contains("or another database"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn keys_are_made_listed_and_revoked() {
     let database = TestDatabase::make().await;
     let secret = print(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestApp};
+use crate::harness::{Client, TestApp, with};
 
 /// Downloads the file behind a new link with these arguments.
 async fn file(app: &TestApp, client: &Client, arguments: &str) -> String {
@@ -32,20 +32,10 @@ const LEADS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', 
 
 /// Books and completes a session with this title, for 2.25 credits.
 async fn session(app: &TestApp, key: &str, title: &str) {
-    let book = "mutation ($input: BookSessionInput!) { bookSession(input: $input) { session { id } userErrors { code field } } }";
-    let input = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "title": title, "credits": "2.25",
-        "startsAt": app.in_minutes(60), "endsAt": app.in_minutes(90), "idempotencyKey": key });
-    let booked = app.platform.query(book, json!({ "input": input })).await.only_field();
-    assert_eq!(booked["userErrors"], json!([]), "{title:?}");
-    let complete =
-        "mutation ($input: CompleteSessionInput!) { completeSession(input: $input) { userErrors { code } } }";
-    let input = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": format!("{key} done") });
-    let completed: Value = app
-        .platform
-        .query(complete, json!({ "input": input }))
-        .await
-        .only_field();
-    assert_eq!(completed["userErrors"], json!([]));
+    let booking = app.booking("2.25", key, 60..90);
+    let session = app.book(with(booking, json!({ "title": title }))).await;
+    let input = json!({ "sessionId": session, "idempotencyKey": format!("{key} done") });
+    app.platform.apply("completeSession", "", input).await;
 }
 
 #[tokio::test]
@@ -115,9 +105,11 @@ async fn a_file_says_that_it_is_utf_8_unless_that_is_not_wanted() {
 #[tokio::test]
 async fn each_entry_has_the_time_of_the_wall_clock_of_its_team() {
     let app = TestApp::start().await;
-    let update = "mutation ($input: UpdateAccountInput!) { updateAccount(input: $input) { account { timezone } userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "timezone": "Asia/Kathmandu" });
-    let updated = app.platform.query(update, json!({ "input": input })).await.only_field();
+    let updated = app
+        .platform
+        .mutate("updateAccount", "account { timezone }", input)
+        .await;
     assert_eq!(updated["account"]["timezone"], "Asia/Kathmandu", "{updated}");
     app.top_up(60).await;
     let csv = file(&app, &app.team.owner.client, "(bom: false)").await;

@@ -9,30 +9,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestApp};
+use crate::harness::{Client, TestApp, with};
 
-const BOOK: &str = "mutation($input: BookSessionInput!) { bookSession(input: $input) { session { id status held } \
-    balance { version posted held available } entry { id } userErrors { code } } }";
-const COMPLETE: &str = "mutation($input: CompleteSessionInput!) { completeSession(input: $input) { session { id status charged } \
-    balance { version posted held available } entry { id sequence } userErrors { code } } }";
-const CANCEL: &str = "mutation($input: CancelSessionInput!) { cancelSession(input: $input) { session { id status held } \
-    balance { held } userErrors { code } } }";
-const RESCHEDULE: &str = "mutation($input: RescheduleSessionInput!) { rescheduleSession(input: $input) { session { id held startsAt } \
-    balance { held } userErrors { code } } }";
+const BOOK: &str = "session { id status held } balance { version posted held available } entry { id }";
+const COMPLETE: &str = "session { id status charged } balance { version posted held available } entry { id sequence }";
+const CANCEL: &str = "session { id status held } balance { held }";
+const RESCHEDULE: &str = "session { id held startsAt } balance { held }";
 const LOG: &str = "query($id: ID!) { account(id: $id) { balance { posted held available version } creditLog(order: OLDEST_FIRST) { \
     nodes { amount balanceAfter kind actor { kind label } member { name } session { id title } } \
     totals { scope count added deducted net } } } }";
-
-async fn ask(client: &Client, mutation: &str, input: Value) -> Value {
-    client.query(mutation, json!({ "input": input })).await.only_field()
-}
-
-fn booking(app: &TestApp, credits: &str, key: &str) -> Value {
-    json!({
-        "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Coaching", "credits": credits,
-        "startsAt": app.in_minutes(60), "endsAt": app.in_minutes(120), "idempotencyKey": key,
-    })
-}
 
 fn resolving(app: &TestApp, session: &Value, key: &str) -> Value {
     json!({ "accountId": app.team.id(), "sessionId": session["id"], "idempotencyKey": key })
@@ -50,11 +35,20 @@ async fn log(app: &TestApp, client: &Client) -> Value {
 async fn f16_a_retry_gives_the_object_that_the_first_try_made() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let first = ask(&app.platform, BOOK, booking(&app, "4", "k")).await;
-    let again = ask(&app.platform, BOOK, booking(&app, "4.00", "k")).await;
+    let first = app
+        .platform
+        .mutate("bookSession", BOOK, app.booking("4", "k", 60..120))
+        .await;
+    let again = app
+        .platform
+        .mutate("bookSession", BOOK, app.booking("4.00", "k", 60..120))
+        .await;
     assert_eq!(again["session"]["id"], first["session"]["id"]);
     assert_eq!(again["balance"], first["balance"]);
-    let other = ask(&app.platform, BOOK, booking(&app, "5", "k")).await;
+    let other = app
+        .platform
+        .mutate("bookSession", BOOK, app.booking("5", "k", 60..120))
+        .await;
     assert_eq!(other["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(
         log(&app, &app.platform).await["balance"],
@@ -67,13 +61,22 @@ async fn f16_a_retry_gives_the_object_that_the_first_try_made() {
 async fn f37_a_mutation_gives_the_balance_it_made_and_the_next_one_decides_on_it() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let booked = ask(&app.platform, BOOK, booking(&app, "10", "a")).await;
+    let booked = app
+        .platform
+        .mutate("bookSession", BOOK, app.booking("10", "a", 60..120))
+        .await;
     assert_eq!(booked["balance"]["available"], "0");
     assert_eq!(log(&app, &app.platform).await["balance"], booked["balance"]);
-    let refused = ask(&app.platform, BOOK, booking(&app, "0.0001", "b")).await;
+    let refused = app
+        .platform
+        .mutate("bookSession", BOOK, app.booking("0.0001", "b", 60..120))
+        .await;
     assert_eq!(refused["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
     app.top_up(1).await;
-    let booked = ask(&app.platform, BOOK, booking(&app, "0.0001", "b")).await;
+    let booked = app
+        .platform
+        .mutate("bookSession", BOOK, app.booking("0.0001", "b", 60..120))
+        .await;
     assert_eq!(
         booked["balance"]["available"], "0.9999",
         "a top-up counts at once, and a refusal bound no key"
@@ -84,11 +87,35 @@ async fn f37_a_mutation_gives_the_balance_it_made_and_the_next_one_decides_on_it
 async fn f42_settling_again_after_a_lost_answer_charges_once() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let booked = ask(&app.platform, BOOK, booking(&app, "4", "a")).await;
-    let first = ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "settle")).await;
-    let again = ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "settle")).await;
+    let booked = app
+        .platform
+        .mutate("bookSession", BOOK, app.booking("4", "a", 60..120))
+        .await;
+    let first = app
+        .platform
+        .mutate(
+            "completeSession",
+            COMPLETE,
+            resolving(&app, &booked["session"], "settle"),
+        )
+        .await;
+    let again = app
+        .platform
+        .mutate(
+            "completeSession",
+            COMPLETE,
+            resolving(&app, &booked["session"], "settle"),
+        )
+        .await;
     assert_eq!(again["entry"], first["entry"]);
-    let other = ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "another")).await;
+    let other = app
+        .platform
+        .mutate(
+            "completeSession",
+            COMPLETE,
+            resolving(&app, &booked["session"], "another"),
+        )
+        .await;
     assert_eq!(other["userErrors"][0]["code"], "SESSION_ALREADY_RESOLVED");
     assert_eq!(
         other["session"]["status"], "COMPLETED",
@@ -101,28 +128,30 @@ async fn f42_settling_again_after_a_lost_answer_charges_once() {
 async fn f44_a_double_click_a_move_and_a_cancellation_hold_once_or_not_at_all() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let named = |key: &str| {
-        let mut input = booking(&app, "4", key);
-        input["externalId"] = json!("class-7");
-        input
-    };
-    let booked = ask(&app.platform, BOOK, named("first click")).await;
-    let twice = ask(&app.platform, BOOK, named("second click")).await;
+    let named = |key: &str| with(app.booking("4", key, 60..120), json!({ "externalId": "class-7" }));
+    let booked = app.platform.mutate("bookSession", BOOK, named("first click")).await;
+    let twice = app.platform.mutate("bookSession", BOOK, named("second click")).await;
     assert_eq!(twice["userErrors"][0]["code"], "SESSION_EXTERNAL_ID_TAKEN");
     assert_eq!(twice["session"]["id"], booked["session"]["id"]);
     let mut moved = json!({
         "accountId": app.team.id(), "externalId": "class-7", "startsAt": app.in_minutes(300), "endsAt": app.in_minutes(360),
         "idempotencyKey": "move",
     });
-    let rescheduled = ask(&app.platform, RESCHEDULE, moved.clone()).await;
+    let rescheduled = app
+        .platform
+        .mutate("rescheduleSession", RESCHEDULE, moved.clone())
+        .await;
     assert_eq!(rescheduled["balance"]["held"], "4", "the hold moves");
-    let canceled = ask(&app.platform, CANCEL, resolving(&app, &booked["session"], "decline")).await;
+    let canceled = app
+        .platform
+        .mutate("cancelSession", CANCEL, resolving(&app, &booked["session"], "decline"))
+        .await;
     assert_eq!(
         (&canceled["session"]["held"], &canceled["balance"]["held"]),
         (&json!("0"), &json!("0"))
     );
     moved["idempotencyKey"] = json!("old link");
-    let refused = ask(&app.platform, RESCHEDULE, moved).await;
+    let refused = app.platform.mutate("rescheduleSession", RESCHEDULE, moved).await;
     assert_eq!(refused["userErrors"][0]["code"], "SESSION_ALREADY_RESOLVED");
     assert_eq!(log(&app, &app.platform).await["balance"]["held"], "0");
 }
@@ -131,7 +160,9 @@ async fn f44_a_double_click_a_move_and_a_cancellation_hold_once_or_not_at_all() 
 async fn f45_a_session_that_ended_shows_as_processing_and_as_held_not_as_charged() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    ask(&app.platform, BOOK, booking(&app, "4", "a")).await;
+    app.platform
+        .mutate("bookSession", BOOK, app.booking("4", "a", 60..120))
+        .await;
     app.advance(Duration::from_hours(3));
     let query = "query($id: ID!, $filter: SessionFilter) { account(id: $id) { balance { posted held available } \
         sessions(filter: $filter) { nodes { status held charged endsAt deductionExpectedBy } } } }";
@@ -158,8 +189,13 @@ async fn f45_a_session_that_ended_shows_as_processing_and_as_held_not_as_charged
 async fn f63_every_change_of_the_balance_is_an_entry_that_names_who_and_what_for() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let booked = ask(&app.platform, BOOK, booking(&app, "4", "a")).await;
-    ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "b")).await;
+    let booked = app
+        .platform
+        .mutate("bookSession", BOOK, app.booking("4", "a", 60..120))
+        .await;
+    app.platform
+        .mutate("completeSession", COMPLETE, resolving(&app, &booked["session"], "b"))
+        .await;
     let account = log(&app, &app.team.owner.client).await;
     let entries = account["creditLog"]["nodes"].as_array().expect("entries");
     assert_eq!(entries.len(), 2);
@@ -168,7 +204,7 @@ async fn f63_every_change_of_the_balance_is_an_entry_that_names_who_and_what_for
     assert_eq!(entries[1]["member"]["name"], "Mia");
     assert_eq!(
         entries[1]["session"],
-        json!({ "id": booked["session"]["id"], "title": "Coaching" })
+        json!({ "id": booked["session"]["id"], "title": "Lesson" })
     );
     assert_eq!(entries[1]["balanceAfter"], account["balance"]["posted"]);
     assert_eq!(account["creditLog"]["totals"]["net"], account["balance"]["posted"]);
@@ -178,8 +214,13 @@ async fn f63_every_change_of_the_balance_is_an_entry_that_names_who_and_what_for
 async fn f67_figures_say_whether_they_are_the_accounts_or_the_members_own() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let booked = ask(&app.platform, BOOK, booking(&app, "4", "a")).await;
-    ask(&app.platform, COMPLETE, resolving(&app, &booked["session"], "b")).await;
+    let booked = app
+        .platform
+        .mutate("bookSession", BOOK, app.booking("4", "a", 60..120))
+        .await;
+    app.platform
+        .mutate("completeSession", COMPLETE, resolving(&app, &booked["session"], "b"))
+        .await;
     let whole = log(&app, &app.team.admin.client).await;
     assert_eq!(
         whole["creditLog"]["totals"],
@@ -201,7 +242,7 @@ async fn f67_figures_say_whether_they_are_the_accounts_or_the_members_own() {
 async fn what_cannot_be_kept_or_asked_is_refused_by_field() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let input = booking(&app, "1", "deep");
+    let input = app.booking("1", "deep", 60..120);
     let text = |field: &str| input[field].to_string();
     // In the document itself: a body nested this deeply is refused earlier.
     let deep = format!(

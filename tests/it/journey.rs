@@ -4,26 +4,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::TestApp;
-
-/// Returns a booking for the team's member, an hour from now and an hour long.
-fn booking(app: &TestApp, credits: &str, key: &str) -> Value {
-    json!({
-        "accountId": app.team.id(),
-        "memberId": app.team.member.id(),
-        "title": "Pronunciation workshop",
-        "startsAt": app.in_minutes(60),
-        "endsAt": app.in_minutes(120),
-        "credits": credits,
-        "idempotencyKey": key,
-    })
-}
+use crate::harness::{TestApp, with};
 
 #[tokio::test]
 async fn credits_come_in_are_held_are_charged_and_the_log_tells_it() {
     let app = TestApp::start().await;
     app.top_up(100).await;
-    let booked = app.platform.accept("book_session", booking(&app, "12.5", "b1")).await;
+    let title = json!({ "title": "Pronunciation workshop" });
+    let booking = with(app.booking("12.5", "b1", 60..120), title);
+    let booked = app.platform.accept("book_session", booking).await;
     assert_eq!(booked["session"]["status"], "BOOKED");
     assert_eq!(booked["session"]["held"], "12.5");
     assert_eq!(booked["balance"]["posted"], "100");
@@ -62,7 +51,7 @@ async fn a_refused_booking_says_what_is_missing_and_changes_nothing() {
     let before = app.team.owner.client.run("balance", json!({})).await;
     let (code, payload) = app
         .platform
-        .refuse("book_session", booking(&app, "10.0001", "b1"))
+        .refuse("book_session", app.booking("10.0001", "b1", 60..120))
         .await;
     assert_eq!(code, "INSUFFICIENT_CREDITS");
     assert_eq!(payload["userErrors"][0]["missingCredits"], "0.0001");
@@ -70,18 +59,29 @@ async fn a_refused_booking_says_what_is_missing_and_changes_nothing() {
     let after = app.team.owner.client.run("balance", json!({})).await;
     assert_eq!(before.body, after.body);
     // Only a success binds a key.
-    app.platform.accept("book_session", booking(&app, "10", "b1")).await;
+    app.platform
+        .accept("book_session", app.booking("10", "b1", 60..120))
+        .await;
 }
 
 #[tokio::test]
 async fn f1_the_same_key_answers_the_same_session_and_other_input_is_refused() {
     let app = TestApp::start().await;
     app.top_up(100).await;
-    let first = app.platform.accept("book_session", booking(&app, "5", "b1")).await;
-    let again = app.platform.accept("book_session", booking(&app, "5", "b1")).await;
+    let first = app
+        .platform
+        .accept("book_session", app.booking("5", "b1", 60..120))
+        .await;
+    let again = app
+        .platform
+        .accept("book_session", app.booking("5", "b1", 60..120))
+        .await;
     assert_eq!(first["session"]["id"], again["session"]["id"]);
     assert_eq!(again["balance"]["held"], "5");
-    let (code, _) = app.platform.refuse("book_session", booking(&app, "6", "b1")).await;
+    let (code, _) = app
+        .platform
+        .refuse("book_session", app.booking("6", "b1", 60..120))
+        .await;
     assert_eq!(code, "IDEMPOTENCY_KEY_REUSED");
 }
 
@@ -89,7 +89,9 @@ async fn f1_the_same_key_answers_the_same_session_and_other_input_is_refused() {
 async fn a_forgotten_session_gives_its_credits_back_after_the_grace() {
     let app = TestApp::start().await;
     app.top_up(20).await;
-    app.platform.accept("book_session", booking(&app, "20", "b1")).await;
+    app.platform
+        .accept("book_session", app.booking("20", "b1", 60..120))
+        .await;
     let broke = app.team.owner.client.run("balance", json!({})).await;
     assert_eq!(
         *broke.at("/account/eligibility"),
@@ -117,7 +119,7 @@ async fn another_account_does_not_exist() {
             .at("/account/balance/posted"),
         "50"
     );
-    let mut input = booking(&app, "1", "b1");
+    let mut input = app.booking("1", "b1", 60..120);
     input["accountId"] = json!(other.id());
     let (code, _) = app.team.owner.client.refuse("book_session", input).await;
     assert_eq!(code, "NOT_FOUND");

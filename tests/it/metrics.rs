@@ -155,16 +155,11 @@ async fn figures_say_what_was_posted_and_what_waits() {
 
     let buyer = Buyer::of(&app);
     buyer.buy_with("card_hang", "10").await;
-    let input = json!({
-        "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Coaching", "credits": "4",
-        "startsAt": app.in_minutes(60), "endsAt": app.in_minutes(120), "idempotencyKey": "one",
-    });
-    let book = "mutation($input: BookSessionInput!) { bookSession(input: $input) { userErrors { code } } }";
-    let refused = app.platform.query(book, json!({ "input": input })).await.only_field();
+    let input = app.booking("4", "one", 60..120);
+    let refused = app.platform.mutate("bookSession", "", input.clone()).await;
     assert_eq!(refused["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
     app.top_up(10).await;
-    let booked = app.platform.query(book, json!({ "input": input })).await.only_field();
-    assert_eq!(booked["userErrors"], json!([]));
+    app.platform.apply("bookSession", "", input).await;
 
     app.advance(Duration::from_mins(10));
     let after = monitor.read().await;

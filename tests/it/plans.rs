@@ -15,8 +15,9 @@ use ledgerbell::primitives::page::{PageRequest, SortOrder};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use uuid::Uuid;
 
+use crate::harness::Dice;
 use crate::reading::ground::Ground;
-use crate::reading::rows::{Dice, insert_account, insert_log, log_rows};
+use crate::reading::rows::{insert_account, insert_log, log_rows};
 
 const ACCOUNT: AccountId = AccountId::from_number(7);
 const ENTRIES: i64 = 1_000_000;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::harness::{Person, TestApp};
-use crate::notification::{deliveries, mutate, smtp};
+use crate::notification::{deliveries, smtp};
 use crate::top_ups::Buyer;
 use crate::troubleshooting::{
     a_person_must_choose, all_is_well, book, change_rule, complete, findings, healthy, make_well, says, send, spend,
@@ -170,13 +170,9 @@ async fn notifications_are_not_received() {
     // He enters his new address. It is not verified yet: one press sends a code to it.
     server.answer(smtp::Answer::Take);
     app.advance(Duration::from_mins(1));
-    mutate(
-        &adam.client,
-        "updateContact",
-        "",
-        json!({ "email": "adam@new.example" }),
-    )
-    .await;
+    adam.client
+        .mutate("updateContact", "", json!({ "email": "adam@new.example" }))
+        .await;
     let finding = the_finding(&app, "CONTACT_UNVERIFIED").await;
     send(&adam.client, &finding).await;
     let taken = server.taken();
@@ -186,7 +182,7 @@ async fn notifications_are_not_received() {
         .find(|line| line.starts_with("Subject: "))
         .expect("a subject");
     let code: String = subject.chars().filter(char::is_ascii_digit).collect();
-    let verified = mutate(&adam.client, "verifyContact", "", json!({ "code": code })).await;
+    let verified = adam.client.mutate("verifyContact", "", json!({ "code": code })).await;
     assert_eq!(verified["userErrors"], json!([]));
     all_is_well(&app).await;
 
@@ -198,7 +194,7 @@ async fn notifications_are_not_received() {
     // Olga had disabled the alert that credits run low, and no other member receives it. One press enables it again.
     let preference = |channel: &str| json!({ "kind": "LOW_BALANCE", "channel": channel, "enabled": false });
     let off = json!({ "preferences": [preference("EMAIL"), preference("IN_APP")] });
-    mutate(&olga.client, "updateNotificationSettings", "", off).await;
+    olga.client.mutate("updateNotificationSettings", "", off).await;
     let finding = the_finding(&app, "LOW_BALANCE_MUTED").await;
     let help = finding["remedy"]["help"].as_str().expect("a text");
     assert!(help.contains("Check the notification settings"), "{help}");

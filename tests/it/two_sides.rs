@@ -6,27 +6,11 @@ use std::time::Duration;
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestApp};
+use crate::harness::{Client, TestApp, with};
 use crate::top_ups::Buyer;
 
-async fn ask(client: &Client, name: &str, selection: &str, input: Value) -> Value {
-    let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
-    let query = format!(
-        "mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field }} }} }}"
-    );
-    client.query(&query, json!({ "input": input })).await.only_field()
-}
-
-async fn accept(client: &Client, name: &str, selection: &str, input: Value) -> Value {
-    let payload = ask(client, name, selection, input).await;
-    assert_eq!(payload["userErrors"], json!([]), "{name}: {payload}");
-    payload
-}
-
 async fn book(app: &TestApp, key: &str, credits: &str) -> Value {
-    let input = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Lesson", "credits": credits,
-        "startsAt": app.in_minutes(10), "endsAt": app.in_minutes(55), "idempotencyKey": key });
-    accept(&app.platform, "bookSession", "session { id }", input).await["session"]["id"].clone()
+    json!(app.book(app.booking(credits, key, 10..55)).await)
 }
 
 /// Returns balance, sessions, top-ups, and the position in the account's stream, which changes with each event.
@@ -61,7 +45,7 @@ async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_noth
     let delivered = book(&app, "first", "25").await;
     app.advance(Duration::from_hours(1));
     let done = json!({ "sessionId": delivered, "idempotencyKey": "done" });
-    accept(&app.platform, "completeSession", "session { id }", done).await;
+    app.platform.apply("completeSession", "session { id }", done).await;
     let over = book(&app, "second", "45").await;
     app.advance(Duration::from_mins(30));
     // It is in progress; all bought credits are spent or held.
@@ -111,11 +95,11 @@ async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_noth
     for status in ["ACTIVE", "FROZEN", "CLOSED"] {
         let of = json!({ "accountId": app.team.id(), "reason": "Unpaid" });
         match status {
-            "FROZEN" => drop(accept(&app.platform, "freezeAccount", "account { id }", of).await),
+            "FROZEN" => drop(app.platform.apply("freezeAccount", "account { id }", of).await),
             "CLOSED" => {
                 // A session that has ended by then can still be settled.
                 app.advance(Duration::from_mins(30));
-                accept(&app.platform, "closeAccount", "account { id }", of).await;
+                app.platform.apply("closeAccount", "account { id }", of).await;
             }
             _ => {}
         }
@@ -135,7 +119,7 @@ async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_noth
                 {
                     input["accountId"] = json!(app.team.id());
                 }
-                let refused = ask(client, name, "__typename", input).await;
+                let refused = client.mutate(name, "__typename", input).await;
                 assert_eq!(
                     refused["userErrors"][0]["code"], "FORBIDDEN",
                     "{name} by the {who}, {status}: {refused}"
@@ -146,7 +130,10 @@ async fn the_team_neither_settles_sessions_nor_sends_money_back_and_changes_noth
     }
     // A refused request blocks nothing: the platform's own completion is not too late, and its keys are free.
     let input = json!({ "sessionId": over, "idempotencyKey": "a" });
-    let completed = accept(&app.platform, "completeSession", "session { status charged }", input).await;
+    let completed = app
+        .platform
+        .apply("completeSession", "session { status charged }", input)
+        .await;
     assert_eq!(completed["session"], json!({ "status": "COMPLETED", "charged": "45" }));
 }
 
@@ -168,40 +155,37 @@ async fn the_team_cannot_use_up_a_key_that_the_platform_will_send_nor_the_other_
     let buy = |credits: &str| json!({ "accountId": app.team.id(), "credits": credits, "idempotencyKey": "settle-41" });
     let complete = json!({ "sessionId": session, "idempotencyKey": "settle-41" });
     // The admin sends it first, with what the team may not do.
-    let refused = ask(
-        &app.team.admin.client,
-        "completeSession",
-        "__typename",
-        complete.clone(),
-    )
-    .await;
+    let refused = app
+        .team
+        .admin
+        .client
+        .mutate("completeSession", "__typename", complete.clone())
+        .await;
     assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN");
-    let bought = accept(&app.team.admin.client, "createTopUp", "topUp { id }", buy("6")).await;
-    let completed = accept(
-        &app.platform,
-        "completeSession",
-        "session { status } entry { id }",
-        complete.clone(),
-    )
-    .await;
+    let bought = app
+        .team
+        .admin
+        .client
+        .apply("createTopUp", "topUp { id }", buy("6"))
+        .await;
+    let completed = app
+        .platform
+        .apply("completeSession", "session { status } entry { id }", complete.clone())
+        .await;
     assert_eq!(completed["session"]["status"], "COMPLETED");
     // Each replays its own, whichever of its credentials it sends.
     for client in [&app.platform, &bound] {
-        let again = accept(
-            client,
-            "completeSession",
-            "session { status } entry { id }",
-            complete.clone(),
-        )
-        .await;
+        let again = client
+            .apply("completeSession", "session { status } entry { id }", complete.clone())
+            .await;
         assert_eq!(again["entry"], completed["entry"]);
-        let other = ask(client, "createTopUp", "topUp { id }", buy("6")).await;
+        let other = client.mutate("createTopUp", "topUp { id }", buy("6")).await;
         assert_eq!(other["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{other}");
     }
     for client in [&app.team.admin.client, &app.team.owner.client, &team_key] {
-        let again = accept(client, "createTopUp", "topUp { id }", buy("6")).await;
+        let again = client.apply("createTopUp", "topUp { id }", buy("6")).await;
         assert_eq!(again["topUp"], bought["topUp"]);
-        let other = ask(client, "createTopUp", "topUp { id }", buy("7")).await;
+        let other = client.mutate("createTopUp", "topUp { id }", buy("7")).await;
         assert_eq!(other["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED", "{other}");
     }
     assert_eq!(buyer.top_ups().await.len(), 2, "the paid one, and the team's");
@@ -227,19 +211,17 @@ async fn who_books_cancels_free_of_charge_and_who_settles_charges_for_it() {
     ];
     for (how, besides, may, may_not) in cases {
         let session = book(&app, how, "10").await;
-        let mut input = json!({ "sessionId": session, "idempotencyKey": format!("cancel, {how}") });
-        for (name, value) in besides.as_object().expect("an object") {
-            input[name] = value.clone();
-        }
+        let cancel = json!({ "sessionId": session, "idempotencyKey": format!("cancel, {how}") });
+        let input = with(cancel, besides);
         let before = seen(&app).await;
-        let refused = ask(may_not, "cancelSession", "__typename", input.clone()).await;
+        let refused = may_not.mutate("cancelSession", "__typename", input.clone()).await;
         assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN", "{how}: {refused}");
         assert_eq!(seen(&app).await, before, "{how}");
-        let canceled = accept(may, "cancelSession", "session { held }", input).await;
+        let canceled = may.apply("cancelSession", "session { held }", input).await;
         assert_eq!(canceled["session"]["held"], "0", "{how}");
     }
     let session = book(&app, "to complete", "10").await;
     let complete = json!({ "sessionId": session, "idempotencyKey": "complete" });
-    let refused = ask(&books, "completeSession", "__typename", complete).await;
+    let refused = books.mutate("completeSession", "__typename", complete).await;
     assert_eq!(refused["userErrors"][0]["code"], "FORBIDDEN", "{refused}");
 }

@@ -27,7 +27,7 @@ pub(super) enum Trouble {
     LostAfter,
 }
 
-/// A pseudorandom generator. The same seed gives the same numbers.
+/// A pseudorandom generator. The same seed gives the same numbers, also in later versions: seeds of the simulation name their faults.
 #[derive(Clone, Debug)]
 pub(super) struct Dice(u64);
 

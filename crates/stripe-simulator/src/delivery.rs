@@ -24,11 +24,11 @@ pub struct Courier {
     gateway: SimulatedGateway,
     client: Client,
     url: String,
-    waiting: Vec<Waiting>,
+    waiting: Vec<Undelivered>,
 }
 
 /// A message that the receiver did not accept.
-struct Waiting {
+struct Undelivered {
     body: Vec<u8>,
     tries: u32,
     due_at: Timestamp,
@@ -63,7 +63,7 @@ impl Courier {
             .gateway
             .take_messages()
             .into_iter()
-            .map(|(body, _): Message| Waiting {
+            .map(|(body, _): Message| Undelivered {
                 body,
                 tries: 0,
                 due_at: now,

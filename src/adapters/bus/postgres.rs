@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapters::database::{are_one_session, connect_options};
 use crate::domain::event::{Bell, Hub};
-use crate::domain::pulse::{Pulse, Turn};
+use crate::domain::pulse::{Pulse, TurnResult};
 use crate::primitives::ids::AccountId;
 
 /// The name by which health probes find it.
@@ -221,7 +221,7 @@ async fn listen_on(url: String, hub: Hub, pulse: Pulse) {
     let mut pause = PAUSES.0;
     loop {
         if let Err(error) = listen(&url, &hub, &pulse, &mut pause).await {
-            pulse.end(NAME, Turn::Failed);
+            pulse.end(NAME, TurnResult::Failed);
             tracing::warn!(%error, "notifications of other processes are not received; their events are found by polling");
         }
         tokio::time::sleep(pause).await;
@@ -254,9 +254,9 @@ async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Re
         if let Err(fault) = hub.poll().await {
             tracing::warn!(%fault, "event streams could not be polled; they are polled again soon");
         }
-        pulse.end(NAME, Turn::Succeeded);
+        pulse.end(NAME, TurnResult::Succeeded);
         while let Some(notification) = next(&mut listener, pulse).await? {
-            pulse.end(NAME, Turn::Succeeded);
+            pulse.end(NAME, TurnResult::Succeeded);
             for (account_id, sequence) in rings(notification.payload()) {
                 hub.ring(account_id, sequence);
             }
@@ -272,7 +272,7 @@ async fn next(listener: &mut PgListener, pulse: &Pulse) -> Result<Option<PgNotif
             return heard;
         }
         in_time(sqlx::query("SELECT 1").execute(&mut *listener)).await?;
-        pulse.end(NAME, Turn::Succeeded);
+        pulse.end(NAME, TurnResult::Succeeded);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::money::{CreditPrice, Currency};
 use crate::primitives::page::PageRequest;
 
-use super::story::{self, Act, Step, TEAM, Who};
+use super::story::{self, Act, PlannedAction, TEAM, Who};
 
 /// The external id of the demo's account.
 pub(super) const ACCOUNT: &str = "demo-team";
@@ -40,7 +40,7 @@ struct Player<'a> {
     /// The platform's own server.
     platform: Actor,
     booked: HashMap<usize, MemberId>,
-    steps: usize,
+    actions: usize,
 }
 
 /// Creates the demo team and its history until `now`. The services' clock starts at the beginning of the history, and is at
@@ -60,14 +60,14 @@ pub(super) async fn seed(services: &Services, now: Timestamp) -> Result<String, 
         members: Vec::with_capacity(TEAM.len()),
         platform,
         booked: HashMap::new(),
-        steps: 0,
+        actions: 0,
     };
     for (external_id, _, _) in TEAM {
         player.members.push(player.member(external_id).await?);
     }
-    for step in story::tell(now) {
-        services.clock.advance_to(step.at);
-        player.play(step).await?;
+    for action in story::tell(now) {
+        services.clock.advance_to(action.at);
+        player.play(action).await?;
     }
     services.clock.advance_to(now);
     let whole = AccountPatch {
@@ -190,15 +190,15 @@ impl Player<'_> {
         Ok(services.members.add(&self.platform, self.account_id, new).await?.id)
     }
 
-    async fn play(&mut self, step: Step) -> Result<(), Failure> {
-        self.steps += 1;
-        let command = match step.act {
+    async fn play(&mut self, action: PlannedAction) -> Result<(), Failure> {
+        self.actions += 1;
+        let command = match action.act {
             Act::Sweep => {
                 self.services.ledger.sweep(1).await?;
                 return self.evaluate().await;
             }
             Act::TopUp { credits } => {
-                let who = self.who(step.who);
+                let who = self.who(action.who);
                 let (origin, cause) = (TopUpOrigin::Manual, who.cause(None));
                 let top_ups = &self.services.top_ups;
                 top_ups
@@ -215,7 +215,8 @@ impl Player<'_> {
                 description: description.to_owned(),
                 kind: LotKind::Promotional,
                 expires_at: lasts.map(|lasts| {
-                    step.at
+                    action
+                        .at
                         .plus_millis(i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX))
                 }),
                 priority: 0,
@@ -227,10 +228,10 @@ impl Player<'_> {
             },
             Act::Book(planned) => {
                 let member = self.members[planned.member];
-                self.booked.insert(step.session, member);
+                self.booked.insert(action.session, member);
                 Command::Book {
                     member: MemberRef::Id(member),
-                    external_id: Some(external_id(step.session)),
+                    external_id: Some(external_id(action.session)),
                     title: planned.title.to_owned(),
                     starts_at: planned.starts_at,
                     ends_at: planned.ends_at,
@@ -239,28 +240,28 @@ impl Player<'_> {
                 }
             }
             Act::Complete { credits } => Command::Complete {
-                session: session(step.session),
+                session: session(action.session),
                 credits,
                 allow_overage: true,
             },
             Act::Cancel { reason, fee, no_show } => Command::Cancel {
-                session: session(step.session),
+                session: session(action.session),
                 reason: Some(reason.to_owned()),
                 fee,
                 no_show,
             },
             Act::Refund { credits, reason } => Command::Refund {
-                session: session(step.session),
+                session: session(action.session),
                 credits,
                 reason: reason.to_owned(),
             },
         };
         // Only the platform may settle sessions and grant credits. It does so on behalf of the member.
-        let acting = match step.who {
+        let acting = match action.who {
             Who::Platform => None,
             Who::Person(at) => Some(self.members[at]),
         };
-        let key = format!("demo-{}", self.steps);
+        let key = format!("demo-{}", self.actions);
         let posted = self
             .services
             .ledger

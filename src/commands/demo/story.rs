@@ -43,7 +43,7 @@ const TITLES: [&str; 10] = [
     "Leading a workshop",
 ];
 
-/// The actor of a step.
+/// The actor of a planned action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
     /// One of [`TEAM`], by index.
@@ -62,7 +62,7 @@ pub(super) struct PlannedSession {
     pub(super) credits: Credits,
 }
 
-/// One action.
+/// What an actor does.
 #[derive(Clone, Debug)]
 pub(super) enum Act {
     TopUp {
@@ -96,7 +96,7 @@ pub(super) enum Act {
 
 /// One action with its time, its actor and its session.
 #[derive(Clone, Debug)]
-pub(super) struct Step {
+pub(super) struct PlannedAction {
     pub(super) at: Timestamp,
     pub(super) who: Who,
     pub(super) session: usize,
@@ -138,7 +138,7 @@ impl Dice {
 struct Teller {
     now: Timestamp,
     dice: Dice,
-    steps: Vec<Step>,
+    actions: Vec<PlannedAction>,
     sessions: usize,
     /// Whether a session was already left unresolved. One is enough.
     forgot: bool,
@@ -149,12 +149,12 @@ pub(super) fn begins_at(now: Timestamp) -> Timestamp {
     now.plus_millis(-DAYS * DAY)
 }
 
-/// Returns all steps from [`begins_at`] until `now`.
-pub(super) fn tell(now: Timestamp) -> Vec<Step> {
+/// Returns all actions from [`begins_at`] until `now`.
+pub(super) fn tell(now: Timestamp) -> Vec<PlannedAction> {
     let mut teller = Teller {
         now,
         dice: Dice(20_260_112),
-        steps: Vec::new(),
+        actions: Vec::new(),
         sessions: 0,
         forgot: false,
     };
@@ -164,20 +164,20 @@ pub(super) fn tell(now: Timestamp) -> Vec<Step> {
         if !matches!(day.to_datetime().weekday(), Weekday::Sat | Weekday::Sun) {
             teller.tell_day(days_ago, day);
         }
-        teller.step(day.plus_millis(22 * HOUR), Who::Platform, Act::Sweep);
+        teller.action(day.plus_millis(22 * HOUR), Who::Platform, Act::Sweep);
     }
     teller.tell_present();
-    let mut steps = teller.steps;
-    steps.retain(|step| step.at > begins_at(now) && step.at <= now);
-    // A stable sort keeps the order of steps at the same time.
-    steps.sort_by_key(|step| step.at);
-    steps
+    let mut actions = teller.actions;
+    actions.retain(|action| action.at > begins_at(now) && action.at <= now);
+    // A stable sort keeps the order of actions at the same time.
+    actions.sort_by_key(|action| action.at);
+    actions
 }
 
 impl Teller {
-    fn step(&mut self, at: Timestamp, who: Who, act: Act) {
+    fn action(&mut self, at: Timestamp, who: Who, act: Act) {
         let session = self.sessions;
-        self.steps.push(Step { at, who, session, act });
+        self.actions.push(PlannedAction { at, who, session, act });
     }
 
     /// Adds credits that do not come from sessions.
@@ -193,7 +193,7 @@ impl Teller {
         };
         let on_friday = last_friday_before(ago(40, 0)).plus_millis(20 * HOUR);
         let weekend = Some(Duration::from_hours(36));
-        let steps = [
+        let actions = [
             (ago(90, 1), Who::Platform, grant(50, "Welcome gift", None)),
             (ago(90, 2), Who::Person(0), top_up(300)),
             (ago(62, 3), Who::Person(1), top_up(250)),
@@ -213,8 +213,8 @@ impl Teller {
                 },
             ),
         ];
-        for (at, who, act) in steps {
-            self.step(at, who, act);
+        for (at, who, act) in actions {
+            self.action(at, who, act);
         }
     }
 
@@ -267,36 +267,36 @@ impl Teller {
         let (starts_at, ends_at, credits) = (planned.starts_at, planned.ends_at, planned.credits);
         let half = Credits::from_units(credits.units() / 2);
         self.sessions += 1;
-        self.step(starts_at.plus_millis(-booked_before), booker, Act::Book(planned));
+        self.action(starts_at.plus_millis(-booked_before), booker, Act::Book(planned));
         let done_at = ends_at.plus_millis((2 + self.dice.roll(14)) * MINUTE);
         let complete = |credits| Act::Complete { credits };
         let cancel = |reason, fee, no_show| Act::Cancel { reason, fee, no_show };
         match end {
-            End::InFull => self.step(done_at, Who::Platform, complete(None)),
-            End::ForLess => self.step(done_at, Who::Platform, complete(Some(half))),
+            End::InFull => self.action(done_at, Who::Platform, complete(None)),
+            End::ForLess => self.action(done_at, Who::Platform, complete(Some(half))),
             End::ForMore => {
                 let more = Credits::from_units(credits.units() + half.units());
-                self.step(done_at, Who::Platform, complete(Some(more)));
+                self.action(done_at, Who::Platform, complete(Some(more)));
             }
             End::Canceled => {
-                self.step(
+                self.action(
                     starts_at.plus_millis(-50 * MINUTE),
                     booker,
                     cancel("Something came up", None, false),
                 );
             }
             End::CanceledLate => {
-                self.step(
+                self.action(
                     starts_at.plus_millis(-10 * MINUTE),
                     booker,
                     cancel("Fell ill", Some(half), false),
                 );
             }
-            End::NoShow => self.step(done_at, Who::Platform, cancel("Did not come", Some(credits), true)),
+            End::NoShow => self.action(done_at, Who::Platform, cancel("Did not come", Some(credits), true)),
             End::Refunded => {
-                self.step(done_at, Who::Platform, complete(None));
+                self.action(done_at, Who::Platform, complete(None));
                 let reason = "The trainer was late";
-                self.step(
+                self.action(
                     done_at.plus_millis(3 * HOUR),
                     admin,
                     Act::Refund { credits: half, reason },
@@ -318,7 +318,7 @@ impl Teller {
             let planned = self.planned(quarter.plus_millis(starts_in), minutes);
             self.sessions += 1;
             let at = planned.starts_at.plus_millis(-booked_before);
-            self.step(at, Who::Person(planned.member), Act::Book(planned));
+            self.action(at, Who::Person(planned.member), Act::Book(planned));
         }
     }
 }
@@ -342,8 +342,8 @@ mod tests {
     fn the_story_has_a_bit_of_everything_at_any_hour_of_any_day() {
         for hours in 0..24 * 8 {
             let now = Timestamp::from_millis(1_795_996_800_000 + hours * HOUR + 123);
-            let steps = tell(now);
-            let count = |wanted: fn(&Act) -> bool| steps.iter().filter(|step| wanted(&step.act)).count();
+            let actions = tell(now);
+            let count = |wanted: fn(&Act) -> bool| actions.iter().filter(|action| wanted(&action.act)).count();
             let booked = count(|act| matches!(act, Act::Book(_)));
             let ended = count(|act| matches!(act, Act::Complete { .. } | Act::Cancel { .. }));
             assert!((120..250).contains(&booked), "{booked}");
@@ -362,8 +362,12 @@ mod tests {
             );
             assert_eq!(count(|act| matches!(act, Act::Grant { .. })), 3);
             assert_eq!(count(|act| matches!(act, Act::TopUp { .. })), 3);
-            assert!(steps.is_sorted_by_key(|step| step.at));
-            assert!(steps.iter().all(|step| step.at <= now && step.at > begins_at(now)));
+            assert!(actions.is_sorted_by_key(|action| action.at));
+            assert!(
+                actions
+                    .iter()
+                    .all(|action| action.at <= now && action.at > begins_at(now))
+            );
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::adapters::bus;
-use crate::adapters::database;
+use crate::adapters::database::{self, SchemaError};
 use crate::adapters::disk::{self, Room};
 use crate::adapters::key_set::HttpKeySet;
 use crate::adapters::mailer::{Sender, SmtpMailer};
@@ -147,11 +147,11 @@ pub(super) async fn server(settings: &Settings) -> Check {
         Ok(answer) if answer.status().is_success() => {
             let answer = answer.json::<serde_json::Value>().await.unwrap_or_default();
             return match answer["clockJumps"].as_u64() {
-                None | Some(0) => Check::ok("server", "it is ready"),
+                None | Some(0) => Check::ok("server", "the server is ready"),
                 Some(jumps) => Check::warned(
                     "server",
                     format!(
-                        "it is ready; since its start, this machine's clock has jumped ahead by minutes {jumps} times, and the server did not follow at once"
+                        "the server is ready; since its start, this machine's clock has jumped ahead by minutes {jumps} times, and the server did not follow at once"
                     ),
                     "check that a time service (NTP) sets the clock in small steps",
                 ),
@@ -168,7 +168,7 @@ pub(super) async fn server(settings: &Settings) -> Check {
     };
     let trouble = answer["trouble"].as_str().and_then(Trouble::named);
     let advice = trouble.map_or("check its log", Trouble::advice);
-    Check::failed("server", format!("it is not ready: {answer}"), advice)
+    Check::failed("server", format!("the server is not ready: {answer}"), advice)
 }
 
 fn fault_of(name: &'static str, fault: &Fault, advice: &str) -> Check {
@@ -196,7 +196,6 @@ pub(super) async fn clock(database: &Database, clock: &Clock) -> Check {
 }
 
 pub(super) async fn migrations(database: &Database) -> Check {
-    let newer = "run the version of ledgerbell that has migrated this database, or a newer one";
     match database::pending_migrations(database).await {
         Ok(0) => Check::ok("migrations", "the schema is up to date"),
         Ok(count) => Check::failed(
@@ -204,7 +203,11 @@ pub(super) async fn migrations(database: &Database) -> Check {
             format!("{count} migrations are missing"),
             "run `ledgerbell migrate`",
         ),
-        Err(fault) => fault_of("migrations", &fault, newer),
+        Err(SchemaError::Fault(fault)) => fault_of("migrations", &fault, "check the database"),
+        Err(error) => {
+            let advice = "use another version of ledgerbell, or another database";
+            Check::failed("migrations", error.to_string(), advice)
+        }
     }
 }
 
@@ -273,7 +276,7 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Check {
         advice.push("a running worker claims them again automatically");
     }
     if found.is_empty() {
-        return Check::ok("stuck", "nothing is");
+        return Check::ok("stuck", "no work needs a person");
     }
     Check::warned("stuck", found.join("; "), advice.join("; "))
 }

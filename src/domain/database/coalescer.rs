@@ -28,13 +28,14 @@ type Load<K, V> = dyn Fn(Vec<K>) -> Pin<Box<dyn Future<Output = Found<K, V>> + S
 /// A look-up by key that combines concurrent calls. Clones share it.
 pub(in crate::domain) struct Coalescer<K, V> {
     load: Arc<Load<K, V>>,
-    waiting: Arc<Mutex<Waiting<K, V>>>,
+    queue: Arc<Mutex<Queue<K, V>>>,
 }
 
 /// The requested key, and the sender of its result.
 type Caller<K, V> = (K, oneshot::Sender<Result<Option<V>, Fault>>);
 
-struct Waiting<K, V> {
+/// The callers of the next statements.
+struct Queue<K, V> {
     callers: Vec<Caller<K, V>>,
     /// A task is serving. It continues until no caller waits.
     is_served: bool,
@@ -50,13 +51,13 @@ where
     where
         F: Future<Output = Found<K, V>> + Send + 'static,
     {
-        let waiting = Waiting {
+        let queue = Queue {
             callers: Vec::new(),
             is_served: false,
         };
         Self {
             load: Arc::new(move |keys| Box::pin(load(keys))),
-            waiting: Arc::new(Mutex::new(waiting)),
+            queue: Arc::new(Mutex::new(queue)),
         }
     }
 
@@ -64,9 +65,9 @@ where
     pub(in crate::domain) async fn get(&self, key: K) -> Result<Option<V>, Fault> {
         let (answer, answered) = oneshot::channel();
         let must_serve = {
-            let mut waiting = lock(&self.waiting);
-            waiting.callers.push((key, answer));
-            !std::mem::replace(&mut waiting.is_served, true)
+            let mut queue = lock(&self.queue);
+            queue.callers.push((key, answer));
+            !std::mem::replace(&mut queue.is_served, true)
         };
         if must_serve {
             // A task of its own: the caller may be dropped, and the others must still get their results.
@@ -81,8 +82,8 @@ where
     }
 
     async fn serve(self) {
-        let turn = Turn(&self.waiting);
-        while let Some(callers) = turn.take() {
+        let serving = Serving(&self.queue);
+        while let Some(callers) = serving.take() {
             let keys: HashSet<K> = callers.iter().map(|(key, _)| key.clone()).collect();
             let load = (self.load)(keys.into_iter().collect());
             // A plain read: canceling it costs only its connection.
@@ -102,7 +103,7 @@ impl<K, V> Clone for Coalescer<K, V> {
     fn clone(&self) -> Self {
         Self {
             load: Arc::clone(&self.load),
-            waiting: Arc::clone(&self.waiting),
+            queue: Arc::clone(&self.queue),
         }
     }
 }
@@ -119,31 +120,31 @@ fn too_late() -> Fault {
 
 /// Held by the one task that serves. If the task panics, waiting callers get an error, and the next caller starts
 /// another one.
-struct Turn<'g, K, V>(&'g Mutex<Waiting<K, V>>);
+struct Serving<'g, K, V>(&'g Mutex<Queue<K, V>>);
 
-impl<K, V> Turn<'_, K, V> {
+impl<K, V> Serving<'_, K, V> {
     /// Returns the callers to serve next; `None`, and serving ends, when no caller waits.
     fn take(&self) -> Option<Vec<Caller<K, V>>> {
-        let mut waiting = lock(self.0);
-        let count = waiting.callers.len().min(MOST_KEYS);
-        waiting.is_served = count > 0;
-        (count > 0).then(|| waiting.callers.drain(..count).collect())
+        let mut queue = lock(self.0);
+        let count = queue.callers.len().min(MOST_KEYS);
+        queue.is_served = count > 0;
+        (count > 0).then(|| queue.callers.drain(..count).collect())
     }
 }
 
-impl<K, V> Drop for Turn<'_, K, V> {
+impl<K, V> Drop for Serving<'_, K, V> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let mut waiting = lock(self.0);
-            waiting.is_served = false;
-            waiting.callers.clear();
+            let mut queue = lock(self.0);
+            queue.is_served = false;
+            queue.callers.clear();
         }
     }
 }
 
-fn lock<K, V>(waiting: &Mutex<Waiting<K, V>>) -> MutexGuard<'_, Waiting<K, V>> {
+fn lock<K, V>(queue: &Mutex<Queue<K, V>>) -> MutexGuard<'_, Queue<K, V>> {
     // No panic can happen in the middle of a change.
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -180,8 +181,8 @@ mod tests {
         });
         // Taken and running: it waits for a permit.
         let is_under_way = || {
-            let waiting = lock(&coalescer.waiting);
-            waiting.is_served && waiting.callers.is_empty()
+            let queue = lock(&coalescer.queue);
+            queue.is_served && queue.callers.is_empty()
         };
         while !is_under_way() {
             tokio::task::yield_now().await;
@@ -190,7 +191,7 @@ mod tests {
             let coalescer = coalescer.clone();
             async move { join_all((0..100).map(|key| coalescer.get(key % 10))).await }
         });
-        while lock(&coalescer.waiting).callers.len() < 100 {
+        while lock(&coalescer.queue).callers.len() < 100 {
             tokio::task::yield_now().await;
         }
         go.add_permits(2);
@@ -200,7 +201,7 @@ mod tests {
             assert_eq!(found, Ok((key % 2 == 0).then_some(key / 2)));
         }
         assert_eq!(statements.load(Ordering::SeqCst), 2);
-        assert!(!lock(&coalescer.waiting).is_served);
+        assert!(!lock(&coalescer.queue).is_served);
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ mod health;
 #[cfg(test)]
 pub(in crate::domain) mod injector;
 pub(in crate::domain) mod keyset;
+mod pending;
 mod pool;
 mod reader;
 pub(in crate::domain) mod select;
@@ -30,7 +31,6 @@ mod session;
 mod shared;
 mod transaction;
 mod trouble;
-mod waiting;
 mod witness;
 
 use std::future::Future;
@@ -50,11 +50,11 @@ use witness::Witness;
 
 pub use fault::MayFault;
 pub use health::Health;
+pub use pending::{MOST_COUNTED, PendingItems};
 pub use reader::Reader;
 pub use shared::{Deadlines, Suspicion};
 pub use transaction::Transaction;
 pub use trouble::Trouble;
-pub use waiting::{MOST_COUNTED, Waiting};
 
 /// How often a transaction is run again after a temporary failure.
 pub const RETRIES: u32 = 3;

@@ -26,7 +26,9 @@ use crate::primitives::page::PageRequest;
 
 use ledgerbell_core::forecast::{BURN_DAYS, Burn, InvalidTrial, Replay, burn};
 
-pub use ledgerbell_core::forecast::{Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step, TrialSettings};
+pub use ledgerbell_core::forecast::{
+    BalanceChange, Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, TrialSettings,
+};
 
 /// Entries, and changes of holds, that one answer reads at most.
 const MOST: i64 = 1_000_000;

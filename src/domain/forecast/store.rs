@@ -7,7 +7,7 @@ use crate::primitives::clock::{HOUR, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-use super::Step;
+use super::BalanceChange;
 
 /// Returns the time of the `most`-th last entry or change of a hold, whichever is later, if there were as many from
 /// `from` on.
@@ -95,7 +95,7 @@ pub(super) async fn steps(
     account_id: AccountId,
     within: (Timestamp, Timestamp),
     keeps_manual: bool,
-) -> Result<Vec<Step>, Fault> {
+) -> Result<Vec<BalanceChange>, Fault> {
     let mut select = Select::of(database, account_id, "");
     let instants = instants(&mut select, within, keeps_manual);
     select.push(&format!("{instants} ORDER BY occurred_at"));
@@ -103,7 +103,7 @@ pub(super) async fn steps(
     rows.iter()
         .map(|row| {
             let change = Credits::from_units(row.try_get("", "change")?);
-            Ok(Step {
+            Ok(BalanceChange {
                 at: Timestamp::from_millis(row.try_get("", "occurred_at")?),
                 low: change,
                 change,
@@ -120,7 +120,7 @@ pub(super) async fn hours(
     account_id: AccountId,
     within: (Timestamp, Timestamp),
     keeps_manual: bool,
-) -> Result<Vec<Step>, Fault> {
+) -> Result<Vec<BalanceChange>, Fault> {
     let mut select = Select::of(database, account_id, "");
     let instants = instants(&mut select, within, keeps_manual);
     select.push(&format!(
@@ -133,7 +133,7 @@ pub(super) async fn hours(
     for row in select.all(database).await? {
         let (hour, low): (i64, i64) = (row.try_get("", "hour")?, row.try_get("", "low")?);
         let change: i64 = row.try_get("", "change")?;
-        steps.push(Step {
+        steps.push(BalanceChange {
             at: Timestamp::from_millis(hour.saturating_mul(HOUR)).max(within.0),
             low: Credits::from_units(low.saturating_sub(before)),
             change: Credits::from_units(change),

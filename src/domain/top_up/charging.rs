@@ -13,7 +13,7 @@ use crate::primitives::ids::{AccountId, TopUpAttemptId, TopUpId};
 use super::context::{AccountTransaction, TopUpContext};
 use super::error::TurnError;
 use super::gateway::{Charge, Confirmation, GatewayError, NewCharge};
-use super::model::{Errand, Purchase};
+use super::model::{GatewayRequest, Purchase};
 use super::store;
 
 /// The number of attempts that one worker processes concurrently.
@@ -30,7 +30,7 @@ pub struct Charging {
 /// A request to the gateway, with its parameters.
 #[derive(Clone, Debug)]
 struct Task {
-    errand: Errand,
+    request: GatewayRequest,
     attempt_id: TopUpAttemptId,
     object_id: Option<String>,
     new: NewCharge,
@@ -110,9 +110,9 @@ impl Charging {
     async fn ask(&self, task: &Task) -> Reply {
         let gateway = &self.context.gateway;
         let object_id = task.object_id.clone().unwrap_or_default();
-        let answer = match task.errand {
-            Errand::Create => gateway.create_charge(task.new.clone()).await.map(Reply::Created),
-            Errand::Confirm => {
+        let answer = match task.request {
+            GatewayRequest::Create => gateway.create_charge(task.new.clone()).await.map(Reply::Created),
+            GatewayRequest::Confirm => {
                 let confirmation = Confirmation {
                     charge_id: object_id,
                     key: task.attempt_id.uuid().to_string(),
@@ -121,11 +121,11 @@ impl Charging {
                 };
                 gateway.confirm_charge(confirmation).await.map(Reply::Is)
             }
-            Errand::Read => gateway.read_charge(object_id).await.map(Reply::Is),
-            Errand::Cancel => gateway.cancel_charge(object_id).await.map(Reply::Is),
+            GatewayRequest::Read => gateway.read_charge(object_id).await.map(Reply::Is),
+            GatewayRequest::Cancel => gateway.cancel_charge(object_id).await.map(Reply::Is),
         };
         answer.unwrap_or_else(|error| {
-            tracing::warn!(errand = ?task.errand, %error, "the payment gateway gave no answer");
+            tracing::warn!(request = ?task.request, %error, "the payment gateway gave no answer");
             match error {
                 GatewayError::Refused { code, .. } => Reply::Refused(code),
                 GatewayError::Unknown(_) | GatewayError::NotFound => Reply::Unanswered,
@@ -165,9 +165,9 @@ async fn claim(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Resu
     let before = purchase(account, top_up_id).await?;
     let mut after = before.clone();
     let status = account.locked.header.status;
-    let errand = after.claim(status, account.now);
+    let request = after.claim(status, account.now);
     let after = account.keep(Some(&before), after, &[]).await?;
-    let (Some(errand), Some(attempt)) = (errand, after.open_attempt()) else {
+    let (Some(request), Some(attempt)) = (request, after.open_attempt()) else {
         return Ok(None);
     };
     let customer = store::customer(account.tx, account.account_id, account.gateway_name()).await?;
@@ -175,7 +175,7 @@ async fn claim(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Resu
     let card = cards.into_iter().find(|card| card.id == attempt.payment_method_id);
     let reference = top_up_id.global(account.account_id).to_string();
     Ok(Some(Task {
-        errand,
+        request,
         attempt_id: attempt.id,
         object_id: attempt.object_id.clone(),
         is_automatic: attempt.is_automatic,

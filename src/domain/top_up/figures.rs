@@ -1,6 +1,6 @@
 //! Metrics of purchases in progress. The metrics of pending work are in `backlog`.
 
-use crate::domain::database::Waiting;
+use crate::domain::database::PendingItems;
 use crate::domain::fault::Fault;
 
 use super::model::TopUpStatus;
@@ -12,7 +12,7 @@ pub struct TopUpFigures {
     /// The number of top-ups that can still change automatically, by status.
     pub open: Vec<(TopUpStatus, i64)>,
     /// Attempts whose outcome is unknown: they may have been charged.
-    pub unknown: Waiting,
+    pub unknown: PendingItems,
 }
 
 impl TopUps {

@@ -14,11 +14,11 @@ pub(crate) fn altered_number(json: &str, prefix: &[&str]) -> Option<String> {
     while let Some(&byte) = bytes.get(at) {
         at += match byte {
             b'{' => {
-                path.push(Step::Field(""));
+                path.push(PathSegment::Field(""));
                 1
             }
             b'[' => {
-                path.push(Step::Item(0));
+                path.push(PathSegment::Item(0));
                 1
             }
             b'}' | b']' => {
@@ -26,7 +26,7 @@ pub(crate) fn altered_number(json: &str, prefix: &[&str]) -> Option<String> {
                 1
             }
             b',' => {
-                if let Some(Step::Item(at)) = path.last_mut() {
+                if let Some(PathSegment::Item(at)) = path.last_mut() {
                     *at += 1;
                 }
                 1
@@ -34,7 +34,7 @@ pub(crate) fn altered_number(json: &str, prefix: &[&str]) -> Option<String> {
             b'"' => {
                 let length = length_of_string(&bytes[at..])?;
                 let (text, after) = json[at..].split_at(length);
-                if let Some(Step::Field(name)) = path.last_mut()
+                if let Some(PathSegment::Field(name)) = path.last_mut()
                     && after.trim_start().starts_with(':')
                 {
                     *name = &text[1..length - 1];
@@ -92,18 +92,21 @@ pub(super) fn check(document: &str) -> Result<(), ServerError> {
 pub(super) const ALTERED: &str = "a number with too many digits; send it as a string";
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Step<'a> {
+enum PathSegment<'a> {
     Field(&'a str),
     Item(usize),
 }
 
 /// Returns the path below `prefix`, if it is below it.
-fn below(path: &[Step<'_>], prefix: &[&str]) -> Option<String> {
+fn below(path: &[PathSegment<'_>], prefix: &[&str]) -> Option<String> {
     let (start, rest) = path.split_at_checked(prefix.len())?;
-    let is_below = start.iter().zip(prefix).all(|(step, name)| *step == Step::Field(name));
-    let rest = rest.iter().map(|step| match step {
-        Step::Field(name) => (*name).to_owned(),
-        Step::Item(at) => at.to_string(),
+    let is_below = start
+        .iter()
+        .zip(prefix)
+        .all(|(segment, name)| *segment == PathSegment::Field(name));
+    let rest = rest.iter().map(|segment| match segment {
+        PathSegment::Field(name) => (*name).to_owned(),
+        PathSegment::Item(at) => at.to_string(),
     });
     is_below.then(|| rest.collect::<Vec<_>>().join("."))
 }

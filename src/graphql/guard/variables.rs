@@ -69,13 +69,13 @@ impl Definition {
 }
 
 /// The position of an error in the variables, such as `$input.items[3].credits`.
-enum Place<'a> {
+enum VariablePath<'a> {
     Variable(&'a str),
-    Field(&'a Place<'a>, &'a str),
-    Item(&'a Place<'a>, usize),
+    Field(&'a VariablePath<'a>, &'a str),
+    Item(&'a VariablePath<'a>, usize),
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for VariablePath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(name) => write!(f, "${name}"),
@@ -85,7 +85,7 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-impl Place<'_> {
+impl VariablePath<'_> {
     /// Returns the position as a path: the variable and all further parts, separated by dots.
     fn path(&self) -> String {
         match self {
@@ -115,37 +115,37 @@ pub(super) struct WrongVariable {
 
 pub(super) fn check(definitions: &[Definition], given: &Variables, inputs: &Inputs) -> Result<(), WrongVariable> {
     for Definition { name, ty, has_default } in definitions {
-        let place = Place::Variable(name);
+        let path = VariablePath::Variable(name);
         match given.get(name) {
-            Some(value) => check_value(&place, value, ty, inputs)?,
-            None if !ty.nullable && !has_default => return Err(place.wrong(format!("must be given: it is {ty}"))),
+            Some(value) => check_value(&path, value, ty, inputs)?,
+            None if !ty.nullable && !has_default => return Err(path.wrong(format!("must be given: it is {ty}"))),
             None => {}
         }
     }
     Ok(())
 }
 
-fn check_value(place: &Place<'_>, value: &ConstValue, ty: &Type, inputs: &Inputs) -> Result<(), WrongVariable> {
+fn check_value(path: &VariablePath<'_>, value: &ConstValue, ty: &Type, inputs: &Inputs) -> Result<(), WrongVariable> {
     if matches!(value, ConstValue::Null) {
         return if ty.nullable {
             Ok(())
         } else {
-            Err(place.wrong(format!("must not be null: it is {ty}")))
+            Err(path.wrong(format!("must not be null: it is {ty}")))
         };
     }
     match (&ty.base, value) {
         (BaseType::List(of), ConstValue::List(items)) => {
             let mut items = items.iter().enumerate();
-            items.try_for_each(|(at, item)| check_value(&Place::Item(place, at), item, of, inputs))
+            items.try_for_each(|(at, item)| check_value(&VariablePath::Item(path, at), item, of, inputs))
         }
         // A single item is accepted as a list of one item.
-        (BaseType::List(of), value) => check_value(place, value, of, inputs),
-        (BaseType::Named(name), value) => check_named(place, value, name, inputs),
+        (BaseType::List(of), value) => check_value(path, value, of, inputs),
+        (BaseType::Named(name), value) => check_named(path, value, name, inputs),
     }
 }
 
-fn check_named(place: &Place<'_>, value: &ConstValue, name: &Name, inputs: &Inputs) -> Result<(), WrongVariable> {
-    let wrong = |what: &str| Err(place.wrong(format!("must be {what}: it is {name}")));
+fn check_named(path: &VariablePath<'_>, value: &ConstValue, name: &Name, inputs: &Inputs) -> Result<(), WrongVariable> {
+    let wrong = |what: &str| Err(path.wrong(format!("must be {what}: it is {name}")));
     let number = match value {
         ConstValue::Number(number) => Some(number),
         _ => None,
@@ -174,27 +174,27 @@ fn check_named(place: &Place<'_>, value: &ConstValue, name: &Name, inputs: &Inpu
             ConstValue::String(value) if values.contains(value) => Ok(()),
             _ => wrong("one of the enum's values"),
         },
-        (_, Some(Input::Object(fields))) => check_object(place, value, name, fields, inputs),
+        (_, Some(Input::Object(fields))) => check_object(path, value, name, fields, inputs),
         // Validation reports types that do not exist.
         _ => Ok(()),
     }
 }
 
 fn check_object(
-    place: &Place<'_>,
+    path: &VariablePath<'_>,
     value: &ConstValue,
     name: &Name,
     fields: &BTreeMap<String, InputField>,
     inputs: &Inputs,
 ) -> Result<(), WrongVariable> {
     let ConstValue::Object(object) = value else {
-        return Err(place.wrong(format!("must be an object: it is {name}")));
+        return Err(path.wrong(format!("must be an object: it is {name}")));
     };
     for (name, value) in object {
-        let place = Place::Field(place, name);
+        let path = VariablePath::Field(path, name);
         match fields.get(name.as_str()) {
-            Some(field) => check_value(&place, value, &field.ty, inputs)?,
-            None => return Err(place.wrong("does not exist")),
+            Some(field) => check_value(&path, value, &field.ty, inputs)?,
+            None => return Err(path.wrong("does not exist")),
         }
     }
     let missing = fields.iter().find(|(name, field)| {
@@ -204,7 +204,7 @@ fn check_object(
     match missing {
         Some((name, field)) => {
             let ty = &field.ty;
-            Err(Place::Field(place, name).wrong(format!("must be given: it is {ty}")))
+            Err(VariablePath::Field(path, name).wrong(format!("must be given: it is {ty}")))
         }
         None => Ok(()),
     }

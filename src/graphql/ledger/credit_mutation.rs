@@ -109,7 +109,7 @@ impl CreditMutation {
     async fn grant_credits(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, and on what terms.")] input: GrantCreditsInput,
+        #[graphql(desc = "The credits to grant, and their terms.")] input: GrantCreditsInput,
     ) -> Option<Result<GrantCreditsPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(grant(scope(ctx)?, input).await)?;
@@ -122,7 +122,7 @@ impl CreditMutation {
     async fn adjust_credits(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How much, and why.")] input: AdjustCreditsInput,
+        #[graphql(desc = "The amount, and the reason.")] input: AdjustCreditsInput,
     ) -> Option<Result<AdjustCreditsPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(adjust(scope(ctx)?, input).await)?;

@@ -141,11 +141,12 @@ impl BalanceExplanation {
     async fn entries(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
-            i32,
-        >,
+        #[graphql(
+            desc = "How many to return from the start of the list, at most 100; 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same list.")] before: Option<String>,
     ) -> Option<Result<CreditEntryConnection, ApiError>> {
         nullable(async {
@@ -183,7 +184,7 @@ impl BalanceExplanation {
     async fn holds(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
     ) -> Option<Result<CreditHoldConnection, ApiError>> {
         nullable(async {

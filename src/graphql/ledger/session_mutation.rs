@@ -109,7 +109,7 @@ impl SessionMutation {
     async fn book_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to book.")] input: BookSessionInput,
+        #[graphql(desc = "The session to book.")] input: BookSessionInput,
     ) -> Option<Result<BookSessionPayload, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -122,7 +122,7 @@ impl SessionMutation {
     async fn reschedule_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which session, and when it is now.")] input: RescheduleSessionInput,
+        #[graphql(desc = "The session, and its new times.")] input: RescheduleSessionInput,
     ) -> Option<Result<RescheduleSessionPayload, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -135,7 +135,7 @@ impl SessionMutation {
     async fn complete_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which session, and what was used.")] input: CompleteSessionInput,
+        #[graphql(desc = "The session to complete, and the credits that were used.")] input: CompleteSessionInput,
     ) -> Option<Result<CompleteSessionPayload, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -149,7 +149,7 @@ impl SessionMutation {
     async fn cancel_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which session, and what is kept.")] input: CancelSessionInput,
+        #[graphql(desc = "The session to cancel, and the fee.")] input: CancelSessionInput,
     ) -> Option<Result<CancelSessionPayload, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -162,7 +162,7 @@ impl SessionMutation {
     async fn refund_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which session, and how much.")] input: RefundSessionInput,
+        #[graphql(desc = "The session, and the credits to refund.")] input: RefundSessionInput,
     ) -> Option<Result<RefundSessionPayload, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -175,7 +175,7 @@ impl SessionMutation {
     async fn book_sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to book.")] input: BookSessionsInput,
+        #[graphql(desc = "The sessions to book.")] input: BookSessionsInput,
     ) -> Option<Result<BookSessionsPayload, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -207,7 +207,7 @@ impl SessionMutation {
     async fn complete_sessions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which sessions, and what was used.")] input: CompleteSessionsInput,
+        #[graphql(desc = "The sessions to complete, and the credits that were used.")] input: CompleteSessionsInput,
     ) -> Option<Result<CompleteSessionsPayload, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;

@@ -109,10 +109,12 @@ impl LedgerSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Whose log; the viewer's own account when left out.")] account_id: Option<ID>,
         #[graphql(desc = "Which entries, as in creditLog; all when left out.")] filter: Option<super::CreditLogFilter>,
-        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next entry.")]
+        #[graphql(
+            desc = "Entries after this cursor are sent first. When left out, the stream starts with the next entry."
+        )]
         after: Option<LiveCursorText>,
         #[graphql(
-            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
         )]
         replay_at_most: Option<i32>,
     ) -> Result<Shown<CreditEntryEvent>, ApiError> {
@@ -134,10 +136,12 @@ impl LedgerSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
+        #[graphql(
+            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
+        )]
         after: Option<LiveCursorText>,
         #[graphql(
-            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
         )]
         replay_at_most: Option<i32>,
     ) -> Result<Shown<BalanceEvent>, ApiError> {
@@ -156,10 +160,12 @@ impl LedgerSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Whose sessions; the viewer's own account when left out.")] account_id: Option<ID>,
         #[graphql(desc = "Only this session; all when left out.")] session_id: Option<ID>,
-        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
+        #[graphql(
+            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
+        )]
         after: Option<LiveCursorText>,
         #[graphql(
-            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
         )]
         replay_at_most: Option<i32>,
     ) -> Result<Shown<SessionEvent>, ApiError> {

@@ -35,9 +35,9 @@ const MOST_TOGETHER: usize = 32;
 const MOST_COST: u64 = 2_000;
 /// The cost of the query for relevant events, whatever its result.
 const LOOK: u64 = 10;
-/// The number of steps that are kept for later subscribers.
+/// The number of batches that are kept for later subscribers.
 const MOST_KEPT: usize = 8;
-/// How long a step is kept. Objects are shown in their current state, and this is how old that state may be.
+/// How long a batch is kept. Objects are shown in their current state, and this is how old that state may be.
 const KEPT: Duration = Duration::from_secs(2);
 
 /// Subscribers that receive the same messages.
@@ -53,25 +53,25 @@ pub(super) struct Audience {
     shown_to: Caller,
     /// The language of the messages, if they depend on it.
     language: Option<Arc<str>>,
-    steps: Mutex<VecDeque<Kept>>,
+    batches: Mutex<VecDeque<Kept>>,
     key: AudienceKey,
 }
 
 struct Kept {
     after: i64,
     since: Instant,
-    step: Arc<OnceCell<Arc<Step>>>,
+    batch: Arc<OnceCell<Arc<Batch>>>,
 }
 
 /// The messages between one position and the next.
-pub(super) struct Step {
+pub(super) struct Batch {
     /// The position of its last event.
     pub(super) end: Place,
     pub(super) items: Vec<LiveItem>,
     pub(super) cost: u64,
 }
 
-/// Why there is no step.
+/// Why there is no batch.
 #[derive(Debug)]
 pub(super) enum Stuck {
     /// There are no events after the position.
@@ -136,7 +136,7 @@ impl Audiences {
             caller: caller.clone(),
             shown_to,
             language,
-            steps: Mutex::default(),
+            batches: Mutex::default(),
             key,
         });
         audiences.insert(key, Arc::downgrade(&audience));
@@ -167,29 +167,29 @@ impl Audience {
         &self.operation
     }
 
-    /// Returns the next step after a live position, and the cost for this caller: the full cost if this call produced the step.
-    pub(super) async fn live_step(&self, listener: &Listener, place: Place) -> Result<(Arc<Step>, u64), Stuck> {
+    /// Returns the next batch after a live position, and the cost for this caller: the full cost if this call produced the batch.
+    pub(super) async fn live_batch(&self, listener: &Listener, place: Place) -> Result<(Arc<Batch>, u64), Stuck> {
         let cell = self.kept(place.sequence);
         let made = AtomicU64::new(0);
-        let step = cell.get_or_try_init(|| async {
-            let step = self.step(listener, place, None).await?;
-            made.store(step.cost, Ordering::Relaxed);
-            Ok::<_, Stuck>(Arc::new(step))
+        let batch = cell.get_or_try_init(|| async {
+            let batch = self.batch(listener, place, None).await?;
+            made.store(batch.cost, Ordering::Relaxed);
+            Ok::<_, Stuck>(Arc::new(batch))
         });
-        let step = step.await?.clone();
-        Ok((step, made.into_inner()))
+        let batch = batch.await?.clone();
+        Ok((batch, made.into_inner()))
     }
 
-    /// Returns the next step after a position in history, up to the event `last`, and its cost.
-    pub(super) async fn history_step(
+    /// Returns the next batch after a position in history, up to the event `last`, and its cost.
+    pub(super) async fn history_batch(
         &self,
         listener: &Listener,
         place: Place,
         last: i64,
-    ) -> Result<(Arc<Step>, u64), Stuck> {
-        let step = self.step(listener, place, Some(last)).await?;
-        let cost = step.cost;
-        Ok((Arc::new(step), cost))
+    ) -> Result<(Arc<Batch>, u64), Stuck> {
+        let batch = self.batch(listener, place, Some(last)).await?;
+        let cost = batch.cost;
+        Ok((Arc::new(batch), cost))
     }
 
     /// Returns a message that contains only a position.
@@ -198,28 +198,28 @@ impl Audience {
         self.show(&self.loaders(), moment).await
     }
 
-    fn kept(&self, after: i64) -> Arc<OnceCell<Arc<Step>>> {
-        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+    fn kept(&self, after: i64) -> Arc<OnceCell<Arc<Batch>>> {
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        while steps.front().is_some_and(|kept| now - kept.since > KEPT) {
-            steps.pop_front();
+        while batches.front().is_some_and(|kept| now - kept.since > KEPT) {
+            batches.pop_front();
         }
-        if let Some(kept) = steps.iter().find(|kept| kept.after == after) {
-            return Arc::clone(&kept.step);
+        if let Some(kept) = batches.iter().find(|kept| kept.after == after) {
+            return Arc::clone(&kept.batch);
         }
-        if steps.len() == MOST_KEPT {
-            steps.pop_front();
+        if batches.len() == MOST_KEPT {
+            batches.pop_front();
         }
-        let step = Arc::default();
-        steps.push_back(Kept {
+        let batch = Arc::default();
+        batches.push_back(Kept {
             after,
             since: now,
-            step: Arc::clone(&step),
+            batch: Arc::clone(&batch),
         });
-        step
+        batch
     }
 
-    async fn step(&self, listener: &Listener, place: Place, last: Option<i64>) -> Result<Step, Stuck> {
+    async fn batch(&self, listener: &Listener, place: Place, last: Option<i64>) -> Result<Batch, Stuck> {
         let mut events = listener.after(place.sequence).await?;
         match events.first() {
             Some(next) if next.place.sequence != place.sequence + 1 => return Err(Stuck::Gone),
@@ -249,7 +249,7 @@ impl Audience {
             .cost
             .saturating_mul(items.len() as u64)
             .saturating_add(look);
-        Ok(Step { end, items, cost })
+        Ok(Batch { end, items, cost })
     }
 
     /// Returns the events of each message, and the last event that they cover.

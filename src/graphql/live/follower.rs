@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::audience::{Audience, Step, Stuck};
+use super::audience::{Audience, Batch, Stuck};
 use super::bill::Bill;
 use super::payload::LiveSignal;
 use super::{LiveEnd, LiveItem};
@@ -35,7 +35,7 @@ pub(super) struct Follower {
     history_ends: i64,
     /// The signal to send between the history and the first live message.
     due: Option<LiveSignal>,
-    /// The step whose messages are being delivered.
+    /// The batch whose messages are being delivered.
     ready: Option<Ready>,
     last_told_at: Timestamp,
     /// The stream position at or after which the caller's rights were read, and the time of that read.
@@ -124,11 +124,11 @@ impl Follower {
         }
     }
 
-    /// Advances by one step. Waits for a while for a service that is unavailable.
+    /// Advances by one batch. Waits for a while for a service that is unavailable.
     async fn advance(&mut self) -> Result<(), LiveEnd> {
         let mut pause = PAUSES.0;
         loop {
-            match self.step().await {
+            match self.take_batch().await {
                 Ok(()) | Err(Halt::Stuck(Stuck::Nothing | Stuck::Gone)) => return Ok(()),
                 Err(Halt::End(end)) => return Err(end),
                 Err(Halt::Stuck(Stuck::Passing(_))) if pause <= PAUSES.1 => {
@@ -170,28 +170,28 @@ impl Follower {
         }
     }
 
-    async fn step(&mut self) -> Result<(), Halt> {
+    async fn take_batch(&mut self) -> Result<(), Halt> {
         let is_history = self.is_in_history();
         if !is_history && let Some(signal) = self.due {
             return self.signal(signal).await;
         }
-        let step = if is_history {
-            let step = self
+        let batch = if is_history {
+            let batch = self
                 .audience
-                .history_step(&self.listener, self.place, self.history_ends);
-            step.await
+                .history_batch(&self.listener, self.place, self.history_ends);
+            batch.await
         } else {
-            self.audience.live_step(&self.listener, self.place).await
+            self.audience.live_batch(&self.listener, self.place).await
         };
-        // Read after the step was produced: all events of the step have passed, including changes of members.
+        // Read after the batch was produced: all events of the batch have passed, including changes of members.
         let actor = self.present_actor().await?;
-        if actor != self.caller.actor || matches!(step, Err(Stuck::Gone)) {
+        if actor != self.caller.actor || matches!(batch, Err(Stuck::Gone)) {
             return self.start_over(actor).await;
         }
-        let (step, cost) = step?;
-        self.place = step.end;
-        if !step.items.is_empty() {
-            self.tell(step, cost);
+        let (batch, cost) = batch?;
+        self.place = batch.end;
+        if !batch.items.is_empty() {
+            self.tell(batch, cost);
             return Ok(());
         }
         self.bill.add(cost);
@@ -208,20 +208,20 @@ impl Follower {
     async fn signal(&mut self, signal: LiveSignal) -> Result<(), Halt> {
         let item = self.audience.signal(signal, self.place).await?;
         self.due = None;
-        let step = Step {
+        let batch = Batch {
             end: self.place,
             items: vec![item],
             cost: 0,
         };
-        self.tell(Arc::new(step), 0);
+        self.tell(Arc::new(batch), 0);
         Ok(())
     }
 
-    /// Sets the step to deliver next. This subscription pays `cost` for it.
-    fn tell(&mut self, step: Arc<Step>, cost: u64) {
+    /// Sets the batch to deliver next. This subscription pays `cost` for it.
+    fn tell(&mut self, batch: Arc<Batch>, cost: u64) {
         self.last_told_at = self.now();
-        let price = cost.div_ceil(step.items.len().max(1) as u64);
-        self.ready = Some(Ready { step, told: 0, price });
+        let price = cost.div_ceil(batch.items.len().max(1) as u64);
+        self.ready = Some(Ready { batch, told: 0, price });
     }
 
     fn now(&self) -> Timestamp {
@@ -283,9 +283,9 @@ impl Follower {
     }
 }
 
-/// A step whose messages are being delivered.
+/// A batch whose messages are being delivered.
 struct Ready {
-    step: Arc<Step>,
+    batch: Arc<Batch>,
     /// The number of its messages that were delivered.
     told: usize,
     /// The cost of each message. It is paid per message, so that a caller who can pay for few messages receives few.
@@ -294,7 +294,7 @@ struct Ready {
 
 impl Ready {
     fn next(&mut self) -> Option<(LiveItem, u64)> {
-        let item = self.step.items.get(self.told)?.clone();
+        let item = self.batch.items.get(self.told)?.clone();
         self.told += 1;
         Some((item, self.price))
     }

@@ -28,9 +28,9 @@ pub(crate) enum LiveSignal {
     field(
         name = "cursor",
         ty = "LiveCursorText",
-        desc = "The place after this event: go on from here."
+        desc = "The position after this event: continue from here."
     ),
-    field(name = "signal", ty = "LiveSignal", desc = "What this event is for."),
+    field(name = "signal", ty = "LiveSignal", desc = "The purpose of this event."),
     field(
         name = "replayed",
         ty = "bool",

@@ -159,11 +159,12 @@ impl Account {
         #[graphql(desc = "Newest or oldest first.", default_with = "Some(SortOrder::NewestFirst)")] order: Option<
             SortOrder,
         >,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
-            i32,
-        >,
+        #[graphql(
+            desc = "How many to return from the start of the list, at most 100; 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
     ) -> Option<Result<CreditEntryConnection, ApiError>> {
         let arguments = PageArguments {
@@ -185,7 +186,7 @@ impl Account {
         #[graphql(desc = "Where periods begin and end; the account's own time zone when left out.")] timezone: Option<
             TimeZone,
         >,
-        #[graphql(desc = "The first so many groups, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many groups to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only groups after this cursor of the same filter and grouping.")] after: Option<String>,
     ) -> Option<Result<CreditUsageConnection, ApiError>> {
         nullable(async {
@@ -214,7 +215,9 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which entries; all when left out.")] filter: Option<CreditLogFilter>,
-        #[graphql(desc = "What kind of file.", default_with = "Some(ExportFormat::Csv)")] format: Option<ExportFormat>,
+        #[graphql(desc = "The format of the file.", default_with = "Some(ExportFormat::Csv)")] format: Option<
+            ExportFormat,
+        >,
         #[graphql(
             desc = "Whether CSV begins with a byte-order mark, without which Excel garbles letters beyond ASCII. JSONL never does.",
             default_with = "Some(true)"
@@ -232,18 +235,19 @@ impl Account {
         ctx: &Context<'_>,
         #[graphql(desc = "Which sessions; all when left out.")] filter: Option<SessionFilter>,
         #[graphql(
-            desc = "Which instant the list goes by.",
+            desc = "The instant that the list is ordered by.",
             default_with = "Some(SessionOrder::BookedAt)"
         )]
         order_by: Option<SessionOrder>,
         #[graphql(desc = "Newest or oldest first.", default_with = "Some(SortOrder::NewestFirst)")] order: Option<
             SortOrder,
         >,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
-            i32,
-        >,
+        #[graphql(
+            desc = "How many to return from the start of the list, at most 100; 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
     ) -> Option<Result<SessionConnection, ApiError>> {
         let arguments = PageArguments {
@@ -259,8 +263,12 @@ impl Account {
     async fn credit_lots(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Also those with nothing left.", default_with = "Some(false)")] include_spent: Option<bool>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(
+            desc = "Whether lots without remaining credits are included.",
+            default_with = "Some(false)"
+        )]
+        include_spent: Option<bool>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
     ) -> Option<Result<CreditLotConnection, ApiError>> {
         visible(async {
@@ -282,13 +290,17 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "All of these words, each the beginning of a word of the name, without regard to case. In scripts without spaces, any part."
+            desc = "Only members whose name has all of these words, each as the beginning of a word, in any case. In scripts without spaces, any part of the name."
         )]
         search: Option<String>,
-        #[graphql(desc = "Any of these external ids.")] external_ids: Option<Vec<String>>,
-        #[graphql(desc = "Any of these roles.")] roles: Option<Vec<MemberRole>>,
-        #[graphql(desc = "Also those who left the team.", default_with = "Some(false)")] include_removed: Option<bool>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only members with one of these external ids.")] external_ids: Option<Vec<String>>,
+        #[graphql(desc = "Only members with one of these roles.")] roles: Option<Vec<MemberRole>>,
+        #[graphql(
+            desc = "Whether members who left the team are included.",
+            default_with = "Some(false)"
+        )]
+        include_removed: Option<bool>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
     ) -> Option<Result<MemberConnection, ApiError>> {
         visible(async {
@@ -381,11 +393,12 @@ impl Account {
         #[graphql(desc = "Newest or oldest first.", default_with = "Some(SortOrder::NewestFirst)")] order: Option<
             SortOrder,
         >,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
-            i32,
-        >,
+        #[graphql(
+            desc = "How many to return from the start of the list, at most 100; 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
     ) -> Option<Result<TopUpConnection, ApiError>> {
         let arguments = PageArguments {
@@ -401,7 +414,7 @@ impl Account {
     async fn top_up_quote(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many credits.")] credits: Credits,
+        #[graphql(desc = "The number of credits.")] credits: Credits,
     ) -> Option<Result<TopUpQuote, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;
@@ -426,7 +439,7 @@ impl Account {
     async fn explain_balance(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "When; not in the future.")] at: Option<Timestamp>,
+        #[graphql(desc = "The instant; not in the future.")] at: Option<Timestamp>,
     ) -> Option<Result<BalanceExplanation, ApiError>> {
         explain_balance(ctx, self.row.id, at).await
     }
@@ -441,12 +454,12 @@ impl Account {
     async fn simulate_auto_top_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Top up when available is at or below this.")] trigger: Credits,
-        #[graphql(desc = "Buy this much, as many times over as one charge needs.")] amount: Credits,
-        #[graphql(desc = "Most money a calendar month, in the account's currency. No cap when left out.")]
+        #[graphql(desc = "The rule buys when available credits are at or below this.")] trigger: Credits,
+        #[graphql(desc = "The credits of one amount. One charge buys as many amounts as are needed.")] amount: Credits,
+        #[graphql(desc = "The maximum money per calendar month, in the account's currency. No cap when left out.")]
         monthly_cap: Option<Decimal>,
         #[graphql(
-            desc = "Whether credits that people bought themselves came in as they did; else the rule has to buy those as well.",
+            desc = "Whether the manual top-ups of that time are kept. Otherwise the rule has to buy their credits, too.",
             default_with = "Some(true)"
         )]
         with_manual_top_ups: Option<bool>,
@@ -508,11 +521,12 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which alerts; all but archived ones when left out.")] filter: Option<AlertFilter>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
-            i32,
-        >,
+        #[graphql(
+            desc = "How many to return from the start of the list, at most 100; 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
     ) -> Option<Result<AlertConnection, ApiError>> {
         let arguments = PageArguments {
@@ -546,12 +560,12 @@ impl Account {
     async fn events(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only what came after this cursor; nothing yet when null.")] after: Option<LiveCursorText>,
+        #[graphql(desc = "Only events after this cursor; none when null.")] after: Option<LiveCursorText>,
         #[graphql(
-            desc = "What to be told of; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out."
+            desc = "The topics to return; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out."
         )]
         topics: Option<Vec<LiveTopic>>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
     ) -> Option<Result<EventPage, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;

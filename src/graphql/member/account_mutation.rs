@@ -223,7 +223,7 @@ impl AccountMutation {
     async fn create_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it is like.")] input: CreateAccountInput,
+        #[graphql(desc = "The account to create.")] input: CreateAccountInput,
     ) -> Option<Result<CreateAccountPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
@@ -236,7 +236,7 @@ impl AccountMutation {
     async fn update_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What changes.")] input: UpdateAccountInput,
+        #[graphql(desc = "The changes.")] input: UpdateAccountInput,
     ) -> Option<Result<UpdateAccountPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
@@ -249,7 +249,7 @@ impl AccountMutation {
     async fn freeze_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account, and why.")] input: FreezeAccountInput,
+        #[graphql(desc = "The account, and the reason.")] input: FreezeAccountInput,
     ) -> Option<Result<FreezeAccountPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(freeze(scope(ctx)?, input).await)?;
@@ -263,7 +263,7 @@ impl AccountMutation {
     async fn unfreeze_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account.")] input: UnfreezeAccountInput,
+        #[graphql(desc = "The account.")] input: UnfreezeAccountInput,
     ) -> Option<Result<UnfreezeAccountPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(unfreeze(scope(ctx)?, input).await)?;
@@ -276,7 +276,7 @@ impl AccountMutation {
     async fn close_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account, and why.")] input: CloseAccountInput,
+        #[graphql(desc = "The account, and the reason.")] input: CloseAccountInput,
     ) -> Option<Result<CloseAccountPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(close(scope(ctx)?, input).await)?;

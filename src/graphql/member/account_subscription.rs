@@ -292,13 +292,15 @@ impl AccountSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
         #[graphql(
-            desc = "What to be told of; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out: see AccountEvent.topics."
+            desc = "The topics to follow; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out: see AccountEvent.topics."
         )]
         topics: Option<Vec<LiveTopic>>,
-        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
+        #[graphql(
+            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
+        )]
         after: Option<LiveCursorText>,
         #[graphql(
-            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
         )]
         replay_at_most: Option<i32>,
     ) -> Result<Shown<AccountEvent>, ApiError> {

@@ -111,7 +111,7 @@ impl ApiKeyMutation {
     async fn create_api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What it is for.")] input: CreateApiKeyInput,
+        #[graphql(desc = "The new key.")] input: CreateApiKeyInput,
     ) -> Option<Result<CreateApiKeyPayload, ApiError>> {
         nullable(async {
             at_most_100("input.permissions", Some(&input.permissions))?;
@@ -126,7 +126,7 @@ impl ApiKeyMutation {
     async fn revoke_api_key(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which key.")] input: RevokeApiKeyInput,
+        #[graphql(desc = "The key.")] input: RevokeApiKeyInput,
     ) -> Option<Result<RevokeApiKeyPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(revoke(scope(ctx)?, input).await)?;

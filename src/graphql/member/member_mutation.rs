@@ -216,7 +216,7 @@ impl MemberMutation {
     async fn add_member(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who it is.")] input: AddMemberInput,
+        #[graphql(desc = "The new member.")] input: AddMemberInput,
     ) -> Option<Result<AddMemberPayload, ApiError>> {
         nullable(async { Ok(Some(AddMemberPayload(Outcome::settle(add(scope(ctx)?, input).await)?))) }).await
     }
@@ -226,7 +226,7 @@ impl MemberMutation {
     async fn upsert_member(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who it is.")] input: UpsertMemberInput,
+        #[graphql(desc = "The member.")] input: UpsertMemberInput,
     ) -> Option<Result<UpsertMemberPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(upsert(scope(ctx)?, input).await)?;
@@ -239,7 +239,7 @@ impl MemberMutation {
     async fn update_member(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What changes.")] input: UpdateMemberInput,
+        #[graphql(desc = "The changes.")] input: UpdateMemberInput,
     ) -> Option<Result<UpdateMemberPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
@@ -252,7 +252,7 @@ impl MemberMutation {
     async fn remove_member(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which member.")] input: RemoveMemberInput,
+        #[graphql(desc = "The member.")] input: RemoveMemberInput,
     ) -> Option<Result<RemoveMemberPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(remove(scope(ctx)?, input).await)?;

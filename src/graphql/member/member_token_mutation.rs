@@ -133,7 +133,7 @@ impl MemberTokenMutation {
     async fn create_member_token(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "For whom, and for how long.")] input: CreateMemberTokenInput,
+        #[graphql(desc = "The member, and the lifetime of the token.")] input: CreateMemberTokenInput,
     ) -> Option<Result<CreateMemberTokenPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;

@@ -143,11 +143,12 @@ impl Member {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which alerts; all but archived ones when left out.")] filter: Option<AlertFilter>,
-        #[graphql(desc = "The first so many, at most 100; 20 when neither first nor last is given.")] first: Option<
-            i32,
-        >,
+        #[graphql(
+            desc = "How many to return from the start of the list, at most 100; 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
-        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
     ) -> Option<Result<AlertConnection, ApiError>> {
         let arguments = PageArguments {
@@ -177,7 +178,7 @@ impl Member {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which deliveries; all when left out.")] filter: Option<DeliveryFilter>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
     ) -> Option<Result<DeliveryConnection, ApiError>> {
         let of = DeliveriesOf::Recipient(self.0.id.into());

@@ -93,7 +93,7 @@ impl MemberQuery {
     async fn account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account.")] id: Option<ID>,
+        #[graphql(desc = "The account.")] id: Option<ID>,
         #[graphql(desc = "Which account, by the platform's own id.")] external_id: Option<String>,
     ) -> Option<Result<Account, ApiError>> {
         nullable(async {
@@ -125,14 +125,14 @@ impl MemberQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The same as filter.search.")] search: Option<String>,
         #[graphql(desc = "Only those with this status.")] status: Option<AccountStatus>,
-        #[graphql(desc = "Any of these external ids.")] external_ids: Option<Vec<String>>,
+        #[graphql(desc = "Only members with one of these external ids.")] external_ids: Option<Vec<String>>,
         #[graphql(desc = "Which accounts; all when left out.")] filter: Option<AccountFilter>,
         #[graphql(
             desc = "Which accounts come first.",
             default_with = "Some(AccountOrder::OldestFirst)"
         )]
         order_by: Option<AccountOrder>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
     ) -> Option<Result<AccountConnection, ApiError>> {
         let arguments = ListArguments {

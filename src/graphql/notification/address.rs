@@ -97,9 +97,9 @@ impl NotificationAddress {
     async fn deliveries(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out.")] filter: Option<DeliveryFilter>,
-        #[graphql(desc = "How many, 20 when left out. Above 100 the page has 100.")] first: Option<i32>,
-        #[graphql(desc = "Those after this cursor, which is older.")] after: Option<String>,
+        #[graphql(desc = "Which deliveries; all when left out.")] filter: Option<DeliveryFilter>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Only older items after this cursor.")] after: Option<String>,
     ) -> Option<Result<DeliveryConnection, ApiError>> {
         visible(async {
             let of = DeliveriesOf::Recipient(self.0.id.into());
@@ -124,7 +124,7 @@ impl NotificationAddress {
         self.0.removed_at
     }
 
-    /// Grows with every change; for expectedVersion.
+    /// Increases with every change; for expectedVersion.
     async fn version(&self) -> i32 {
         self.0.contact.version
     }

@@ -30,8 +30,8 @@ pub(crate) struct AddNotificationAddressInput {
     /// The e-mail address. It is UNVERIFIED, and gets nothing, until it is confirmed, unless `emailVerified` is true. An account
     /// has each address at most once: `EMAIL_TAKEN`.
     email: String,
-    /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
-    /// for others.
+    /// Whether the platform has verified that address: mail is sent to it at once. Only platform keys can vouch for addresses:
+    /// FORBIDDEN for others.
     #[graphql(default_with = "Some(false)")]
     email_verified: Option<bool>,
     /// The kinds of alerts that it gets: those about the balance, top-ups, cards and freezing. Other kinds go to members only.
@@ -54,8 +54,8 @@ pub(crate) struct UpdateNotificationAddressInput {
     /// The e-mail address. A new one is UNVERIFIED until it is confirmed, unless `emailVerified` is true. A verified address that
     /// is replaced gets a mail about the change.
     email: MaybeUndefined<String>,
-    /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
-    /// for others. Goes with `email`.
+    /// Whether the platform has verified that address: mail is sent to it at once. Only platform keys can vouch for addresses:
+    /// FORBIDDEN for others. Requires `email`.
     #[graphql(default_with = "Some(false)")]
     email_verified: Option<bool>,
     /// The complete list of the kinds of alerts that it gets.
@@ -111,7 +111,7 @@ macro_rules! address_payload {
                 }
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -127,7 +127,7 @@ address_payload! {
 address_payload! {
     /// The result of updateNotificationAddress.
     UpdateNotificationAddressPayload,
-    "The current address. Null when refused, but for `VERSION_CONFLICT`, and `EMAIL_TAKEN`: the one that has the e-mail address."
+    "The current address. Null when refused, except for `VERSION_CONFLICT`, and `EMAIL_TAKEN`: the one that has the e-mail address."
 }
 address_payload! {
     /// The result of removeNotificationAddress.
@@ -243,7 +243,7 @@ impl AddressMutation {
     async fn add_notification_address(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The address.")] input: AddNotificationAddressInput,
+        #[graphql(desc = "The new address.")] input: AddNotificationAddressInput,
     ) -> Option<Result<AddNotificationAddressPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(add(scope(ctx)?, input).await)?;
@@ -256,7 +256,7 @@ impl AddressMutation {
     async fn update_notification_address(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What changes.")] input: UpdateNotificationAddressInput,
+        #[graphql(desc = "The changes.")] input: UpdateNotificationAddressInput,
     ) -> Option<Result<UpdateNotificationAddressPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
@@ -269,7 +269,7 @@ impl AddressMutation {
     async fn remove_notification_address(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which one.")] input: RemoveNotificationAddressInput,
+        #[graphql(desc = "The address to remove.")] input: RemoveNotificationAddressInput,
     ) -> Option<Result<RemoveNotificationAddressPayload, ApiError>> {
         nullable(async {
             let removed = remove(scope(ctx)?, &input.notification_address_id).await;
@@ -284,7 +284,7 @@ impl AddressMutation {
     async fn send_notification_address_verification(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which one.")] input: SendNotificationAddressVerificationInput,
+        #[graphql(desc = "The address to send the code to.")] input: SendNotificationAddressVerificationInput,
     ) -> Option<Result<SendNotificationAddressVerificationPayload, ApiError>> {
         nullable(async {
             let sent = send_verification(scope(ctx)?, &input.notification_address_id).await;
@@ -298,7 +298,7 @@ impl AddressMutation {
     async fn verify_notification_address(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose code it is.")] input: VerifyNotificationAddressInput,
+        #[graphql(desc = "The code, and the address that it verifies.")] input: VerifyNotificationAddressInput,
     ) -> Option<Result<VerifyNotificationAddressPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(verify(scope(ctx)?, input).await)?;

@@ -90,14 +90,14 @@ impl AlertFilter {
     }
 }
 
-/// What can be done about an alert.
+/// An action for an alert.
 #[derive(SimpleObject, Clone, Debug)]
 pub(crate) struct AlertAction {
     /// The label of the button, in the viewer's language.
     label: String,
     /// The action, for programs.
     next_step: AlertNextStep,
-    /// The page where it is done. Null where the operator has not configured a page for it.
+    /// The page for the action. Null when the operator has configured none.
     url: Option<String>,
 }
 
@@ -224,7 +224,7 @@ impl Alert {
     async fn deliveries(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> Option<Result<DeliveryConnection, ApiError>> {
         nullable(async {

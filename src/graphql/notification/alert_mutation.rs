@@ -44,7 +44,7 @@ pub(crate) struct MarkAlertsReadInput {
     alert_ids: Option<Vec<ID>>,
     /// Everything up to and including this alert.
     up_to: Option<ID>,
-    /// True marks as read, false as not read.
+    /// True marks the alerts as read, false as not read.
     #[graphql(default_with = "Some(true)")]
     read: Option<bool>,
 }
@@ -60,7 +60,7 @@ pub(crate) struct ArchiveAlertsInput {
     alert_ids: Option<Vec<ID>>,
     /// Everything up to and including this alert.
     up_to: Option<ID>,
-    /// True archives, false moves back into the inbox.
+    /// True archives the alerts, false moves them back into the inbox.
     #[graphql(default_with = "Some(true)")]
     archived: Option<bool>,
 }
@@ -78,7 +78,7 @@ impl SendTestNotificationPayload {
         Some(Alert::new(model::InboxItem::of_nobody(alert.clone())))
     }
 
-    /// Why nothing was sent. Empty when it was.
+    /// Why nothing was sent. Empty on success.
     pub(crate) async fn user_errors(&self) -> Vec<UserError> {
         self.0.errors.clone()
     }
@@ -96,7 +96,7 @@ impl ResendDeliveryPayload {
         self.0.done.clone().map(Delivery::new)
     }
 
-    /// Why nothing is sent. Empty when it is.
+    /// Why nothing is sent. Empty on success.
     pub(crate) async fn user_errors(&self) -> Vec<UserError> {
         self.0.errors.clone()
     }
@@ -177,7 +177,7 @@ macro_rules! inbox_payload {
                 .await
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -263,7 +263,7 @@ impl AlertMutation {
     async fn send_test_notification(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "To whom and how.")] input: SendTestNotificationInput,
+        #[graphql(desc = "The member, and the channel.")] input: SendTestNotificationInput,
     ) -> Option<Result<SendTestNotificationPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(send_test(scope(ctx)?, input).await)?;
@@ -277,7 +277,7 @@ impl AlertMutation {
     async fn resend_delivery(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which one.")] input: ResendDeliveryInput,
+        #[graphql(desc = "The delivery to send again.")] input: ResendDeliveryInput,
     ) -> Option<Result<ResendDeliveryPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(resend(scope(ctx)?, input).await)?;
@@ -291,7 +291,7 @@ impl AlertMutation {
     async fn mark_alerts_read(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which alerts.")] input: MarkAlertsReadInput,
+        #[graphql(desc = "The alerts.")] input: MarkAlertsReadInput,
     ) -> Option<Result<MarkAlertsReadPayload, ApiError>> {
         nullable(async {
             let meant = Meant {
@@ -311,7 +311,7 @@ impl AlertMutation {
     async fn archive_alerts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which alerts.")] input: ArchiveAlertsInput,
+        #[graphql(desc = "The alerts.")] input: ArchiveAlertsInput,
     ) -> Option<Result<ArchiveAlertsPayload, ApiError>> {
         nullable(async {
             let meant = Meant {

@@ -221,10 +221,12 @@ impl AlertSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
         #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
-        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next alert.")]
+        #[graphql(
+            desc = "Alerts after this cursor are sent first. When left out, the stream starts with the next alert."
+        )]
         after: Option<LiveCursorText>,
         #[graphql(
-            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
         )]
         replay_at_most: Option<i32>,
     ) -> Result<Shown<AlertEvent>, ApiError> {
@@ -241,10 +243,12 @@ impl AlertSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
         #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
-        #[graphql(desc = "Send what came after this cursor first. Left out, it starts with the next change.")]
+        #[graphql(
+            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
+        )]
         after: Option<LiveCursorText>,
         #[graphql(
-            desc = "With more events of the account than this after the cursor, RESET comes at once instead of a replay."
+            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
         )]
         replay_at_most: Option<i32>,
     ) -> Result<Shown<AlertsEvent>, ApiError> {

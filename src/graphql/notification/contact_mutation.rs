@@ -22,8 +22,8 @@ pub(crate) struct UpdateContactInput {
     /// The e-mail address. A new one is UNVERIFIED until its code is entered, unless `emailVerified` is true. Null removes
     /// it. A verified address that is replaced or removed gets a mail about the change.
     email: MaybeUndefined<String>,
-    /// Whether the platform has verified that address: mail goes there at once. Only keys of the platform vouch for addresses: FORBIDDEN
-    /// for others. Goes with `email`.
+    /// Whether the platform has verified that address: mail is sent to it at once. Only platform keys can vouch for addresses:
+    /// FORBIDDEN for others. Requires `email`.
     #[graphql(default_with = "Some(false)")]
     email_verified: Option<bool>,
     /// The language that messages are written in, e.g. en or de.
@@ -69,12 +69,12 @@ macro_rules! contact_payload {
         #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
         #[Object]
         impl $name {
-            /// The current contact. Null when refused, but for `VERSION_CONFLICT`.
+            /// The current contact. Null when refused, except for `VERSION_CONFLICT`.
             async fn contact(&self) -> Option<Contact> {
                 self.present().map(|contact| Contact::new(contact.clone()))
             }
 
-            /// The member of the contact. Null when refused, but for `VERSION_CONFLICT`.
+            /// The member of the contact. Null when refused, except for `VERSION_CONFLICT`.
             async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
                 nullable(async {
                     let contact = self.present();
@@ -89,7 +89,7 @@ macro_rules! contact_payload {
                 .await
             }
 
-            /// Why nothing was changed. Empty when it was.
+            /// Why nothing was changed. Empty on success.
             pub(crate) async fn user_errors(&self) -> Vec<UserError> {
                 self.0.errors.clone()
             }
@@ -149,7 +149,7 @@ impl ContactMutation {
     async fn update_contact(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What changes.")] input: UpdateContactInput,
+        #[graphql(desc = "The changes.")] input: UpdateContactInput,
     ) -> Option<Result<UpdateContactPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
@@ -163,7 +163,7 @@ impl ContactMutation {
     async fn send_contact_verification(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "To whom.")] input: SendContactVerificationInput,
+        #[graphql(desc = "The member to send the code to.")] input: SendContactVerificationInput,
     ) -> Option<Result<SendContactVerificationPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(send_code(scope(ctx)?, input).await)?;
@@ -177,7 +177,7 @@ impl ContactMutation {
     async fn verify_contact(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose code it is.")] input: VerifyContactInput,
+        #[graphql(desc = "The code, and the member whose address it verifies.")] input: VerifyContactInput,
     ) -> Option<Result<VerifyContactPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(verify(scope(ctx)?, input).await)?;

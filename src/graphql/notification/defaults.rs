@@ -51,7 +51,7 @@ impl NotificationDefaults {
         cells.map(|(kind, channel)| self.preference(kind, channel)).collect()
     }
 
-    /// Grows with every change of the defaults; for expectedVersion.
+    /// Increases with every change of the defaults; for expectedVersion.
     async fn version(&self) -> i32 {
         self.0.version
     }
@@ -76,7 +76,7 @@ pub(crate) struct UpdateNotificationDefaultsPayload(Outcome<model::NotificationD
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl UpdateNotificationDefaultsPayload {
-    /// The current defaults. Null when refused, but for `VERSION_CONFLICT`.
+    /// The current defaults. Null when refused, except for `VERSION_CONFLICT`.
     async fn notification_defaults(&self) -> Option<NotificationDefaults> {
         match (&self.0.done, &self.0.present) {
             (Some(defaults), _) => Some(NotificationDefaults::new(defaults.clone())),
@@ -85,7 +85,7 @@ impl UpdateNotificationDefaultsPayload {
         }
     }
 
-    /// Why nothing was changed. Empty when it was.
+    /// Why nothing was changed. Empty on success.
     pub(crate) async fn user_errors(&self) -> Vec<UserError> {
         self.0.errors.clone()
     }
@@ -113,7 +113,7 @@ impl DefaultsMutation {
     async fn update_notification_defaults(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What changes.")] input: UpdateNotificationDefaultsInput,
+        #[graphql(desc = "The changes.")] input: UpdateNotificationDefaultsInput,
     ) -> Option<Result<UpdateNotificationDefaultsPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;

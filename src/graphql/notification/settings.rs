@@ -17,41 +17,41 @@ use crate::primitives::local_time::LocalTime;
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "model::AlertKind")]
 pub(crate) enum AlertKind {
-    /// Available fell to or below the member's threshold. To admins.
+    /// Available fell to or below the member's threshold. Sent to admins.
     LowBalance,
-    /// Available fell to 0 or below. To admins, and to all members in the app.
+    /// Available fell to 0 or below. Sent to admins, and to all members in the app.
     BalanceDepleted,
-    /// Enough credits are available again after one of the two before. To admins.
+    /// Enough credits are available again after one of the two before. Sent to admins.
     BalanceRecovered,
-    /// A top-up was paid and credited. To admins.
+    /// A top-up was paid and credited. Sent to admins.
     TopUpSucceeded,
-    /// A top-up was declined. To admins.
+    /// A top-up was declined. Sent to admins.
     TopUpFailed,
-    /// The bank wants the customer to authenticate. To admins.
+    /// The bank requires the customer to authenticate. Sent to admins.
     TopUpActionRequired,
-    /// Money of a top-up was refunded, or its payment is disputed at the bank: one alert for each fact. To admins.
+    /// Money of a top-up was refunded, or its payment is disputed at the bank: one alert for each fact. Sent to admins.
     TopUpReversed,
-    /// Auto top-up paused itself. To admins.
+    /// Auto top-up paused itself. Sent to admins.
     AutoTopUpPaused,
-    /// Auto top-up would exceed its spending limit. To admins.
+    /// Auto top-up would exceed its spending limit. Sent to admins.
     CapReached,
-    /// Credits expire in a week, or tomorrow. To admins.
+    /// Credits expire in a week, or tomorrow. Sent to admins.
     CreditsExpiring,
-    /// The default card expires in a month. To admins.
+    /// The default card expires in a month. Sent to admins.
     CardExpiring,
-    /// Credits were deducted for a session. To its member.
+    /// Credits were deducted for a session. Sent to its member.
     SessionCharged,
-    /// Credits for a session were refunded. To its member.
+    /// Credits for a session were refunded. Sent to its member.
     SessionRefunded,
-    /// A session was not resolved, and its hold was released. To admins.
+    /// A session was not resolved, and its hold was released. Sent to admins.
     SessionUnresolved,
-    /// The account was frozen. To admins, and to all members in the app.
+    /// The account was frozen. Sent to admins, and to all members in the app.
     AccountFrozen,
-    /// The account is active again. To admins, and to all members in the app.
+    /// The account is active again. Sent to admins, and to all members in the app.
     AccountUnfrozen,
-    /// Mail to a member bounces. To that member and to admins, in the app.
+    /// Mail to a member bounces. Sent to that member and to admins, in the app.
     ContactBouncing,
-    /// An API key of the team was created or revoked. To owners.
+    /// An API key of the team was created or revoked. Sent to owners.
     ApiKeyChanged,
     /// A person tested whether alerts arrive.
     Test,
@@ -144,7 +144,7 @@ impl NotificationSettings {
         })
     }
 
-    /// Grows with every change of the settings; for expectedVersion.
+    /// Increases with every change of the settings; for expectedVersion.
     async fn version(&self) -> i32 {
         self.0.version
     }

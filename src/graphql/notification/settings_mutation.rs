@@ -21,7 +21,7 @@ pub(crate) struct NotificationPreferenceInput {
     kind: AlertKind,
     /// The channel.
     channel: NotificationChannel,
-    /// Whether the alerts reach the member. Null: the default again.
+    /// Whether the alerts reach the member. Null restores the default.
     enabled: Option<bool>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct UpdateNotificationSettingsInput {
     preferences: MaybeUndefined<Vec<NotificationPreferenceInput>>,
     /// `LOW_BALANCE` is raised when available falls to or below this. Null follows the account's auto top-up trigger.
     low_balance_threshold: MaybeUndefined<Credits>,
-    /// When e-mail that is not critical waits. Null: never.
+    /// When e-mail that is not critical waits. Null removes the quiet hours.
     quiet_hours: MaybeUndefined<QuietHoursInput>,
     /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
@@ -64,7 +64,7 @@ pub(crate) struct UpdateNotificationSettingsPayload(Outcome<Vec<model::Notificat
 #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
 #[Object]
 impl UpdateNotificationSettingsPayload {
-    /// The current settings; of several members, the first's. Null when refused, but for `VERSION_CONFLICT`.
+    /// The current settings; of several members, the first's. Null when refused, except for `VERSION_CONFLICT`.
     async fn notification_settings(&self) -> Option<NotificationSettings> {
         match (&self.0.done, &self.0.present) {
             (Some(settings), _) => settings.first().cloned().map(NotificationSettings::new),
@@ -79,7 +79,7 @@ impl UpdateNotificationSettingsPayload {
         settings.map(NotificationSettings::new).collect()
     }
 
-    /// Why nothing was changed. Empty when it was.
+    /// Why nothing was changed. Empty on success.
     pub(crate) async fn user_errors(&self) -> Vec<UserError> {
         self.0.errors.clone()
     }
@@ -175,7 +175,7 @@ impl SettingsMutation {
     async fn update_notification_settings(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What changes.")] input: UpdateNotificationSettingsInput,
+        #[graphql(desc = "The changes.")] input: UpdateNotificationSettingsInput,
     ) -> Option<Result<UpdateNotificationSettingsPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;

@@ -44,9 +44,9 @@ pub(crate) enum TopUpFailureCode {
     AuthenticationRequired,
     /// There was no card to charge.
     PaymentMethodMissing,
-    /// The payment service did not respond in time; nothing was charged.
+    /// The payment gateway did not respond in time; nothing was charged.
     GatewayUnavailable,
-    /// The payment service does not charge this amount.
+    /// The payment gateway does not charge this amount.
     AmountInvalid,
     /// The monthly cap is reached.
     CapReached,

@@ -42,7 +42,7 @@ pub(crate) enum AutoTopUpPauseReason {
     AuthenticationRequired,
     /// Money of a top-up was returned or is disputed. Only resumeAutoTopUp ends this pause.
     TopUpReversed,
-    /// One amount costs less than the payment service charges.
+    /// One amount costs less than the payment gateway charges.
     AmountInvalid,
     /// One amount costs more than the consent covers.
     ConsentNeeded,
@@ -74,7 +74,7 @@ pub(crate) enum TopUpDecisionOutcome {
     CapReached,
     /// The operator's daily limits do not allow another amount.
     CeilingReached,
-    /// One amount costs less than the payment service charges.
+    /// One amount costs less than the payment gateway charges.
     AmountInvalid,
     /// One amount costs more than the consent covers.
     ConsentNeeded,
@@ -178,7 +178,7 @@ impl AutoTopUp {
     async fn decisions(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100.", default = 20)] first: Option<i32>,
+        #[graphql(desc = "How many to return, at most 100.", default = 20)] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
     ) -> Option<Result<TopUpDecisionConnection, ApiError>> {
         nullable(async {

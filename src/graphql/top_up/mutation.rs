@@ -281,7 +281,7 @@ impl TopUpMutation {
     async fn create_top_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How much, and from which card.")] input: CreateTopUpInput,
+        #[graphql(desc = "The credits, and the card to charge.")] input: CreateTopUpInput,
     ) -> Option<Result<CreateTopUpPayload, ApiError>> {
         nullable(async {
             Ok(Some(CreateTopUpPayload(Outcome::settle(
@@ -296,7 +296,7 @@ impl TopUpMutation {
     async fn retry_top_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which top-up.")] input: RetryTopUpInput,
+        #[graphql(desc = "The top-up.")] input: RetryTopUpInput,
     ) -> Option<Result<RetryTopUpPayload, ApiError>> {
         nullable(async {
             Ok(Some(RetryTopUpPayload(Outcome::settle(
@@ -306,12 +306,12 @@ impl TopUpMutation {
         .await
     }
 
-    /// Cancels a top-up that is not being charged. A top-up that waits for the cardholder is canceled when the payment service
+    /// Cancels a top-up that is not being charged. A top-up that waits for the cardholder is canceled when the payment gateway
     /// has confirmed it. [auth: `BUY_CREDITS`]
     async fn cancel_top_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which top-up.")] input: CancelTopUpInput,
+        #[graphql(desc = "The top-up.")] input: CancelTopUpInput,
     ) -> Option<Result<CancelTopUpPayload, ApiError>> {
         nullable(async {
             Ok(Some(CancelTopUpPayload(Outcome::settle(
@@ -325,7 +325,7 @@ impl TopUpMutation {
     async fn refund_top_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which top-up, how much, and why.")] input: RefundTopUpInput,
+        #[graphql(desc = "The top-up, the credits to refund, and the reason.")] input: RefundTopUpInput,
     ) -> Option<Result<RefundTopUpPayload, ApiError>> {
         nullable(async {
             Ok(Some(RefundTopUpPayload(Outcome::settle(
@@ -339,7 +339,7 @@ impl TopUpMutation {
     async fn update_auto_top_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What changes.")] input: UpdateAutoTopUpInput,
+        #[graphql(desc = "The changes.")] input: UpdateAutoTopUpInput,
     ) -> Option<Result<UpdateAutoTopUpPayload, ApiError>> {
         nullable(async {
             Ok(Some(UpdateAutoTopUpPayload(Outcome::settle(
@@ -353,7 +353,7 @@ impl TopUpMutation {
     async fn resume_auto_top_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose rule.")] input: ResumeAutoTopUpInput,
+        #[graphql(desc = "The account of the rule.")] input: ResumeAutoTopUpInput,
     ) -> Option<Result<ResumeAutoTopUpPayload, ApiError>> {
         nullable(async {
             Ok(Some(ResumeAutoTopUpPayload(Outcome::settle(
@@ -367,7 +367,7 @@ impl TopUpMutation {
     async fn start_payment_method_setup(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "For which account.")] input: StartPaymentMethodSetupInput,
+        #[graphql(desc = "The account of the card.")] input: StartPaymentMethodSetupInput,
     ) -> Option<Result<StartPaymentMethodSetupPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(start_setup(scope(ctx)?, input).await)?;
@@ -380,7 +380,7 @@ impl TopUpMutation {
     async fn add_payment_method(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which card.")] input: AddPaymentMethodInput,
+        #[graphql(desc = "The card.")] input: AddPaymentMethodInput,
     ) -> Option<Result<AddPaymentMethodPayload, ApiError>> {
         nullable(async {
             Ok(Some(AddPaymentMethodPayload(Outcome::settle(
@@ -395,7 +395,7 @@ impl TopUpMutation {
     async fn set_default_payment_method(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which card.")] input: SetDefaultPaymentMethodInput,
+        #[graphql(desc = "The card.")] input: SetDefaultPaymentMethodInput,
     ) -> Option<Result<SetDefaultPaymentMethodPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(set_default(scope(ctx)?, input).await)?;
@@ -408,7 +408,7 @@ impl TopUpMutation {
     async fn remove_payment_method(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which card.")] input: RemovePaymentMethodInput,
+        #[graphql(desc = "The card.")] input: RemovePaymentMethodInput,
     ) -> Option<Result<RemovePaymentMethodPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(remove_card(scope(ctx)?, input).await)?;

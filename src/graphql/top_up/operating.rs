@@ -88,7 +88,7 @@ impl From<top_up::FailedRefund> for FailedRefund {
     }
 }
 
-/// What became of a webhook.
+/// The status of a webhook.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "top_up::WebhookStatus")]
 pub(crate) enum WebhookStatus {
@@ -167,7 +167,7 @@ impl OperatorQuery {
     async fn unsettled_top_ups(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> Option<Result<UnsettledTopUpConnection, ApiError>> {
         nullable(async {
@@ -189,7 +189,7 @@ impl OperatorQuery {
     async fn failed_refunds(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> Option<Result<FailedRefundConnection, ApiError>> {
         nullable(async {
@@ -211,7 +211,7 @@ impl OperatorQuery {
     async fn parked_webhooks(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> Option<Result<WebhookConnection, ApiError>> {
         nullable(async {
@@ -288,7 +288,7 @@ impl OperatorMutation {
     async fn settle_top_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which top-up, its outcome, and how you know.")] input: SettleTopUpInput,
+        #[graphql(desc = "The top-up, its outcome, and how you know it.")] input: SettleTopUpInput,
     ) -> Option<Result<SettleTopUpPayload, ApiError>> {
         nullable(async {
             let outcome = Outcome::settle(settle(scope(ctx)?, input).await)?;
@@ -302,7 +302,7 @@ impl OperatorMutation {
     async fn retry_webhook(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which webhook.")] input: RetryWebhookInput,
+        #[graphql(desc = "The webhook.")] input: RetryWebhookInput,
     ) -> Option<Result<RetryWebhookPayload, ApiError>> {
         nullable(async {
             let scope = scope(ctx)?;

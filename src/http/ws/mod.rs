@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 
 use super::SharedHttpState;
 use super::auth;
-use super::server::Place;
+use super::server::ConnectionSlot;
 use protocol::{Close, Now, Protocol};
 use socket::Opened;
 
@@ -53,13 +53,13 @@ pub(super) fn upgrade(state: &SharedHttpState, remote: IpAddr, mut request: Requ
         return bad_handshake(request.headers());
     };
     let is_offered = offers_subprotocol(request.headers());
-    let place: Option<Place> = request.extensions_mut().remove();
-    let place = place.map(|place| place.stay(&state.addresses, remote));
+    let slot: Option<ConnectionSlot> = request.extensions_mut().remove();
+    let slot = slot.map(|slot| slot.stay(&state.addresses, remote));
     // They contain the client's spelling of its header names, which the response repeats.
     *response.extensions_mut() = request.extensions().clone();
     // Browsers can read the reason of a refusal only from a socket.
     let refused = if is_offered {
-        let is_full = matches!(place, Some(None));
+        let is_full = matches!(slot, Some(None));
         is_full.then(|| Close::overload("This address has too many connections: close some"))
     } else {
         Some(Close::subprotocol())
@@ -74,7 +74,7 @@ pub(super) fn upgrade(state: &SharedHttpState, remote: IpAddr, mut request: Requ
         limits: settings.sockets,
         live_connection: state.live_connections.take(),
         credential: auth::bearer(request.headers()).map(str::to_owned),
-        place: place.flatten(),
+        slot: slot.flatten(),
         remote,
         protocol: Protocol::new(settings.sockets, Now::of(&state.services.clock)),
         refused,

@@ -10,7 +10,7 @@ use crate::http::answer::errors_to_json;
 use crate::http::operation::{Outcome, Running};
 
 /// What the socket must do for an operation.
-pub(super) enum Step {
+pub(super) enum OperationOutput {
     /// Send this text.
     Send(String),
     /// The caller is no longer signed in.
@@ -74,7 +74,7 @@ impl<O: Stream<Item = Outcome> + Unpin> Operations<O> {
 
     /// Returns the next step of the first operation that has one. The search starts after the operation that
     /// had the last one.
-    pub(super) fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+    pub(super) fn poll_output(&mut self, context: &mut Context<'_>) -> Poll<OperationOutput> {
         let count = self.named.len();
         for further in 0..count {
             let at = (self.turn + further) % count;
@@ -87,10 +87,13 @@ impl<O: Stream<Item = Outcome> + Unpin> Operations<O> {
             self.turn = at + 1;
             let id = &named.id;
             let (step, is_over) = match outcome {
-                Some(Outcome::Next { result, .. }) => (Step::Send(message::next(id, &result)), false),
-                Some(Outcome::Failed(response)) => (Step::Send(message::error(id, &errors_to_json(&response))), true),
-                Some(Outcome::SignedOut) => (Step::SignedOut, true),
-                None => (Step::Send(message::complete(id)), true),
+                Some(Outcome::Next { result, .. }) => (OperationOutput::Send(message::next(id, &result)), false),
+                Some(Outcome::Failed(response)) => (
+                    OperationOutput::Send(message::error(id, &errors_to_json(&response))),
+                    true,
+                ),
+                Some(Outcome::SignedOut) => (OperationOutput::SignedOut, true),
+                None => (OperationOutput::Send(message::complete(id)), true),
             };
             if is_over {
                 self.named.swap_remove(at);
@@ -130,12 +133,12 @@ mod tests {
     /// Returns the ids of the operations that get the next steps.
     fn turns<O: Stream<Item = Outcome> + Unpin>(operations: &mut Operations<O>, count: usize) -> Vec<String> {
         let mut context = Context::from_waker(std::task::Waker::noop());
-        let mut turn = || match operations.poll_step(&mut context) {
-            Poll::Ready(Step::Send(text)) => {
+        let mut turn = || match operations.poll_output(&mut context) {
+            Poll::Ready(OperationOutput::Send(text)) => {
                 let message: serde_json::Value = serde_json::from_str(&text).expect("JSON");
                 message["id"].as_str().expect("an id").to_owned()
             }
-            Poll::Ready(Step::SignedOut) => "signed out".to_owned(),
+            Poll::Ready(OperationOutput::SignedOut) => "signed out".to_owned(),
             Poll::Pending => "nobody".to_owned(),
         };
         (0..count).map(|_| turn()).collect()

@@ -131,7 +131,7 @@ impl Close {
 
 /// What the socket must do.
 #[derive(Debug, PartialEq)]
-pub(super) enum Action {
+pub(super) enum Effect {
     /// Nothing.
     Rest,
     /// Send this text.
@@ -214,7 +214,7 @@ impl Protocol {
     }
 
     /// Handles a text message.
-    pub(super) fn receive(&mut self, text: &str, running: &impl Ids, now: Now) -> Action {
+    pub(super) fn receive(&mut self, text: &str, running: &impl Ids, now: Now) -> Effect {
         if let Some(close) = self.count(1, now) {
             return close;
         }
@@ -225,19 +225,19 @@ impl Protocol {
         match message {
             Incoming::ConnectionInit(payload) if self.phase == Phase::Opened => {
                 self.phase = Phase::SigningIn;
-                Action::SignIn(credential(&payload))
+                Effect::SignIn(credential(&payload))
             }
             Incoming::ConnectionInit(_) => self.close(Close::second_init(), now),
-            Incoming::Ping(payload) => Action::Send(message::pong(payload.as_ref())),
-            Incoming::Pong => Action::Rest,
-            Incoming::Complete(id) => Action::Stop(id),
+            Incoming::Ping(payload) => Effect::Send(message::pong(payload.as_ref())),
+            Incoming::Pong => Effect::Rest,
+            Incoming::Complete(id) => Effect::Stop(id),
             Incoming::Subscribe { .. } if self.phase != Phase::Ready => self.close(Close::before_ack(), now),
             Incoming::Subscribe { id, .. } if running.has(&id) => self.close(Close::duplicate(&id), now),
             Incoming::Subscribe {
                 id,
                 payload,
                 altered_number,
-            } => Action::Start {
+            } => Effect::Start {
                 id,
                 payload,
                 altered_number,
@@ -247,26 +247,26 @@ impl Protocol {
 
     /// Handles a ping or pong frame. It is no message of the protocol, but shows that the client is
     /// connected.
-    pub(super) fn hear(&mut self, now: Now) -> Action {
-        self.count(1, now).unwrap_or(Action::Rest)
+    pub(super) fn hear(&mut self, now: Now) -> Effect {
+        self.count(1, now).unwrap_or(Effect::Rest)
     }
 
     /// Handles fragments of a message. Each counts as a message.
-    pub(super) fn pieces(&mut self, count: u32, now: Now) -> Action {
-        self.count(count, now).unwrap_or(Action::Rest)
+    pub(super) fn pieces(&mut self, count: u32, now: Now) -> Effect {
+        self.count(count, now).unwrap_or(Effect::Rest)
     }
 
     /// Handles a successful sign-in. The credential of `connection_init` is valid until `expires_at`.
-    pub(super) fn signed_in(&mut self, expires_at: Option<Timestamp>, now: Now) -> Action {
+    pub(super) fn signed_in(&mut self, expires_at: Option<Timestamp>, now: Now) -> Effect {
         if self.phase != Phase::SigningIn {
-            return Action::Rest;
+            return Effect::Rest;
         }
         self.phase = Phase::Ready;
         self.phase_ends = None;
         self.expires_at = expires_at;
         match self.expiry(now) {
             Some(close) => close,
-            None => Action::Send(message::connection_ack()),
+            None => Effect::Send(message::connection_ack()),
         }
     }
 
@@ -286,13 +286,13 @@ impl Protocol {
     }
 
     /// Closes the socket for this reason, unless it is already closing.
-    pub(super) fn close(&mut self, close: Close, now: Now) -> Action {
+    pub(super) fn close(&mut self, close: Close, now: Now) -> Effect {
         if self.phase == Phase::Closing {
-            return Action::Rest;
+            return Effect::Rest;
         }
         self.phase = Phase::Closing;
         self.phase_ends = Some(now.elapsed + CLOSE_TIMEOUT);
-        Action::Close(close)
+        Effect::Close(close)
     }
 
     /// Returns whether a close frame is being sent.
@@ -301,16 +301,16 @@ impl Protocol {
     }
 
     /// Returns what must be done because of the time.
-    pub(super) fn tick(&mut self, now: Now) -> Action {
+    pub(super) fn tick(&mut self, now: Now) -> Effect {
         let is_due = |at: Option<Duration>| at.is_some_and(|at| at <= now.elapsed);
         if is_due(self.phase_ends) {
             if self.phase == Phase::Closing {
-                return Action::HangUp;
+                return Effect::HangUp;
             }
             return self.close(Close::init_timeout(), now);
         }
         if self.phase == Phase::Closing {
-            return Action::Rest;
+            return Effect::Rest;
         }
         if let Some(close) = self.expiry(now) {
             return close;
@@ -326,9 +326,9 @@ impl Protocol {
         }
         if self.pinged.is_none() && is_due(Some(self.ping_due())) {
             self.pinged = Some(now.elapsed);
-            return Action::Ping;
+            return Effect::Ping;
         }
-        Action::Rest
+        Effect::Rest
     }
 
     /// Returns when [`Self::tick`] must be called next.
@@ -355,7 +355,7 @@ impl Protocol {
         self.blocked.map(|since| since + self.limits.write_timeout)
     }
 
-    fn expiry(&mut self, now: Now) -> Option<Action> {
+    fn expiry(&mut self, now: Now) -> Option<Effect> {
         let expired = self.expires_at.is_some_and(|at| at <= now.instant);
         expired.then(|| {
             self.close(
@@ -366,7 +366,7 @@ impl Protocol {
     }
 
     /// Counts messages. A number above the limit closes the socket.
-    fn count(&mut self, messages: u32, now: Now) -> Option<Action> {
+    fn count(&mut self, messages: u32, now: Now) -> Option<Effect> {
         self.heard = now.elapsed;
         self.pinged = None;
         let rate = self.limits.messages_per_second;

@@ -26,8 +26,8 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::frames::FrameMeter;
-use super::operations::{Operations, Step};
-use super::protocol::{Action, Close, Now, Protocol, SocketLimits};
+use super::operations::{OperationOutput, Operations};
+use super::protocol::{Close, Effect, Now, Protocol, SocketLimits};
 use crate::graphql::{Caller, ErrorCode, Parameters, refused_request};
 use crate::http::SharedHttpState;
 use crate::http::answer::{Rejection, errors_to_json};
@@ -35,7 +35,7 @@ use crate::http::auth::{self, Refused};
 use crate::http::live_connections::LiveConnection;
 use crate::http::operation::Running;
 use crate::http::parameters;
-use crate::http::server::Place;
+use crate::http::server::ConnectionSlot;
 use crate::http::ws::message;
 use crate::primitives::clock::Alarm;
 
@@ -72,7 +72,7 @@ pub(super) struct Opened {
     pub(super) limits: SocketLimits,
     pub(super) live_connection: LiveConnection,
     /// The connection's slot in the server, held for as long as the socket lives.
-    pub(super) place: Option<Place>,
+    pub(super) slot: Option<ConnectionSlot>,
     /// The credential in the header of the upgrade, for clients that send none in `connection_init`.
     pub(super) credential: Option<String>,
     /// The address of the client.
@@ -89,7 +89,7 @@ struct Socket {
     state: SharedHttpState,
     limits: SocketLimits,
     live_connection: LiveConnection,
-    _place: Option<Place>,
+    _slot: Option<ConnectionSlot>,
     remote: IpAddr,
     protocol: Protocol,
     operations: Operations,
@@ -108,7 +108,8 @@ struct Socket {
     reads_next: bool,
 }
 
-enum Turn {
+/// The result of polling a socket once.
+enum SocketProgress {
     /// Something was done, and more may be possible.
     Worked,
     /// Nothing can be done before an event.
@@ -125,7 +126,7 @@ impl Socket {
             stream,
             limits: opened.limits,
             live_connection: opened.live_connection,
-            _place: opened.place,
+            _slot: opened.slot,
             remote: opened.remote,
             protocol: opened.protocol,
             operations: Operations::default(),
@@ -150,10 +151,10 @@ impl Socket {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..STEPS {
-            match self.turn(context) {
-                Turn::Idle if self.is_armed(context) => return Poll::Pending,
-                Turn::Idle | Turn::Worked => {}
-                Turn::Over => return Poll::Ready(()),
+            match self.poll_once(context) {
+                SocketProgress::Idle if self.is_armed(context) => return Poll::Pending,
+                SocketProgress::Idle | SocketProgress::Worked => {}
+                SocketProgress::Over => return Poll::Ready(()),
             }
         }
         context.waker().wake_by_ref();
@@ -175,39 +176,37 @@ impl Socket {
         self.alarm.poll_unpin(context).is_pending()
     }
 
-    fn turn(&mut self, context: &mut Context<'_>) -> Turn {
-        if let Some(turn) = self.turn_of_time(context) {
-            return turn;
+    fn poll_once(&mut self, context: &mut Context<'_>) -> SocketProgress {
+        if let Some(progress) = self.poll_time(context) {
+            return progress;
         }
         if self.is_blocked && self.flush(context).is_pending() {
             self.operations.poll_ahead(context);
-            return Turn::Idle;
+            return SocketProgress::Idle;
         }
         if self.protocol.is_closing() {
-            return self.turn_of_closing(context);
+            return self.poll_closing(context);
         }
         if let Some(rest) = self.rest.take() {
             return self.send_piece(rest, OpCode::Data(Data::Continue));
         }
-        if let Some(turn) = self.turn_of_signing_in(context) {
-            return turn;
+        if let Some(progress) = self.poll_signing_in(context) {
+            return progress;
         }
         // Reading and sending alternate, so that a busy client and a busy subscription both make progress.
         self.reads_next = !self.reads_next;
-        let turn = if self.reads_next {
-            self.turn_of_reading(context)
-                .or_else(|| self.turn_of_operations(context))
+        let progress = if self.reads_next {
+            self.poll_reading(context).or_else(|| self.poll_operations(context))
         } else {
-            self.turn_of_operations(context)
-                .or_else(|| self.turn_of_reading(context))
+            self.poll_operations(context).or_else(|| self.poll_reading(context))
         };
-        turn.unwrap_or_else(|| match self.flush(context) {
-            Poll::Ready(Err(())) => Turn::Over,
-            Poll::Ready(Ok(())) | Poll::Pending => Turn::Idle,
+        progress.unwrap_or_else(|| match self.flush(context) {
+            Poll::Ready(Err(())) => SocketProgress::Over,
+            Poll::Ready(Ok(())) | Poll::Pending => SocketProgress::Idle,
         })
     }
 
-    fn turn_of_time(&mut self, context: &mut Context<'_>) -> Option<Turn> {
+    fn poll_time(&mut self, context: &mut Context<'_>) -> Option<SocketProgress> {
         if let Some(close) = self.refused.take() {
             let action = self.protocol.close(close, self.now());
             return Some(self.act(action));
@@ -234,52 +233,52 @@ impl Socket {
             return None;
         }
         match self.protocol.tick(self.now()) {
-            Action::Rest => None,
+            Effect::Rest => None,
             action => Some(self.act(action)),
         }
     }
 
     /// Waits for the client to answer the close frame. The client can read the frame only while its own data is still
     /// read here.
-    fn turn_of_closing(&mut self, context: &mut Context<'_>) -> Turn {
+    fn poll_closing(&mut self, context: &mut Context<'_>) -> SocketProgress {
         if self.is_broken {
             return self.discard(context);
         }
         match self.stream.poll_next_unpin(context) {
-            Poll::Ready(Some(Ok(_))) => Turn::Worked,
+            Poll::Ready(Some(Ok(_))) => SocketProgress::Worked,
             Poll::Ready(Some(Err(Error::Capacity(_) | Error::Protocol(_) | Error::Utf8(_)))) => {
                 self.is_broken = true;
-                Turn::Worked
+                SocketProgress::Worked
             }
-            Poll::Ready(Some(Err(_)) | None) => Turn::Over,
+            Poll::Ready(Some(Err(_)) | None) => SocketProgress::Over,
             // Fragments of messages that get no answer are not even combined.
             Poll::Pending if self.stream.get_mut().take_pieces() > 0 => {
                 self.is_broken = true;
-                Turn::Worked
+                SocketProgress::Worked
             }
             Poll::Pending => match self.flush(context) {
-                Poll::Ready(Err(())) => Turn::Over,
-                Poll::Ready(Ok(())) | Poll::Pending => Turn::Idle,
+                Poll::Ready(Err(())) => SocketProgress::Over,
+                Poll::Ready(Ok(())) | Poll::Pending => SocketProgress::Idle,
             },
         }
     }
 
-    fn discard(&mut self, context: &mut Context<'_>) -> Turn {
+    fn discard(&mut self, context: &mut Context<'_>) -> SocketProgress {
         // Waiting frames are sent, although none is read.
         if let Poll::Ready(Err(())) = self.flush(context) {
-            return Turn::Over;
+            return SocketProgress::Over;
         }
         self.stream.get_mut().take_pieces();
         let mut scratch = [std::mem::MaybeUninit::uninit(); 1024];
         let mut scratch = ReadBuf::uninit(&mut scratch);
         match Pin::new(self.stream.get_mut()).poll_read(context, &mut scratch) {
-            Poll::Ready(Ok(())) if !scratch.filled().is_empty() => Turn::Worked,
-            Poll::Ready(_) => Turn::Over,
-            Poll::Pending => Turn::Idle,
+            Poll::Ready(Ok(())) if !scratch.filled().is_empty() => SocketProgress::Worked,
+            Poll::Ready(_) => SocketProgress::Over,
+            Poll::Pending => SocketProgress::Idle,
         }
     }
 
-    fn turn_of_signing_in(&mut self, context: &mut Context<'_>) -> Option<Turn> {
+    fn poll_signing_in(&mut self, context: &mut Context<'_>) -> Option<SocketProgress> {
         let Poll::Ready(signed_in) = self.signing_in.as_mut()?.as_mut().poll(context) else {
             return None;
         };
@@ -307,7 +306,7 @@ impl Socket {
         Some(self.act(action))
     }
 
-    fn turn_of_reading(&mut self, context: &mut Context<'_>) -> Option<Turn> {
+    fn poll_reading(&mut self, context: &mut Context<'_>) -> Option<SocketProgress> {
         let now = self.now();
         let Poll::Ready(message) = self.stream.poll_next_unpin(context) else {
             let pieces = self.stream.get_mut().take_pieces();
@@ -323,7 +322,7 @@ impl Socket {
                 | Error::ConnectionClosed
                 | Error::AlreadyClosed
                 | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake),
-            )) => return Some(Turn::Over),
+            )) => return Some(SocketProgress::Over),
             Some(Ok(Message::Text(text))) => self.protocol.receive(&text, &self.operations, now),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => self.protocol.hear(now),
             Some(Ok(Message::Binary(_))) => {
@@ -334,7 +333,7 @@ impl Socket {
                 // The close frame is already being sent.
                 let _answered = self.protocol.close(Close::drain(), now);
                 self.end_operations();
-                Action::Rest
+                Effect::Rest
             }
             Some(Err(error)) => {
                 self.is_broken = true;
@@ -344,10 +343,10 @@ impl Socket {
         Some(self.act(action))
     }
 
-    fn turn_of_operations(&mut self, context: &mut Context<'_>) -> Option<Turn> {
-        match self.operations.poll_step(context) {
-            Poll::Ready(Step::Send(text)) => Some(self.send(text)),
-            Poll::Ready(Step::SignedOut) => {
+    fn poll_operations(&mut self, context: &mut Context<'_>) -> Option<SocketProgress> {
+        match self.operations.poll_output(context) {
+            Poll::Ready(OperationOutput::Send(text)) => Some(self.send(text)),
+            Poll::Ready(OperationOutput::SignedOut) => {
                 let action = self.protocol.close(Close::signed_out(), self.now());
                 Some(self.act(action))
             }
@@ -355,28 +354,28 @@ impl Socket {
         }
     }
 
-    fn act(&mut self, action: Action) -> Turn {
+    fn act(&mut self, action: Effect) -> SocketProgress {
         match action {
-            Action::Rest => Turn::Worked,
-            Action::Send(text) => self.send(text),
-            Action::Ping => self.write(Message::Ping(Bytes::new())),
-            Action::SignIn(credential) => self.sign_in(credential),
-            Action::Start {
+            Effect::Rest => SocketProgress::Worked,
+            Effect::Send(text) => self.send(text),
+            Effect::Ping => self.write(Message::Ping(Bytes::new())),
+            Effect::SignIn(credential) => self.sign_in(credential),
+            Effect::Start {
                 id,
                 payload,
                 altered_number,
             } => self.start(id, payload, altered_number),
-            Action::Stop(id) => {
+            Effect::Stop(id) => {
                 self.operations.remove(&id);
-                Turn::Worked
+                SocketProgress::Worked
             }
-            Action::Close(close) => {
+            Effect::Close(close) => {
                 self.end_operations();
                 let code = close.code.into();
                 let reason = close.reason.into_owned().into();
                 self.write(Message::Close(Some(CloseFrame { code, reason })))
             }
-            Action::HangUp => Turn::Over,
+            Effect::HangUp => SocketProgress::Over,
         }
     }
 
@@ -386,7 +385,7 @@ impl Socket {
         self.rest = None;
     }
 
-    fn sign_in(&mut self, credential: Option<String>) -> Turn {
+    fn sign_in(&mut self, credential: Option<String>) -> SocketProgress {
         let Some(credential) = credential.map(Arc::from).or_else(|| self.credential.take()) else {
             let close = Close::forbidden(
                 "Send a token or an API key as authorization in the payload of connection_init, or as the header Authorization",
@@ -397,12 +396,12 @@ impl Socket {
         self.credential = Some(Arc::clone(&credential));
         let sign_in = self.state.services.sign_in.clone();
         self.signing_in = Some(async move { auth::sign_in(&credential, &sign_in).await }.boxed());
-        Turn::Worked
+        SocketProgress::Worked
     }
 
-    fn start(&mut self, id: String, payload: serde_json::Value, altered_number: Option<String>) -> Turn {
+    fn start(&mut self, id: String, payload: serde_json::Value, altered_number: Option<String>) -> SocketProgress {
         let Some(credential) = self.credential.clone() else {
-            return Turn::Worked;
+            return SocketProgress::Worked;
         };
         if self.operations.len() >= self.limits.operations {
             let reason = format!(
@@ -432,31 +431,31 @@ impl Socket {
                 let signing_in = async move { auth::sign_in(&credential, &sign_in).await };
                 let running = Running::begin(&self.state, signing_in, self.remote, operation, None);
                 self.operations.add(id, running);
-                Turn::Worked
+                SocketProgress::Worked
             }
             Err(refused) => self.send(message::error(&id, &errors_to_json(&refused))),
         }
     }
 
-    fn send(&mut self, text: String) -> Turn {
+    fn send(&mut self, text: String) -> SocketProgress {
         if text.len() > PIECE {
             return self.send_piece(text.into(), OpCode::Data(Data::Text));
         }
         self.write(Message::Text(text.into()))
     }
 
-    fn send_piece(&mut self, mut text: Bytes, opcode: OpCode) -> Turn {
+    fn send_piece(&mut self, mut text: Bytes, opcode: OpCode) -> SocketProgress {
         let piece = text.split_to(text.len().min(PIECE));
         let is_last = text.is_empty();
         self.rest = (!is_last).then_some(text);
         self.write(Message::Frame(Frame::message(piece, opcode, is_last)))
     }
 
-    fn write(&mut self, message: Message) -> Turn {
+    fn write(&mut self, message: Message) -> SocketProgress {
         // The buffer was empty before each write, or the socket has accepted its content. So there is space.
         match Pin::new(&mut self.stream).start_send(message) {
-            Ok(()) => Turn::Worked,
-            Err(_) => Turn::Over,
+            Ok(()) => SocketProgress::Worked,
+            Err(_) => SocketProgress::Over,
         }
     }
 

@@ -27,23 +27,12 @@ fn message(line: &Value) -> &str {
     line["fields"]["message"].as_str().unwrap_or_default()
 }
 
-/// Runs a mutation, which must be accepted.
-async fn accept(client: &crate::harness::Client, name: &str, selection: &str, input: Value) -> Value {
-    let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
-    let query = format!(
-        "mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code message }} }} }}"
-    );
-    let payload = client.query(&query, json!({ "input": input })).await.only_field();
-    assert_eq!(payload["userErrors"], json!([]), "{name}: {payload}");
-    payload
-}
-
 /// Returns a top-up with a card of this name, once it has reached this status.
 async fn buy(client: &crate::harness::Client, account: &str, card: &str, ends_as: &str) -> Value {
     let input = json!({ "accountId": account, "gatewayToken": card });
-    accept(client, "addPaymentMethod", "paymentMethod { id }", input).await;
+    client.apply("addPaymentMethod", "paymentMethod { id }", input).await;
     let input = json!({ "accountId": account, "credits": "10", "idempotencyKey": card });
-    let made = accept(client, "createTopUp", "topUp { id }", input).await;
+    let made = client.apply("createTopUp", "topUp { id }", input).await;
     until_top_up(client, &made["topUp"]["id"], |top_up| top_up["status"] == ends_as).await
 }
 
@@ -70,33 +59,33 @@ async fn each_movement_of_credits_and_money_is_one_line_without_names_or_secrets
     let client = &serving.client;
     let new = json!({ "name": "Hidden Team", "externalId": "hidden-team", "creditPrice": "0.5", "currency": "EUR",
         "owner": { "name": "Hidden Owner", "externalId": "hidden-owner" } });
-    let made = accept(
-        client,
-        "createAccount",
-        "account { id members(first: 1) { nodes { id } } }",
-        new,
-    )
-    .await;
+    let made = client
+        .apply(
+            "createAccount",
+            "account { id members(first: 1) { nodes { id } } }",
+            new,
+        )
+        .await;
     let account = made["account"]["id"].as_str().expect("an id").to_owned();
     let member = &made["account"]["members"]["nodes"][0]["id"];
     let grant =
         json!({ "accountId": account, "credits": "20", "description": "Hidden words", "idempotencyKey": "hidden-key" });
     for _ in 0..2 {
         // The second grant moves nothing.
-        accept(client, "grantCredits", "entry { id }", grant.clone()).await;
+        client.apply("grantCredits", "entry { id }", grant.clone()).await;
     }
     let adjust =
         json!({ "accountId": account, "amount": "-3", "description": "Hidden words", "idempotencyKey": "less" });
-    accept(client, "adjustCredits", "entry { id }", adjust).await;
+    client.apply("adjustCredits", "entry { id }", adjust).await;
     let now = Clock::system().now();
     let book = json!({ "accountId": account, "memberId": member, "title": "Hidden title", "credits": "4", "idempotencyKey": "book",
         "startsAt": now.plus_millis(3_600_000).to_string(), "endsAt": now.plus_millis(7_200_000).to_string() });
-    let booked = accept(client, "bookSession", "session { id }", book).await;
+    let booked = client.apply("bookSession", "session { id }", book).await;
     let complete = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "complete" });
-    accept(client, "completeSession", "session { id }", complete).await;
+    client.apply("completeSession", "session { id }", complete).await;
     let paid = buy(client, &account, "card_ok", "SUCCEEDED").await;
     let refund = json!({ "topUpId": paid["id"], "credits": "2", "reason": "Hidden words", "idempotencyKey": "back" });
-    accept(client, "refundTopUp", "topUp { id }", refund).await;
+    client.apply("refundTopUp", "topUp { id }", refund).await;
     until_top_up(client, &paid["id"], |top_up| top_up["creditsReversed"] == "2").await;
     let declined = buy(client, &account, "card_declined", "FAILED").await;
     let forged = client.with_credential("lb_0123456789abcdef_forged");

@@ -34,13 +34,14 @@ impl Team {
     async fn make(serving: &Serving) -> Self {
         let new = json!({ "name": "Team", "externalId": "team", "creditPrice": "0.5", "currency": "EUR",
             "owner": { "name": "Olga", "externalId": "olga" } });
-        let made = accept(
-            serving,
-            "createAccount",
-            "account { id members(first: 1) { nodes { id } } }",
-            new,
-        )
-        .await;
+        let made = serving
+            .client
+            .apply(
+                "createAccount",
+                "account { id members(first: 1) { nodes { id } } }",
+                new,
+            )
+            .await;
         let text = |value: &Value| value.as_str().expect("an id").to_owned();
         let team = Self {
             account: text(&made["account"]["id"]),
@@ -48,7 +49,7 @@ impl Team {
         };
         let grant =
             json!({ "accountId": team.account, "credits": "1000", "description": "x", "idempotencyKey": "grant" });
-        accept(serving, "grantCredits", "entry { id }", grant).await;
+        serving.client.apply("grantCredits", "entry { id }", grant).await;
         team
     }
 
@@ -58,33 +59,25 @@ impl Team {
         let at = |minutes: i64| now.plus_millis(minutes * 60_000).to_string();
         let book = json!({ "accountId": self.account, "memberId": self.member, "externalId": name, "title": "Yoga", "credits": "1",
             "startsAt": at(60), "endsAt": at(120), "idempotencyKey": format!("book {name}") });
-        accept(serving, "bookSession", "session { id }", book).await;
+        serving.client.apply("bookSession", "session { id }", book).await;
         let complete =
             json!({ "accountId": self.account, "externalId": name, "idempotencyKey": format!("complete {name}") });
-        accept(serving, "completeSession", "session { id }", complete).await;
+        serving
+            .client
+            .apply("completeSession", "session { id }", complete)
+            .await;
     }
 
     /// Requests a mail, to a different member each time: a member receives at most one test per minute.
     async fn ask_for_mail(&self, serving: &Serving, name: &str) {
         let new = json!({ "accountId": self.account, "name": name, "email": format!("{name}@team.example") });
-        let added = accept(serving, "addMember", "member { id }", new).await;
+        let added = serving.client.apply("addMember", "member { id }", new).await;
         let input = json!({ "memberId": added["member"]["id"], "channel": "EMAIL" });
-        accept(serving, "sendTestNotification", "alert { id }", input).await;
+        serving
+            .client
+            .apply("sendTestNotification", "alert { id }", input)
+            .await;
     }
-}
-
-async fn accept(serving: &Serving, name: &str, selection: &str, input: Value) -> Value {
-    let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
-    let query = format!(
-        "mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code message }} }} }}"
-    );
-    let payload = serving
-        .client
-        .query(&query, json!({ "input": input }))
-        .await
-        .only_field();
-    assert_eq!(payload["userErrors"], json!([]), "{name}: {payload}");
-    payload
 }
 
 async fn count(database: &DatabaseConnection, sql: &str) -> i64 {

@@ -3,12 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ledgerbell::adapters::database::{OpenOptions, migrate, open, roll_back};
-use ledgerbell::domain::database::Database;
 use ledgerbell::primitives::clock::Timestamp;
 use ledgerbell::primitives::credits::Credits;
-use migration::{Migrator, MigratorTrait as _};
-use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::{Value, json};
 
 use super::Play;
@@ -107,24 +103,14 @@ async fn any_history_is_explained_as_it_was_told() {
 async fn a_hold_is_told_with_the_amount_that_it_had() {
     let app = TestApp::start().await;
     app.top_up(50).await;
-    let booked = json!({
-        "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Lesson", "credits": "10",
-        "startsAt": app.in_minutes(600), "endsAt": app.in_minutes(660), "idempotencyKey": "book",
-    });
-    let booked = app.platform.accept("book_session", booked).await;
+    let session = app.book(app.booking("10", "book", 600..660)).await;
     let first = app.clock.now();
     app.advance(Duration::from_hours(1));
-    let reschedule =
-        "mutation($input: RescheduleSessionInput!) { rescheduleSession(input: $input) { userErrors { code } } }";
     let input = json!({
-        "sessionId": booked["session"]["id"], "credits": "25", "startsAt": app.in_minutes(600), "endsAt": app.in_minutes(660),
+        "sessionId": session, "credits": "25", "startsAt": app.in_minutes(600), "endsAt": app.in_minutes(660),
         "idempotencyKey": "more",
     });
-    let moved = app
-        .platform
-        .query(reschedule, json!({ "input": input }))
-        .await
-        .only_field();
+    let moved = app.platform.mutate("rescheduleSession", "", input).await;
     assert_eq!(moved["userErrors"], json!([]));
     let second = app.clock.now();
     app.advance(Duration::from_hours(24 * 5));
@@ -132,13 +118,13 @@ async fn a_hold_is_told_with_the_amount_that_it_had() {
     // The session was not resolved in time: its hold was released, and later it is charged after all.
     let between = app.clock.now();
     app.advance(Duration::from_hours(1));
-    let input = json!({ "sessionId": booked["session"]["id"], "idempotencyKey": "late" });
+    let input = json!({ "sessionId": session, "idempotencyKey": "late" });
     app.platform.accept("complete_session", input).await;
     for (at, held, since) in [(first, "10", first), (second, "25", second)] {
         let hold = explain(&app, at).await["holds"]["nodes"].clone();
         assert_eq!(hold[0]["credits"], held);
         assert_eq!(hold[0]["since"], json!(since.to_string()));
-        assert_eq!(hold[0]["session"]["id"], booked["session"]["id"]);
+        assert_eq!(hold[0]["session"]["id"], session);
         assert_eq!(hold[0]["topUp"], Value::Null);
         assert_eq!(hold.as_array().map(Vec::len), Some(1));
     }
@@ -215,52 +201,4 @@ async fn holds_come_by_pages_and_an_instant_to_come_is_refused() {
     );
     let now = app.team.owner.client.query(EXPLAIN, json!({})).await;
     assert_eq!(now.at("/account/explainBalance/at"), &json!(app.in_minutes(0)));
-}
-
-/// Returns all changes of holds, in order.
-async fn movements(database: &Database) -> Vec<(Vec<u8>, [i64; 5])> {
-    let sql = "SELECT holder_id, sequence, occurred_at, amount, held, held_after FROM hold_movement ORDER BY account_id, sequence";
-    let statement = Statement::from_string(database.backend(), sql);
-    let rows = database.read().query_all_raw(statement).await.expect("reads");
-    rows.iter()
-        .map(|row| {
-            let number = |name: &str| row.try_get::<i64>("", name).expect("a number");
-            let holder: uuid::Uuid = row.try_get("", "holder_id").expect("an id");
-            let numbers = ["sequence", "occurred_at", "amount", "held", "held_after"].map(number);
-            (holder.as_bytes().to_vec(), numbers)
-        })
-        .collect()
-}
-
-#[tokio::test]
-async fn what_was_held_before_it_was_written_down_is_filled_in() {
-    let app = TestApp::start().await;
-    app.top_up(500).await;
-    let mut play = Play::new(&app, 11);
-    for step in 0..60 {
-        match (step % 5, play.sessions.is_empty()) {
-            (0 | 2 | 3, _) | (_, true) => play.book().await,
-            (1, _) => {
-                let input = json!({ "sessionId": play.a_session(), "credits": "1", "allowOverage": true });
-                play.ask("completeSession", "userErrors { code }", input).await;
-            }
-            _ => {
-                let input = json!({ "sessionId": play.a_session(), "fee": "0.5" });
-                play.ask("cancelSession", "userErrors { code }", input).await;
-            }
-        }
-        // Unresolved holds expire meanwhile, and some of those sessions are completed later.
-        play.wait(600);
-        app.settle().await;
-    }
-    let database = open(app.database_url(), OpenOptions::default()).await.expect("opens");
-    let written = movements(&database).await;
-    assert!(written.len() > 60, "{}", written.len());
-    let names: Vec<String> = Migrator::migrations().iter().map(|one| one.name().to_owned()).collect();
-    let at = names.iter().position(|name| name.ends_with("create_hold_movement"));
-    let steps = u32::try_from(names.len() - at.expect("it is there")).expect("few");
-    roll_back(&database, Some(steps)).await.expect("takes it back");
-    migrate(&database).await.expect("makes it again");
-    assert_eq!(movements(&database).await, written);
-    database.close().await.expect("closes");
 }

@@ -20,10 +20,9 @@ async fn with_rule<'a>(app: &'a TestApp, trigger: &str) -> Buyer<'a> {
 async fn credits_that_run_out_of_time_bring_the_next_top_up_forward() {
     let app = TestApp::start().await;
     let expires_at = app.in_minutes(10 * 24 * 60);
-    let query = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "credits": "90", "description": "Gift", "expiresAt": expires_at,
         "idempotencyKey": "gift" });
-    app.platform.query(query, json!({ "input": input })).await.only_field();
+    app.platform.mutate("grantCredits", "", input).await;
     app.top_up(20).await;
     for day in 0..7 {
         use_up(&app, "1", &format!("day {day}")).await;
@@ -45,9 +44,8 @@ async fn while_an_account_is_frozen_nothing_runs_out_and_nothing_is_bought() {
     let active = forecast(&app).await;
     assert!(active["daysLeft"].as_f64().is_some_and(|days| days > 1.0), "{active}");
     assert!(active["nextAutoTopUpAt"].is_string(), "{active}");
-    let freeze = "mutation($input: FreezeAccountInput!) { freezeAccount(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "reason": "Unpaid" });
-    app.platform.query(freeze, json!({ "input": input })).await.only_field();
+    app.platform.mutate("freezeAccount", "", input).await;
     let frozen = forecast(&app).await;
     for field in ["daysLeft", "depletedAt", "nextAutoTopUpAt"] {
         assert_eq!(frozen[field], Value::Null, "{field}");

@@ -83,6 +83,26 @@ impl Client {
         (code, payload)
     }
 
+    /// Sends the mutation of this name, and selects `fields` and `userErrors { code field message }` of its payload.
+    pub(crate) async fn send_mutation(&self, name: &str, fields: &str, input: Value) -> Answer {
+        let input_type = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let selection = format!("{fields} userErrors {{ code field message }}");
+        let query = format!("mutation ($input: {input_type}!) {{ {name}(input: $input) {{ {selection} }} }}");
+        self.query(&query, json!({ "input": input })).await
+    }
+
+    /// Like [`Self::send_mutation`]. Returns the payload.
+    pub(crate) async fn mutate(&self, name: &str, fields: &str, input: Value) -> Value {
+        self.send_mutation(name, fields, input).await.only_field()
+    }
+
+    /// Like [`Self::mutate`]. Fails unless the mutation succeeds.
+    pub(crate) async fn apply(&self, name: &str, fields: &str, input: Value) -> Value {
+        let payload = self.mutate(name, fields, input).await;
+        assert_eq!(payload["userErrors"], json!([]), "{name}: {payload}");
+        payload
+    }
+
     pub(crate) async fn query(&self, query: &str, variables: Value) -> Answer {
         self.send(
             self.post("/graphql")
@@ -127,6 +147,11 @@ impl Client {
             None => request,
         }
     }
+}
+
+/// Returns the code of the first of a payload's `userErrors`, or "accepted".
+pub(crate) fn code(payload: &Value) -> &str {
+    payload["userErrors"][0]["code"].as_str().unwrap_or("accepted")
 }
 
 impl Answer {

@@ -7,8 +7,10 @@
 //! `LEDGERBELL_TEST_DATABASE_URL` names a Postgres server to test on instead of SQLite.
 //! `LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION` is the number of accounts that may share a transaction.
 
+mod bookings;
 mod client;
 mod database;
+mod dice;
 mod event_stream;
 mod process;
 mod raw;
@@ -44,8 +46,10 @@ use tokio_util::sync::CancellationToken;
 
 use process::subscribe;
 
-pub(crate) use client::{Answer, Client, read_document};
+pub(crate) use bookings::with;
+pub(crate) use client::{Answer, Client, code, read_document};
 pub(crate) use database::{TestDatabase, elsewhere, postgres_server};
+pub(crate) use dice::Dice;
 pub(crate) use event_stream::{EventStream, StreamEvent};
 pub(crate) use process::AnotherProcess;
 pub(crate) use raw::{Raw, RawAnswer};

@@ -3,7 +3,7 @@
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use super::{claims, code, mutate, refusal, sign, signed_in, start};
+use super::{claims, code, refusal, sign, signed_in, start};
 use crate::harness::{Client, Person, TestApp};
 
 const MEMBER: &str = "member { id name externalId version role }";
@@ -65,30 +65,26 @@ async fn a_team_manages_members_without_external_ids() {
             let new = json!({ "name": "Ben", "externalId": external_id });
             let expected = ("FORBIDDEN", "externalId".to_owned());
             for mutation in ["addMember", "upsertMember"] {
-                let refused = mutate(&client, mutation, MEMBER, new.clone()).await;
+                let refused = client.mutate(mutation, MEMBER, new.clone()).await;
                 assert_eq!(refusal(&refused), expected, "{mutation} by {who}");
                 assert!(refused["member"].is_null());
             }
             let patch = json!({ "memberId": app.team.member.id(), "externalId": external_id });
             assert_eq!(
-                refusal(&mutate(&client, "updateMember", MEMBER, patch).await),
+                refusal(&client.mutate("updateMember", MEMBER, patch).await),
                 expected,
                 "{who}"
             );
         }
         assert_eq!(people(&app).await, before, "{who}");
-        let added = mutate(&client, "addMember", MEMBER, json!({ "name": "Ben" })).await;
+        let added = client.mutate("addMember", MEMBER, json!({ "name": "Ben" })).await;
         assert_eq!(code(&added), "accepted", "{added}");
         let patch = json!({ "memberId": added["member"]["id"], "name": "Benno", "role": "ADMIN" });
-        let renamed = mutate(&client, "updateMember", MEMBER, patch).await;
+        let renamed = client.mutate("updateMember", MEMBER, patch).await;
         assert_eq!(renamed["member"]["name"], "Benno");
-        let removed = mutate(
-            &client,
-            "removeMember",
-            MEMBER,
-            json!({ "memberId": added["member"]["id"] }),
-        )
-        .await;
+        let removed = client
+            .mutate("removeMember", MEMBER, json!({ "memberId": added["member"]["id"] }))
+            .await;
         assert_eq!(code(&removed), "accepted");
     }
 }
@@ -154,7 +150,7 @@ async fn an_external_id_with_the_form_of_one_of_our_ids_is_refused_everywhere() 
             ),
             ("bookSession", "session { id }", book, "externalId"),
         ] {
-            let refused = mutate(&app.platform, mutation, fields, input).await;
+            let refused = app.platform.mutate(mutation, fields, input).await;
             assert_eq!(
                 refusal(&refused),
                 ("VALIDATION", field.to_owned()),
@@ -179,7 +175,7 @@ async fn an_external_id_with_the_form_of_one_of_our_ids_is_refused_everywhere() 
     for id in ["mem_7", "acct_acme", "ses_2026-03-02"] {
         let added = json!({ "accountId": account, "name": "X", "externalId": id });
         assert_eq!(
-            code(&mutate(&app.platform, "addMember", MEMBER, added).await),
+            code(&app.platform.mutate("addMember", MEMBER, added).await),
             "accepted",
             "{id}"
         );
@@ -193,13 +189,9 @@ async fn a_key_of_one_account_neither_probes_nor_takes_external_ids_of_accounts(
     let bound = app.key(&[Permission::ManageAccounts]).await;
     let before = people(&app).await;
     for external_id in ["stranger", "free", "team"] {
-        let refused = mutate(
-            &bound,
-            "updateAccount",
-            "account { id }",
-            json!({ "externalId": external_id }),
-        )
-        .await;
+        let refused = bound
+            .mutate("updateAccount", "account { id }", json!({ "externalId": external_id }))
+            .await;
         assert_eq!(
             refusal(&refused),
             ("FORBIDDEN", "externalId".to_owned()),
@@ -213,20 +205,19 @@ async fn a_key_of_one_account_neither_probes_nor_takes_external_ids_of_accounts(
         assert_eq!(found.await.at("/account").is_null(), !is_own, "{external_id}");
     }
     assert_eq!(people(&app).await, before);
-    let renamed = mutate(
-        &bound,
-        "updateAccount",
-        "account { name }",
-        json!({ "name": "Renamed" }),
-    )
-    .await;
+    let renamed = bound
+        .mutate("updateAccount", "account { name }", json!({ "name": "Renamed" }))
+        .await;
     assert_eq!(renamed["account"]["name"], "Renamed");
     // So what the platform creates is its own, not what a team has placed there.
     let new = json!({ "externalId": "free", "name": "Renamed", "creditPrice": "1", "currency": "EUR" });
-    let made = mutate(&app.platform, "createAccount", "account { id }", new.clone()).await;
+    let made = app
+        .platform
+        .mutate("createAccount", "account { id }", new.clone())
+        .await;
     assert_eq!(code(&made), "accepted");
     assert_ne!(made["account"]["id"], json!(app.team.id()));
-    let again = mutate(&app.platform, "createAccount", "account { id }", new).await;
+    let again = app.platform.mutate("createAccount", "account { id }", new).await;
     assert_eq!(
         again["account"]["id"], made["account"]["id"],
         "the platform's own is replayed"
@@ -244,17 +235,23 @@ async fn without_the_permission_to_settle_or_book_even_an_empty_list_is_refused(
     ] {
         let empty = json!({ "accountId": app.team.id(), "items": [] });
         for client in [&reader, admin] {
-            let refused = mutate(client, mutation, "results { userErrors { code } }", empty.clone()).await;
+            let refused = client
+                .mutate(mutation, "results { userErrors { code } }", empty.clone())
+                .await;
             assert_eq!(code(&refused), "FORBIDDEN", "{mutation}");
         }
         let stranger = app.another_team(&mutation.to_lowercase()).await.id();
         let elsewhere = json!({ "accountId": stranger, "items": [] });
         assert_eq!(
-            code(&mutate(admin, mutation, "results { userErrors { code } }", elsewhere).await),
+            code(
+                &admin
+                    .mutate(mutation, "results { userErrors { code } }", elsewhere)
+                    .await
+            ),
             "NOT_FOUND"
         );
         let allowed = app.platform_key(&[permission]).await;
-        let accepted = mutate(&allowed, mutation, "results { userErrors { code } }", empty).await;
+        let accepted = allowed.mutate(mutation, "results { userErrors { code } }", empty).await;
         assert_eq!(accepted, json!({ "results": [], "userErrors": [] }));
     }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use super::{SECRET, code, mutate, refusal, signed_in, start};
+use super::{SECRET, code, refusal, signed_in, start};
 use crate::harness::{Client, TestApp};
 
 async fn make(client: &Client, input: Value) -> Value {
-    mutate(client, "createMemberToken", "token expiresAt member { id name }", input).await
+    client
+        .mutate("createMemberToken", "token expiresAt member { id name }", input)
+        .await
 }
 
 #[tokio::test]
@@ -42,7 +44,7 @@ async fn the_platform_names_account_and_member_by_its_own_ids() {
     let (account, member) = (app.team.id(), app.team.member.id());
     let input = json!({ "memberId": member, "externalId": "mia-1" });
     assert_eq!(
-        code(&mutate(&app.platform, "updateMember", "member { id }", input).await),
+        code(&app.platform.mutate("updateMember", "member { id }", input).await),
         "accepted"
     );
     for input in [
@@ -129,13 +131,10 @@ async fn no_token_is_made_for_who_left_nor_for_a_member_of_another_team() {
         ("NOT_FOUND", "memberId".to_owned())
     );
     let made = make(&app.platform, json!({ "memberId": member })).await;
-    let removed = mutate(
-        &app.platform,
-        "removeMember",
-        "member { id }",
-        json!({ "memberId": member }),
-    )
-    .await;
+    let removed = app
+        .platform
+        .mutate("removeMember", "member { id }", json!({ "memberId": member }))
+        .await;
     assert_eq!(code(&removed), "accepted", "{removed}");
     let refused = make(&app.platform, json!({ "memberId": member })).await;
     assert_eq!(refusal(&refused), ("MEMBER_REMOVED", "memberId".to_owned()));

@@ -9,7 +9,7 @@ mod tokens;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestApp};
+use crate::harness::{TestApp, code};
 
 const SECRET: &str = "the secret of a platform that signs tokens by HS256";
 
@@ -41,20 +41,6 @@ async fn signed_in(app: &TestApp, token: &str) -> String {
         return answer.error_code().to_owned();
     }
     answer.at("/viewer/member/name").as_str().expect("a name").to_owned()
-}
-
-/// Runs a mutation with `{"input": …}` and returns its payload.
-async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
-    let mut type_name = name.to_owned();
-    type_name[..1].make_ascii_uppercase();
-    let query = format!(
-        "mutation ($input: {type_name}Input!) {{ {name}(input: $input) {{ {fields} userErrors {{ code field message }} }} }}"
-    );
-    client.query(&query, json!({ "input": input })).await.only_field()
-}
-
-fn code(payload: &Value) -> &str {
-    payload["userErrors"][0]["code"].as_str().unwrap_or("accepted")
 }
 
 /// Returns the code of a refusal and the field that it names.

@@ -3,7 +3,7 @@
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use super::{code, mutate};
+use super::code;
 use crate::harness::{Client, Person, TestApp};
 use crate::notification::verify;
 
@@ -24,7 +24,10 @@ async fn state(app: &TestApp, person: &Person) -> Value {
 /// Returns the id of a mail to this member and of an alert in their inbox.
 async fn told(app: &TestApp, person: &Person) -> (Value, Value) {
     let input = json!({ "memberId": person.id(), "channel": "EMAIL" });
-    let sent = mutate(&person.client, "sendTestNotification", "alert { id }", input).await;
+    let sent = person
+        .client
+        .mutate("sendTestNotification", "alert { id }", input)
+        .await;
     assert_eq!(code(&sent), "accepted", "{sent}");
     app.mail().await;
     let state = state(app, person).await;
@@ -103,7 +106,7 @@ async fn an_admin_or_a_key_of_the_team_changes_nothing_of_an_owner() {
         .await;
     for (who, client) in [("an admin", &app.team.admin.client), ("a key of the team", &key)] {
         for (mutation, fields, input) in changes(olga, &told) {
-            let refused = mutate(client, mutation, fields, input.clone()).await;
+            let refused = client.mutate(mutation, fields, input.clone()).await;
             assert_eq!(code(&refused), "FORBIDDEN", "{mutation} {input} by {who}: {refused}");
         }
     }
@@ -117,7 +120,13 @@ async fn an_admin_or_a_key_of_the_team_changes_nothing_of_an_owner() {
     assert_eq!(seen.await.at("/node/contact/email"), "olga@team.example");
     let of_mia = json!({ "memberId": app.team.member.id(), "locale": "de" });
     assert_eq!(
-        code(&mutate(&app.team.admin.client, "updateContact", "contact { version }", of_mia).await),
+        code(
+            &app.team
+                .admin
+                .client
+                .mutate("updateContact", "contact { version }", of_mia)
+                .await
+        ),
         "accepted"
     );
 }
@@ -130,7 +139,7 @@ async fn owners_and_the_platform_change_what_reaches_an_owner() {
     let olga = &app.team.owner;
     let second = json!({ "memberId": app.team.member.id(), "role": "OWNER" });
     assert_eq!(
-        code(&mutate(&olga.client, "updateMember", "member { role }", second).await),
+        code(&olga.client.mutate("updateMember", "member { role }", second).await),
         "accepted"
     );
     let platform = app.platform_key(&[Permission::ManageSettings]).await;
@@ -141,24 +150,24 @@ async fn owners_and_the_platform_change_what_reaches_an_owner() {
     ];
     for (at, (who, client, locale)) in clients.into_iter().enumerate() {
         let threshold = json!({ "memberId": olga.id(), "lowBalanceThreshold": at.to_string() });
-        let changed = mutate(
-            client,
-            "updateNotificationSettings",
-            "notificationSettings { version }",
-            threshold,
-        )
-        .await;
+        let changed = client
+            .mutate(
+                "updateNotificationSettings",
+                "notificationSettings { version }",
+                threshold,
+            )
+            .await;
         assert_eq!(code(&changed), "accepted", "{who}: {changed}");
         let locale = json!({ "memberId": olga.id(), "locale": locale });
         assert_eq!(
-            code(&mutate(client, "updateContact", "contact { version }", locale).await),
+            code(&client.mutate("updateContact", "contact { version }", locale).await),
             "accepted",
             "{who}"
         );
         let alert = state(&app, olga).await["alerts"]["nodes"][0]["id"].clone();
         let read = json!({ "memberId": olga.id(), "alertIds": [alert] });
         assert_eq!(
-            code(&mutate(client, "markAlertsRead", "unreadCount", read).await),
+            code(&client.mutate("markAlertsRead", "unreadCount", read).await),
             "accepted",
             "{who}"
         );
@@ -182,13 +191,16 @@ async fn a_verified_address_that_is_replaced_or_removed_is_notified_in_neutral_w
         verify(&app, person).await;
     }
     let german = json!({ "locale": "de" });
-    mutate(&adam.client, "updateContact", "contact { version }", german).await;
+    adam.client.mutate("updateContact", "contact { version }", german).await;
     let replaced = json!({ "memberId": mia.id(), "email": "mia@new.example" });
-    let changed = mutate(&adam.client, "updateContact", "contact { emailStatus }", replaced).await;
+    let changed = adam
+        .client
+        .mutate("updateContact", "contact { emailStatus }", replaced)
+        .await;
     assert_eq!(changed["contact"]["emailStatus"], "UNVERIFIED", "{changed}");
     let removed = json!({ "externalId": "adam", "name": "Adam", "accountId": app.team.id(), "email": null });
     assert_eq!(
-        code(&mutate(&app.platform, "upsertMember", "member { name }", removed).await),
+        code(&app.platform.mutate("upsertMember", "member { name }", removed).await),
         "accepted"
     );
 
@@ -225,13 +237,10 @@ async fn an_address_that_was_never_verified_gets_no_mail_when_it_is_replaced() {
         json!("mia@newer.example"),
         Value::Null,
     ] {
-        let changed = mutate(
-            &mia.client,
-            "updateContact",
-            "contact { version }",
-            json!({ "email": email }),
-        )
-        .await;
+        let changed = mia
+            .client
+            .mutate("updateContact", "contact { version }", json!({ "email": email }))
+            .await;
         assert_eq!(code(&changed), "accepted");
     }
     assert!(app.mail().await.is_empty());

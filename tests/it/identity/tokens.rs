@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{SECRET, claims, mutate, sign, sign_by, signed_in, start};
+use super::{SECRET, claims, sign, sign_by, signed_in, start};
 use crate::harness::{Socket, TestApp};
 
 /// Returns the status, code and message of the response to a query with this token.
@@ -40,7 +40,7 @@ async fn whole_numbers_sign_in_as_the_external_ids_of_their_digits() {
     let app = start().await;
     let new = json!({ "externalId": "90071992547409937", "name": "Numbers", "creditPrice": "2", "currency": "CHF",
         "owner": { "name": "Nora", "externalId": "314" } });
-    let made = mutate(&app.platform, "createAccount", "account { id }", new).await;
+    let made = app.platform.mutate("createAccount", "account { id }", new).await;
     assert_eq!(made["userErrors"], json!([]));
     let account = json!(90_071_992_547_409_937_i64);
     assert_eq!(

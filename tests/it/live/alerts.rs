@@ -25,10 +25,8 @@ async fn with_two_admins() -> TestApp {
     promoted.await.expect("promoted");
     app.top_up(100).await;
     for (person, threshold) in [(&team.admin, "50"), (&team.member, "20")] {
-        let set = "mutation($input: UpdateNotificationSettingsInput!) {
-            updateNotificationSettings(input: $input) { userErrors { code } } }";
         let input = json!({ "lowBalanceThreshold": threshold });
-        person.client.query(set, json!({ "input": input })).await.data();
+        person.client.mutate("updateNotificationSettings", "", input).await;
     }
     app.evaluate().await;
     app

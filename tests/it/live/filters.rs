@@ -5,24 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{ENTRIES, book, complete, grant};
-use crate::harness::TestApp;
+use crate::harness::{Dice, TestApp};
 
-/// Pseudorandom numbers, the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
-    }
-
-    fn some(&mut self, values: &[Value]) -> Value {
-        let chosen = values.iter().filter(|_| self.below(3) == 0);
-        chosen.cloned().collect()
-    }
+/// Returns about a third of the values.
+fn some(dice: &mut Dice, values: &[Value]) -> Value {
+    values.iter().filter(|_| dice.below(3) == 0).cloned().collect()
 }
 
 /// Returns a random filter that may match something.
@@ -32,20 +19,25 @@ fn random_filter(dice: &mut Dice, app: &TestApp, sessions: &[Value]) -> Value {
         .map(|person| json!(person.id()))
         .into();
     let instants: Vec<String> = [-40, -25, -10, 0].map(|minutes| app.in_minutes(minutes)).into();
-    let instant = |dice: &mut Dice| instants[usize::try_from(dice.below(4)).expect("small")].clone();
+    let instant = |dice: &mut Dice| instants[dice.below(4)].clone();
     for _ in 0..=dice.below(3) {
         match dice.below(9) {
-            0 => filter["kinds"] = dice.some(&["TOP_UP", "GRANT", "SESSION", "ADJUSTMENT"].map(|kind| json!(kind))),
+            0 => {
+                filter["kinds"] = some(
+                    dice,
+                    &["TOP_UP", "GRANT", "SESSION", "ADJUSTMENT"].map(|kind| json!(kind)),
+                )
+            }
             1 => filter["direction"] = json!(if dice.below(2) == 0 { "ADDED" } else { "DEDUCTED" }),
-            2 => filter["memberIds"] = dice.some(&people),
-            3 => filter["sessionIds"] = dice.some(sessions),
+            2 => filter["memberIds"] = some(dice, &people),
+            3 => filter["sessionIds"] = some(dice, sessions),
             4 => filter["amount"] = json!({ "min": dice.below(3).to_string(), "max": (2 + dice.below(9)).to_string() }),
             5 => {
                 let words = ["lesson", "gift", "Lesson mi", "nothing"];
-                filter["search"] = json!(words[usize::try_from(dice.below(4)).expect("small")]);
+                filter["search"] = json!(dice.pick(&words));
             }
             6 => filter["occurredAt"] = json!({ "from": instant(dice) }),
-            7 => filter["actorKinds"] = dice.some(&["MEMBER", "API_KEY", "SYSTEM"].map(|kind| json!(kind))),
+            7 => filter["actorKinds"] = some(dice, &["MEMBER", "API_KEY", "SYSTEM"].map(|kind| json!(kind))),
             _ => filter["dates"] = json!({ "from": "2026-03-02", "to": "2026-03-02" }),
         }
     }
@@ -84,7 +76,7 @@ async fn a_subscription_tells_of_what_the_log_lists() {
         .await;
     let beginning = beginning.at("/account/liveCursor").clone();
     let sessions = activity(&app).await;
-    let mut dice = Dice(7);
+    let mut dice = Dice::new(7);
     let (mut listed_something, mut listed_nothing) = (0, 0);
     for round in 0..80 {
         let client = if round % 4 == 3 {

@@ -17,7 +17,7 @@ use ledgerbell::primitives::actor::Actor;
 use ledgerbell::primitives::credits::Credits;
 use serde_json::{Value, json};
 
-use crate::harness::{Subscriber, Team, TestApp};
+use crate::harness::{Subscriber, Team, TestApp, with};
 
 /// New entries.
 const ENTRIES: &str = "subscription($after: LiveCursor, $filter: CreditLogFilter) {
@@ -59,17 +59,8 @@ async fn grant(app: &TestApp, team: &Team, label: &str, count: usize) {
 
 /// Books a session for a member of the team; returns its id.
 async fn book(app: &TestApp, member_id: &str, key: &str) -> String {
-    let input = json!({
-        "accountId": app.team.id(),
-        "memberId": member_id,
-        "title": format!("Lesson {key}"),
-        "startsAt": app.in_minutes(60),
-        "endsAt": app.in_minutes(120),
-        "credits": "1",
-        "idempotencyKey": key,
-    });
-    let payload = app.platform.accept("book_session", input).await;
-    payload["session"]["id"].as_str().expect("an id").to_owned()
+    let named = json!({ "memberId": member_id, "title": format!("Lesson {key}") });
+    app.book(with(app.booking("1", key, 60..120), named)).await
 }
 
 async fn complete(app: &TestApp, session_id: &str) {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{book, complete};
 use crate::harness::{Person, TestApp};
-use crate::notification::{mutate, set, verify};
+use crate::notification::{set, verify};
 
 /// Selections of the marked fields, below a message of `accountUpdated`.
 const MARKED: &[(&str, &str)] = &[
@@ -113,7 +113,10 @@ async fn two_admins() -> TestApp {
     let promoted = members.update(&Actor::System, team.account.id, team.member.member.id, patch);
     promoted.await.expect("promoted");
     verify(&app, &team.admin).await;
-    mutate(&team.member.client, "updateContact", "", json!({ "locale": "de" })).await;
+    team.member
+        .client
+        .mutate("updateContact", "", json!({ "locale": "de" }))
+        .await;
     for (person, level) in [(&team.admin, "55"), (&team.member, "45")] {
         set(person, json!({ "lowBalanceThreshold": level })).await;
     }
@@ -131,7 +134,7 @@ async fn two_admins() -> TestApp {
     let alerts = "{ account { alerts(first: 1) { nodes { id } } } }";
     let first = team.admin.client.query(alerts, json!({})).await;
     let input = json!({ "alertIds": [first.at("/account/alerts/nodes/0/id")] });
-    let read = mutate(&team.admin.client, "markAlertsRead", "", input).await;
+    let read = team.admin.client.mutate("markAlertsRead", "", input).await;
     assert_eq!(read["userErrors"], json!([]));
     app
 }

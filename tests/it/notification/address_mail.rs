@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::addresses::{FIELDS, about, accounting, id_of, vouched, words};
 use super::smtp::{self, Answer};
 use super::unsubscribing::{FORM, ONE_CLICK, header, path, post};
-use super::{adjust, code, inbox, kinds, mutate, reports, set, verify};
+use super::{adjust, code, inbox, kinds, reports, set, verify};
 use crate::harness::TestApp;
 use crate::troubleshooting::{codes, findings, proved_by, says, send};
 
@@ -64,7 +64,7 @@ async fn freeze(app: &TestApp, frozen: bool, reason: &str) {
     } else {
         "unfreezeAccount"
     };
-    let done = mutate(&app.platform, name, "", input).await;
+    let done = app.platform.mutate(name, "", input).await;
     assert_eq!(code(&done), "accepted", "{done}");
     app.evaluate().await;
 }
@@ -206,7 +206,7 @@ async fn whether_a_mail_may_go_is_decided_again_when_it_is_sent() {
             became("ACCOUNT_FROZEN", "SUPPRESSED", json!(reason))
         );
         let resent = json!({ "deliveryId": deliveries(&app, &id).await[0]["id"] });
-        let refused = mutate(admin, "resendDelivery", "delivery { id }", resent).await;
+        let refused = admin.mutate("resendDelivery", "delivery { id }", resent).await;
         assert_eq!(code(&refused), "DELIVERY_NOT_RESENDABLE", "{refused}");
         freeze(&app, false, &format!("active {number}")).await;
         about(admin, "removeNotificationAddress", &id, &json!({})).await;
@@ -233,7 +233,11 @@ async fn an_address_that_is_not_verified_gets_nothing_however_urgent_it_is() {
     let app = start().await;
     let admin = &app.team.admin.client;
     let chosen = json!({ "alertKinds": ["BALANCE_DEPLETED", "TOP_UP_FAILED"] });
-    let id = id_of(&mutate(admin, "addNotificationAddress", FIELDS, accounting(&chosen)).await);
+    let id = id_of(
+        &admin
+            .mutate("addNotificationAddress", FIELDS, accounting(&chosen))
+            .await,
+    );
     adjust(&app, "-100").await;
     assert_eq!(
         newest(&app, &id).await,
@@ -243,13 +247,13 @@ async fn an_address_that_is_not_verified_gets_nothing_however_urgent_it_is() {
     let vouch = json!({ "email": "bureau@bureau.example", "emailVerified": true });
     about(&app.platform, "updateNotificationAddress", &id, &vouch).await;
     let resent = json!({ "deliveryId": deliveries(&app, &id).await[0]["id"] });
-    let resent = mutate(
-        admin,
-        "resendDelivery",
-        "delivery { notificationAddress { id } recipient { id } }",
-        resent,
-    )
-    .await;
+    let resent = admin
+        .mutate(
+            "resendDelivery",
+            "delivery { notificationAddress { id } recipient { id } }",
+            resent,
+        )
+        .await;
     assert_eq!(
         resent["delivery"],
         json!({ "notificationAddress": { "id": id }, "recipient": null }),
@@ -396,7 +400,11 @@ async fn reports_of_mail_mark_an_address_and_a_complaint_ends_all_that_goes_ther
         app.platform.query(query, json!({ "id": id })).await.at("/node").clone()
     };
     // The mail that would confirm the address bounces.
-    let id = id_of(&mutate(admin, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
+    let id = id_of(
+        &admin
+            .mutate("addNotificationAddress", FIELDS, accounting(&json!({})))
+            .await,
+    );
     about(admin, "sendNotificationAddressVerification", &id, &json!({})).await;
     let asked = mails(&app, EMAIL).await.pop().expect("a mail");
     let bounce = |id: &str, kind: &str, mail: &str, address: &str| {
@@ -440,13 +448,13 @@ async fn an_address_that_waits_to_be_verified_is_a_finding_with_a_remedy_that_ca
     let admin = &app.team.admin.client;
     let before = codes(&app).await;
     let id = id_of(
-        &mutate(
-            admin,
-            "addNotificationAddress",
-            FIELDS,
-            accounting(&json!({ "alertKinds": [] })),
-        )
-        .await,
+        &admin
+            .mutate(
+                "addNotificationAddress",
+                FIELDS,
+                accounting(&json!({ "alertKinds": [] })),
+            )
+            .await,
     );
     assert_eq!(codes(&app).await, before, "nothing was chosen for it");
     about(

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ledgerbell::primitives::actor::{Permission, Side};
 use serde_json::{Value, json};
 
+use super::code;
 use super::unsubscribing::{FORM, header, post};
-use super::{code, mutate};
 use crate::harness::{Client, TestApp};
 
 pub(super) const FIELDS: &str =
@@ -26,7 +26,7 @@ pub(super) fn accounting(with: &Value) -> Value {
 pub(super) async fn vouched(app: &TestApp, with: &Value) -> String {
     let mut input = accounting(with);
     (input["accountId"], input["emailVerified"]) = (json!(app.team.id()), json!(true));
-    let added = mutate(&app.platform, "addNotificationAddress", FIELDS, input).await;
+    let added = app.platform.mutate("addNotificationAddress", FIELDS, input).await;
     id_of(&added)
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn about(client: &Client, name: &str, id: &str, with: &Value) -
     let mut input = json!({ "notificationAddressId": id });
     let fields = input.as_object_mut().expect("an object");
     fields.extend(with.as_object().expect("an object").clone());
-    mutate(client, name, FIELDS, input).await
+    client.mutate(name, FIELDS, input).await
 }
 
 /// Returns all addresses of the team, and the position in its stream, which moves with each change.
@@ -109,7 +109,9 @@ async fn start() -> TestApp {
 async fn an_address_is_added_changed_and_removed() {
     let app = TestApp::start().await;
     let adam = &app.team.admin.client;
-    let added = mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await;
+    let added = adam
+        .mutate("addNotificationAddress", FIELDS, accounting(&json!({})))
+        .await;
     let id = id_of(&added);
     let mut expected = json!({ "id": id, "label": "Accounting", "email": "books@bureau.example", "emailStatus": "UNVERIFIED",
         "alertKinds": ["LOW_BALANCE", "TOP_UP_SUCCEEDED"], "lowBalanceThreshold": null, "locale": "en", "timezone": "UTC",
@@ -197,9 +199,13 @@ async fn an_address_is_added_changed_and_removed() {
 async fn what_is_no_good_is_refused_and_nothing_changes() {
     let app = TestApp::start().await;
     let adam = &app.team.admin.client;
-    let id = id_of(&mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
+    let id = id_of(
+        &adam
+            .mutate("addNotificationAddress", FIELDS, accounting(&json!({})))
+            .await,
+    );
     let other = json!({ "label": "Other", "email": "other@bureau.example" });
-    mutate(adam, "addNotificationAddress", FIELDS, accounting(&other)).await;
+    adam.mutate("addNotificationAddress", FIELDS, accounting(&other)).await;
     let before = state(&app).await;
     let inputs = [
         (json!({ "email": "books" }), "VALIDATION", "email"),
@@ -237,7 +243,7 @@ async fn what_is_no_good_is_refused_and_nothing_changes() {
     ];
     for (with, expected, field) in &inputs {
         let new = accounting(with);
-        let added = mutate(adam, "addNotificationAddress", FIELDS, new).await;
+        let added = adam.mutate("addNotificationAddress", FIELDS, new).await;
         let changed = about(adam, "updateNotificationAddress", &id, with).await;
         for refused in [added, changed] {
             assert_eq!(
@@ -281,7 +287,11 @@ async fn what_is_no_good_is_refused_and_nothing_changes() {
 async fn strangers_and_plain_members_are_refused_and_nothing_changes() {
     let app = TestApp::start().await;
     let adam = &app.team.admin.client;
-    let id = id_of(&mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
+    let id = id_of(
+        &adam
+            .mutate("addNotificationAddress", FIELDS, accounting(&json!({})))
+            .await,
+    );
     let stranger = app.another_team("other").await;
     let reader = app
         .key_of(Some(app.team.account.id), Side::Team, &[Permission::ReadCreditLog])
@@ -292,7 +302,7 @@ async fn strangers_and_plain_members_are_refused_and_nothing_changes() {
         let mut new = accounting(&json!({ "email": "third@bureau.example" }));
         new["accountId"] = json!(app.team.id());
         assert_eq!(
-            code(&mutate(client, "addNotificationAddress", FIELDS, new).await),
+            code(&client.mutate("addNotificationAddress", FIELDS, new).await),
             expected
         );
         for (name, with) in [
@@ -323,16 +333,16 @@ async fn an_account_has_at_most_twenty_addresses() {
     let mut last = String::new();
     for number in 0..20 {
         let new = accounting(&json!({ "email": format!("books{number}@bureau.example") }));
-        last = id_of(&mutate(adam, "addNotificationAddress", FIELDS, new).await);
+        last = id_of(&adam.mutate("addNotificationAddress", FIELDS, new).await);
     }
     let before = state(&app).await;
     let one_more = accounting(&json!({ "email": "more@bureau.example" }));
-    let refused = mutate(adam, "addNotificationAddress", FIELDS, one_more.clone()).await;
+    let refused = adam.mutate("addNotificationAddress", FIELDS, one_more.clone()).await;
     assert_eq!(code(&refused), "NOTIFICATION_ADDRESS_LIMIT", "{refused}");
     assert_eq!(state(&app).await, before);
     about(adam, "removeNotificationAddress", &last, &json!({})).await;
     assert_eq!(
-        code(&mutate(adam, "addNotificationAddress", FIELDS, one_more).await),
+        code(&adam.mutate("addNotificationAddress", FIELDS, one_more).await),
         "accepted"
     );
 }
@@ -341,7 +351,11 @@ async fn an_account_has_at_most_twenty_addresses() {
 async fn an_address_is_verified_by_the_code_that_was_sent_there() {
     let app = TestApp::start().await;
     let adam = &app.team.admin.client;
-    let id = id_of(&mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
+    let id = id_of(
+        &adam
+            .mutate("addNotificationAddress", FIELDS, accounting(&json!({})))
+            .await,
+    );
     let verify = async |code: &str| about(adam, "verifyNotificationAddress", &id, &json!({ "code": code })).await;
     assert_eq!(code(&verify("12345678").await), "CODE_INVALID", "none was sent");
     let mail = ask(&app, &id).await;
@@ -391,7 +405,7 @@ async fn a_link_confirms_by_a_button_and_never_by_being_followed() {
     let app = start().await;
     let adam = &app.team.admin.client;
     let german = accounting(&json!({ "locale": "de" }));
-    let id = id_of(&mutate(adam, "addNotificationAddress", FIELDS, german).await);
+    let id = id_of(&adam.mutate("addNotificationAddress", FIELDS, german).await);
     let mail = ask(&app, &id).await;
     assert!(words(&mail).contains("Adresse best"), "{mail}");
     let link = link_in(&mail);
@@ -442,7 +456,11 @@ async fn a_link_confirms_by_a_button_and_never_by_being_followed() {
 async fn a_link_is_no_good_for_another_address_too_late_or_once_it_is_removed() {
     let app = start().await;
     let adam = &app.team.admin.client;
-    let id = id_of(&mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
+    let id = id_of(
+        &adam
+            .mutate("addNotificationAddress", FIELDS, accounting(&json!({})))
+            .await,
+    );
     let link = link_in(&ask(&app, &id).await);
     let is_gone = async |link: &str| {
         let before = state(&app).await;
@@ -484,7 +502,11 @@ async fn mails_by_which_addresses_are_confirmed_are_bounded_for_each_address_and
     ];
     let app = Box::pin(TestApp::start_with(&settings)).await;
     let adam = &app.team.admin.client;
-    let id = id_of(&mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
+    let id = id_of(
+        &adam
+            .mutate("addNotificationAddress", FIELDS, accounting(&json!({})))
+            .await,
+    );
     let mut verdicts = Vec::new();
     for email in ["books", "books+a", "books+b", "other", "third"] {
         app.advance(Duration::from_mins(1));
@@ -507,11 +529,16 @@ async fn mails_by_which_addresses_are_confirmed_are_bounded_for_each_address_and
 async fn refusals_are_in_the_viewers_language() {
     let app = TestApp::start().await;
     let adam = &app.team.admin.client;
-    mutate(adam, "updateContact", "", json!({ "locale": "de" })).await;
-    let id = id_of(&mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await);
+    adam.mutate("updateContact", "", json!({ "locale": "de" })).await;
+    let id = id_of(
+        &adam
+            .mutate("addNotificationAddress", FIELDS, accounting(&json!({})))
+            .await,
+    );
     for (refused, message) in [
         (
-            mutate(adam, "addNotificationAddress", FIELDS, accounting(&json!({}))).await,
+            adam.mutate("addNotificationAddress", FIELDS, accounting(&json!({})))
+                .await,
             "Eine andere Benachrichtigungsadresse des Kontos hat diese E-Mail-Adresse.",
         ),
         (

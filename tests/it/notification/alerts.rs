@@ -283,7 +283,9 @@ async fn freezing_is_told_once_and_ends() {
 async fn alerts_are_written_in_the_readers_language_and_lead_to_the_operators_page() {
     let app = TestApp::start_with(&[("app_url", "https://app.example/credits")]).await;
     let olga = &app.team.owner;
-    super::mutate(&olga.client, "updateContact", "", json!({ "locale": "de-AT" })).await;
+    olga.client
+        .mutate("updateContact", "", json!({ "locale": "de-AT" }))
+        .await;
     app.top_up(1_234).await;
     app.evaluate().await;
     adjust(&app, "-1234.5").await;

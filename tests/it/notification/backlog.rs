@@ -27,21 +27,19 @@ async fn charge_sessions(app: &TestApp, count: usize) {
                     "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": format!("book {number}") })
             })
             .collect();
-        let query =
-            "mutation($input: BookSessionsInput!) { bookSessions(input: $input) { results { userErrors { code } } } }";
-        all_accepted(app, query, &account, items).await;
+        all_accepted(app, "bookSessions", &account, items).await;
         let items: Vec<Value> = numbers
             .map(|number| json!({ "externalId": format!("s{number}"), "idempotencyKey": format!("complete {number}") }))
             .collect();
-        let query = "mutation($input: CompleteSessionsInput!) { completeSessions(input: $input) { results { userErrors { code } } } }";
-        all_accepted(app, query, &account, items).await;
+        all_accepted(app, "completeSessions", &account, items).await;
     }
 }
 
-async fn all_accepted(app: &TestApp, query: &str, account: &str, items: Vec<Value>) {
+async fn all_accepted(app: &TestApp, mutation: &str, account: &str, items: Vec<Value>) {
     let count = items.len();
-    let input = json!({ "input": { "accountId": account, "items": items } });
-    let payload = app.platform.query(query, input).await.only_field();
+    let input = json!({ "accountId": account, "items": items });
+    let fields = "results { userErrors { code } }";
+    let payload = app.platform.mutate(mutation, fields, input).await;
     let results = payload["results"].as_array().expect("a list");
     assert!(
         results.len() == count && results.iter().all(|result| result["userErrors"] == json!([])),

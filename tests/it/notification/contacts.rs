@@ -8,13 +8,13 @@ use sea_orm::{ConnectionTrait as _, Database, Statement};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{code, mutate};
+use super::code;
 use crate::harness::{Client, Person, TestApp};
 
 const FIELDS: &str = "contact { email emailStatus locale timezone version } member { name }";
 
 async fn update(client: &Client, input: Value) -> Value {
-    mutate(client, "updateContact", FIELDS, input).await
+    client.mutate("updateContact", FIELDS, input).await
 }
 
 async fn contact_of(client: &Client, person: &Person) -> Value {
@@ -31,7 +31,10 @@ async fn new_code(app: &TestApp, person: &Person) -> NewCode {
 }
 
 async fn verify(person: &Person, code: &str) -> Value {
-    mutate(&person.client, "verifyContact", FIELDS, json!({ "code": code })).await
+    person
+        .client
+        .mutate("verifyContact", FIELDS, json!({ "code": code }))
+        .await
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use super::{adjust, code, complete, mail_of, mutate, set, verify};
-use crate::harness::{Client, Person, TestApp};
+use super::{adjust, code, complete, mail_of, set, verify};
+use crate::harness::{Client, Person, TestApp, with};
 
 fn cell(kind: &str, enabled: impl Into<Value>) -> Value {
     json!({ "kind": kind, "channel": "EMAIL", "enabled": enabled.into() })
@@ -12,13 +12,9 @@ fn cell(kind: &str, enabled: impl Into<Value>) -> Value {
 
 async fn default(client: &Client, app: &TestApp, cells: Value) -> Value {
     let input = json!({ "accountId": app.team.id(), "preferences": cells });
-    mutate(
-        client,
-        "updateNotificationDefaults",
-        "notificationDefaults { version }",
-        input,
-    )
-    .await
+    client
+        .mutate("updateNotificationDefaults", "notificationDefaults { version }", input)
+        .await
 }
 
 /// Returns a cell of a member's settings by e-mail: whether it is enabled, and the origin of that value.
@@ -141,7 +137,7 @@ async fn defaults_are_changed_by_those_who_manage_settings_and_what_is_locked_st
     assert_eq!(snapshot(&app).await, changed, "the same again changes nothing");
     let late = json!({ "accountId": app.team.id(), "preferences": [], "expectedVersion": 1 });
     let fields = "notificationDefaults { version }";
-    let late = mutate(&olga.client, "updateNotificationDefaults", fields, late).await;
+    let late = olga.client.mutate("updateNotificationDefaults", fields, late).await;
     assert_eq!(
         (code(&late), &late["notificationDefaults"]["version"]),
         ("VERSION_CONFLICT", &json!(2))
@@ -174,15 +170,13 @@ async fn settings_of_several_members_change_together_or_not_at_all() {
     let other = app.another_team("other").await;
     let (olga, adam, mia) = (&app.team.owner, &app.team.admin, &app.team.member);
     let change = async |client: &Client, members: Value, more: Value| {
-        let mut input = json!({ "memberIds": members, "preferences": [cell("CREDITS_EXPIRING", false)],
+        let input = json!({ "memberIds": members, "preferences": [cell("CREDITS_EXPIRING", false)],
             "quietHours": { "start": "21:30", "end": "06:15" } });
-        for (name, value) in more.as_object().expect("an object") {
-            input[name] = value.clone();
-        }
+        let input = with(input, more);
         let fields =
             "notificationSettings { member { id } } allNotificationSettings { member { name } quietHours { start end }
             preferences { kind channel enabled } }";
-        mutate(client, "updateNotificationSettings", fields, input).await
+        client.mutate("updateNotificationSettings", fields, input).await
     };
     let before = snapshot(&app).await;
     let refusals = [
@@ -258,10 +252,7 @@ async fn settings_of_several_members_change_together_or_not_at_all() {
         let cells = one["preferences"].as_array().expect("a list");
         assert!(cells.contains(&cell("CREDITS_EXPIRING", false)), "{one}");
     }
-    assert_eq!(
-        code(&mutate(&olga.client, "removeMember", "", remove).await),
-        "accepted"
-    );
+    assert_eq!(code(&olga.client.mutate("removeMember", "", remove).await), "accepted");
     let gone = change(&olga.client, json!([adam.id(), mia.id()]), json!({ "preferences": [] })).await;
     assert_eq!(
         (code(&gone), &gone["userErrors"][0]["field"]),

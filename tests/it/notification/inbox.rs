@@ -3,7 +3,7 @@
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use super::{adjust, code, inbox, mutate};
+use super::{adjust, code, inbox};
 use crate::harness::{Client, TestApp};
 
 const RAISED: &str = "subscription ($after: LiveCursor, $member: ID) { alertRaised(after: $after, memberId: $member) {
@@ -12,13 +12,13 @@ const UPDATED: &str =
     "subscription { alertsUpdated { cursor signal change alerts { id kind readAt archivedAt } upTo { id } } }";
 
 async fn mark(client: &Client, name: &str, input: Value) -> Value {
-    mutate(
-        client,
-        name,
-        "unreadCount alerts { id readAt archivedAt } member { name }",
-        input,
-    )
-    .await
+    client
+        .mutate(
+            name,
+            "unreadCount alerts { id readAt archivedAt } member { name }",
+            input,
+        )
+        .await
 }
 
 /// Returns an app whose team has three alerts. Plain members see one: depleted, after topped up and recovered.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{adjust, code, deliveries, mail_of, mutate, set, verify};
-use crate::harness::{Team, TestApp};
+use super::{adjust, code, deliveries, mail_of, set, verify};
+use crate::harness::{Client, Team, TestApp};
 
 fn to<'a>(mails: &'a [String], address: &str) -> Vec<&'a String> {
     mails
@@ -140,33 +140,24 @@ async fn a_test_goes_the_way_of_all_alerts_and_cannot_flood_an_address() {
     let app = TestApp::start().await;
     let mia = &app.team.member;
     let fields = "alert { kind title deliveries { nodes { channel status suppressedBecause } } }";
-    let sent = mutate(
-        &mia.client,
-        "sendTestNotification",
-        fields,
-        json!({ "channel": "IN_APP" }),
-    )
-    .await;
+    let sent = mia
+        .client
+        .mutate("sendTestNotification", fields, json!({ "channel": "IN_APP" }))
+        .await;
     assert_eq!(
         sent["alert"]["deliveries"]["nodes"],
         json!([{ "channel": "IN_APP", "status": "SENT", "suppressedBecause": null }])
     );
-    let sent = mutate(
-        &mia.client,
-        "sendTestNotification",
-        fields,
-        json!({ "channel": "EMAIL" }),
-    )
-    .await;
+    let sent = mia
+        .client
+        .mutate("sendTestNotification", fields, json!({ "channel": "EMAIL" }))
+        .await;
     assert_eq!(sent["alert"]["deliveries"]["nodes"][0]["status"], "QUEUED");
     assert_eq!(app.mail().await.len(), 1);
-    let again = mutate(
-        &mia.client,
-        "sendTestNotification",
-        fields,
-        json!({ "channel": "EMAIL" }),
-    )
-    .await;
+    let again = mia
+        .client
+        .mutate("sendTestNotification", fields, json!({ "channel": "EMAIL" }))
+        .await;
     assert_eq!(
         again["alert"]["deliveries"]["nodes"][0]["suppressedBecause"],
         "COOLDOWN"
@@ -174,7 +165,7 @@ async fn a_test_goes_the_way_of_all_alerts_and_cannot_flood_an_address() {
     assert_eq!(app.mail().await.len(), 1);
     let of_owner = json!({ "memberId": app.team.owner.id(), "channel": "EMAIL" });
     assert_eq!(
-        code(&mutate(&mia.client, "sendTestNotification", fields, of_owner).await),
+        code(&mia.client.mutate("sendTestNotification", fields, of_owner).await),
         "FORBIDDEN"
     );
 }
@@ -183,13 +174,10 @@ async fn a_test_goes_the_way_of_all_alerts_and_cannot_flood_an_address() {
 async fn a_code_is_mailed_and_a_mail_can_be_sent_again() {
     let app = TestApp::start().await;
     let (olga, mia) = (&app.team.owner, &app.team.member);
-    let sent = mutate(
-        &mia.client,
-        "sendContactVerification",
-        "contact { emailStatus }",
-        json!({}),
-    )
-    .await;
+    let sent = mia
+        .client
+        .mutate("sendContactVerification", "contact { emailStatus }", json!({}))
+        .await;
     assert_eq!(
         (code(&sent), &sent["contact"]["emailStatus"]),
         ("accepted", &json!("UNVERIFIED"))
@@ -202,25 +190,36 @@ async fn a_code_is_mailed_and_a_mail_can_be_sent_again() {
         .chars()
         .take(8)
         .collect();
-    let too_soon = mutate(&mia.client, "sendContactVerification", "contact { id }", json!({})).await;
+    let too_soon = mia
+        .client
+        .mutate("sendContactVerification", "contact { id }", json!({}))
+        .await;
     assert_eq!(code(&too_soon), "RATE_LIMITED");
-    let verified = mutate(
-        &mia.client,
-        "verifyContact",
-        "contact { emailStatus }",
-        json!({ "code": digits }),
-    )
-    .await;
+    let verified = mia
+        .client
+        .mutate("verifyContact", "contact { emailStatus }", json!({ "code": digits }))
+        .await;
     assert_eq!(verified["contact"]["emailStatus"], "VERIFIED", "{}", mails[0]);
-    let needless = mutate(&mia.client, "sendContactVerification", "contact { id }", json!({})).await;
+    let needless = mia
+        .client
+        .mutate("sendContactVerification", "contact { id }", json!({}))
+        .await;
     assert_eq!(code(&needless), "CONTACT_INVALID");
 
-    mutate(&mia.client, "sendTestNotification", "", json!({ "channel": "EMAIL" })).await;
-    mutate(&mia.client, "sendTestNotification", "", json!({ "channel": "IN_APP" })).await;
+    mia.client
+        .mutate("sendTestNotification", "", json!({ "channel": "EMAIL" }))
+        .await;
+    mia.client
+        .mutate("sendTestNotification", "", json!({ "channel": "IN_APP" }))
+        .await;
     let all = deliveries(&app, mia).await;
     let id =
         |channel: &str| json!({ "deliveryId": all.iter().find(|one| one["channel"] == channel).expect("one")["id"] });
-    let resend = async |client, input| mutate(client, "resendDelivery", "delivery { status attempts }", input).await;
+    let resend = async |client: &Client, input: Value| {
+        client
+            .mutate("resendDelivery", "delivery { status attempts }", input)
+            .await
+    };
     assert_eq!(
         code(&resend(&mia.client, id("EMAIL")).await),
         "DELIVERY_NOT_RESENDABLE",
@@ -255,13 +254,10 @@ async fn members_are_shown_a_reason_and_neither_paths_nor_hosts() {
     let mia = &app.team.member;
     // The folder for mails cannot be created, because a file has its name.
     std::fs::write(app.data_dir().join("mail"), "").expect("a file");
-    let sent = mutate(
-        &mia.client,
-        "sendTestNotification",
-        "alert { id }",
-        json!({ "channel": "EMAIL" }),
-    )
-    .await;
+    let sent = mia
+        .client
+        .mutate("sendTestNotification", "alert { id }", json!({ "channel": "EMAIL" }))
+        .await;
     assert!(sent["alert"]["id"].is_string(), "{sent}");
     let outbox = &app.services().outbox;
     outbox.send_due(10).await.expect("the outbox works");

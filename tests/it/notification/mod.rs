@@ -27,21 +27,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Person, Team, TestApp};
-
-/// Runs a mutation with `{"input": …}` and returns its payload.
-pub(crate) async fn mutate(client: &Client, name: &str, fields: &str, input: Value) -> Value {
-    let mut type_name = name.to_owned();
-    type_name[..1].make_ascii_uppercase();
-    let query = format!(
-        "mutation ($input: {type_name}Input!) {{ {name}(input: $input) {{ {fields} userErrors {{ code field message }} }} }}"
-    );
-    client.query(&query, json!({ "input": input })).await.only_field()
-}
-
-fn code(payload: &Value) -> &str {
-    payload["userErrors"][0]["code"].as_str().unwrap_or("accepted")
-}
+use crate::harness::{Client, Person, Team, TestApp, code, with};
 
 /// Changes the team's balance by an amount, a second later, and raises the alerts.
 async fn adjust(app: &TestApp, amount: &str) {
@@ -54,7 +40,7 @@ async fn adjust(app: &TestApp, amount: &str) {
 
 /// Changes the given settings of a member.
 pub(crate) async fn set(person: &Person, input: Value) {
-    let payload = mutate(&person.client, "updateNotificationSettings", "", input).await;
+    let payload = person.client.mutate("updateNotificationSettings", "", input).await;
     assert_eq!(code(&payload), "accepted", "{payload}");
 }
 
@@ -67,7 +53,7 @@ pub(crate) async fn verify(app: &TestApp, person: &Person) {
         .await;
     let input = json!({ "code": sent.expect("a code").code });
     assert_eq!(
-        code(&mutate(&person.client, "verifyContact", "", input).await),
+        code(&person.client.mutate("verifyContact", "", input).await),
         "accepted"
     );
 }
@@ -112,8 +98,11 @@ async fn mail_of(app: &TestApp, person: &Person, kind: &str) -> (Value, Value) {
 
 /// Books a session of a team's member with this name and completes it.
 async fn complete(app: &TestApp, team: &Team, name: &str) {
-    let book = json!({ "accountId": team.id(), "memberId": team.member.id(), "externalId": name, "title": "Yoga <b>", "credits": "3",
-        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": format!("book {name}") });
+    let booking = app.booking("3", &format!("book {name}"), 1..2);
+    let book = with(
+        booking,
+        json!({ "accountId": team.id(), "memberId": team.member.id(), "externalId": name, "title": "Yoga <b>" }),
+    );
     app.platform.accept("book_session", book).await;
     let complete = json!({ "accountId": team.id(), "externalId": name, "idempotencyKey": format!("complete {name}") });
     app.platform.accept("complete_session", complete).await;

@@ -7,7 +7,7 @@ use ledgerbell::domain::notification::model::{AlertKind, Channel, Facts};
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
-use super::{code, mutate, set, verify};
+use super::{code, set, verify};
 use crate::harness::TestApp;
 
 /// A mark in every text that customers and the operator write in this test.
@@ -42,14 +42,14 @@ async fn all_marked(locale: &str) -> TestApp {
     ])
     .await;
     let account = json!({ "accountId": app.team.id(), "name": format!("The {MARK}.example team") });
-    let renamed = mutate(&app.platform, "updateAccount", "account { name }", account).await;
+    let renamed = app.platform.mutate("updateAccount", "account { name }", account).await;
     assert_eq!(code(&renamed), "accepted", "{renamed}");
     for person in [&app.team.owner, &app.team.admin, &app.team.member] {
         let name = json!({ "memberId": person.id(), "name": format!("Win at {MARK}.example") });
-        let renamed = mutate(&app.platform, "updateMember", "member { name }", name).await;
+        let renamed = app.platform.mutate("updateMember", "member { name }", name).await;
         assert_eq!(code(&renamed), "accepted", "{renamed}");
         let language = json!({ "locale": locale });
-        mutate(&person.client, "updateContact", "", language).await;
+        person.client.mutate("updateContact", "", language).await;
     }
     app.top_up(100).await;
     app.evaluate().await;
@@ -101,7 +101,7 @@ async fn mails_by_kind(app: &TestApp) -> Vec<(AlertKind, Vec<String>)> {
     for kind in AlertKind::ALL {
         app.advance(Duration::from_hours(25));
         let input = json!({ "channel": "EMAIL" });
-        let test = mutate(&olga.client, "sendTestNotification", "alert { id }", input).await;
+        let test = olga.client.mutate("sendTestNotification", "alert { id }", input).await;
         turn_into(app, &test["alert"]["id"], *kind).await;
         let mails = app.mail().await;
         let new = mails.iter().filter(|mail| !known.contains(mail)).cloned().collect();
@@ -125,23 +125,21 @@ async fn nothing_marked_goes_to_strangers(locale: &str) {
 
     // A code; a notice to the previous address of a member; and a digest whose recipient has changed.
     let known = app.mail().await;
-    let sent = mutate(&mia.client, "sendContactVerification", "", json!({})).await;
+    let sent = mia.client.mutate("sendContactVerification", "", json!({})).await;
     assert_eq!(code(&sent), "accepted", "{sent}");
     app.advance(Duration::from_mins(2));
     verify(&app, mia).await;
-    mutate(&mia.client, "updateContact", "", json!({ "email": "mia@new.example" })).await;
+    mia.client
+        .mutate("updateContact", "", json!({ "email": "mia@new.example" }))
+        .await;
     verify(&app, olga).await;
     let quiet = json!({ "quietHours": { "start": "00:00", "end": "23:59" }, "lowBalanceThreshold": "50" });
     set(olga, quiet).await;
     app.top_up(5).await;
     super::adjust(&app, "-60").await;
-    mutate(
-        &olga.client,
-        "updateContact",
-        "",
-        json!({ "email": "olga@new.example" }),
-    )
-    .await;
+    olga.client
+        .mutate("updateContact", "", json!({ "email": "olga@new.example" }))
+        .await;
     app.mail().await;
     app.advance(Duration::from_hours(24));
     let new: Vec<String> = app

@@ -14,7 +14,7 @@ use ledgerbell::primitives::actor::Actor;
 use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
 
-use super::{code, complete, mutate, set};
+use super::{code, complete, set};
 use crate::harness::TestApp;
 use crate::top_ups::Buyer;
 
@@ -57,17 +57,16 @@ async fn story(app: &TestApp, database: Database) {
     let address = json!({ "accountId": team.id(), "label": "Accounting", "email": "books@example.com", "emailVerified": true,
         "alertKinds": ["LOW_BALANCE", "TOP_UP_SUCCEEDED"], "lowBalanceThreshold": "60" });
     assert_eq!(
-        code(&mutate(&app.platform, "addNotificationAddress", "", address).await),
+        code(&app.platform.mutate("addNotificationAddress", "", address).await),
         "accepted"
     );
     app.top_up(100).await;
     buyer.add_card("card_declined").await;
     let rule = json!({ "enabled": true, "trigger": "20", "amount": "10", "consent": true });
     buyer.accept("updateAutoTopUp", "autoTopUp { state }", rule).await;
-    let grant = json!({ "input": { "accountId": team.id(), "credits": "5", "description": "Gift",
-        "expiresAt": app.in_minutes(24 * 60), "idempotencyKey": "g" } });
-    let query = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { userErrors { code } } }";
-    app.platform.query(query, grant).await.data();
+    let grant = json!({ "accountId": team.id(), "credits": "5", "description": "Gift",
+        "expiresAt": app.in_minutes(24 * 60), "idempotencyKey": "g" });
+    app.platform.apply("grantCredits", "", grant).await;
     let look = async || {
         services.alerts.late(10).await.expect("looks");
         while services.alerts.evaluate_alone(team.account.id).await.expect("looks") {}

@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 
 use super::{adjust, inbox, kinds, set};
 use crate::harness::TestApp;
-use crate::top_ups::Buyer;
-
-const UPDATE: &str = "mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { userErrors { code } } }";
+use crate::top_ups::{Buyer, object_of};
 
 /// Returns an app whose rule buys 10 at 20 with this card, and has not bought yet: 100 credits are available.
 async fn with_rule<'a>(app: &'a TestApp, card: &str, cap: Option<&str>) -> Buyer<'a> {
@@ -148,15 +146,15 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
         );
         assert_eq!(paused["action"]["nextStep"], "UPDATE_PAYMENT_METHOD");
         // Other changes meanwhile do not make it another pause.
-        let rename = json!({ "input": { "accountId": app.team.id(), "name": "Another name" } });
-        app.platform.query(UPDATE, rename).await.data();
+        let rename = json!({ "accountId": app.team.id(), "name": "Another name" });
+        app.platform.apply("updateAccount", "", rename).await;
         work(&app).await;
         assert_eq!(count(&app, "AUTO_TOP_UP_PAUSED").await, 1);
     }
     let app = TestApp::start().await;
     let buyer = with_rule(&app, "card_ok", None).await;
-    let dearer = json!({ "input": { "accountId": app.team.id(), "creditPrice": "2" } });
-    app.platform.query(UPDATE, dearer).await.data();
+    let dearer = json!({ "accountId": app.team.id(), "creditPrice": "2" });
+    app.platform.apply("updateAccount", "", dearer).await;
     adjust(&app, "-90").await;
     work(&app).await;
     let paused = newest(&app, "AUTO_TOP_UP_PAUSED").await;
@@ -201,8 +199,8 @@ async fn f25_each_reason_for_a_pause_is_told_once_and_ends_with_it() {
 async fn f25_an_amount_too_small_to_be_charged_pauses_and_is_told_until_it_is_larger() {
     let app = TestApp::start().await;
     let buyer = with_rule(&app, "card_ok", None).await;
-    let cheaper = json!({ "input": { "accountId": app.team.id(), "creditPrice": "0.01" } });
-    app.platform.query(UPDATE, cheaper).await.data();
+    let cheaper = json!({ "accountId": app.team.id(), "creditPrice": "0.01" });
+    app.platform.apply("updateAccount", "", cheaper).await;
     adjust(&app, "-90").await;
     for _ in 0..2 {
         work(&app).await;
@@ -252,7 +250,7 @@ async fn a_refund_that_fails_later_is_told_with_words_of_its_own() {
         "A top-up was taken back"
     );
     app.advance(Duration::from_secs(1));
-    let object = paid["attempts"][0]["gatewayReference"].as_str().expect("a reference");
+    let object = object_of(&paid);
     assert!(app.gateway().fail_refund(object));
     work(&app).await;
     let failed = newest(&app, "TOP_UP_REVERSED").await;
@@ -282,9 +280,7 @@ async fn a_dispute_is_told_when_it_is_opened_and_when_it_is_decided() {
             body.contains("15 credits") && !body.contains("refunded") && !body.contains("returned the money"),
             "{body}"
         );
-        let object = disputed["attempts"][0]["gatewayReference"]
-            .as_str()
-            .expect("a reference");
+        let object = object_of(&disputed);
         app.advance(Duration::from_secs(1));
         assert!(app.gateway().close_dispute(object, won));
         work(&app).await;

@@ -6,7 +6,7 @@ use ledgerbell::adapters::signature;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{adjust, code, deliveries, inbox, kinds, mail_of, mutate, set, verify};
+use super::{adjust, code, deliveries, inbox, kinds, mail_of, set, verify};
 use crate::harness::{Person, TestApp};
 
 pub(super) const SECRET: &str = "what-mail-systems-sign-reports-with";
@@ -41,13 +41,10 @@ pub(super) fn message_id(mail: &str) -> String {
 async fn mailed(app: &TestApp, person: &Person) -> String {
     app.advance(Duration::from_mins(1));
     let before = app.mail().await;
-    mutate(
-        &person.client,
-        "sendTestNotification",
-        "",
-        json!({ "channel": "EMAIL" }),
-    )
-    .await;
+    person
+        .client
+        .mutate("sendTestNotification", "", json!({ "channel": "EMAIL" }))
+        .await;
     let new = app.mail().await.into_iter().find(|mail| !before.contains(mail));
     message_id(&new.expect("a mail"))
 }
@@ -168,11 +165,7 @@ async fn who_complains_gets_no_mail_but_what_is_critical_also_with_a_verified_ad
         assert!(is_on == stays_on || preference["kind"] == "TEST", "{preference}");
     }
     app.top_up(10).await;
-    let book = json!({ "accountId": app.team.id(), "memberId": mia.id(), "externalId": "s", "title": "Yoga", "credits": "3",
-        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": "b" });
-    app.platform.accept("book_session", book).await;
-    let complete = json!({ "accountId": app.team.id(), "externalId": "s", "idempotencyKey": "c" });
-    app.platform.accept("complete_session", complete).await;
+    super::complete(&app, &app.team, "s").await;
     adjust(&app, "1").await;
     let held = mail_of(&app, mia, "SESSION_CHARGED").await;
     assert_eq!(held, (json!("SUPPRESSED"), json!("PREFERENCE_OFF")));
@@ -183,7 +176,9 @@ async fn a_report_of_an_address_that_was_changed_since_does_not_touch_the_new_on
     let app = start().await;
     let mia = &app.team.member;
     let sent = mailed(&app, mia).await;
-    mutate(&mia.client, "updateContact", "", json!({ "email": "mia@new.example" })).await;
+    mia.client
+        .mutate("updateContact", "", json!({ "email": "mia@new.example" }))
+        .await;
     app.evaluate().await;
     assert_eq!(report(&app, &about(&sent, "r1", "HARD_BOUNCE")).await, "kept");
     assert_eq!(mail_of(&app, mia, "TEST").await.0, "BOUNCED");
@@ -203,7 +198,10 @@ async fn a_late_report_of_a_mail_from_before_does_not_spoil_an_address_that_was_
     let app = start().await;
     let mia = &app.team.member;
     let sent = mailed(&app, mia).await;
-    let code = mutate(&mia.client, "sendContactVerification", "contact { id }", json!({})).await;
+    let code = mia
+        .client
+        .mutate("sendContactVerification", "contact { id }", json!({}))
+        .await;
     assert_eq!(super::code(&code), "accepted");
     let mails = app.mail().await;
     let of_code = mails
@@ -290,7 +288,10 @@ async fn all_that_one_mail_told_of_bounces_with_it() {
 async fn a_code_that_comes_back_shows_that_the_address_is_wrong() {
     let app = start().await;
     let mia = &app.team.member;
-    let sent = mutate(&mia.client, "sendContactVerification", "contact { id }", json!({})).await;
+    let sent = mia
+        .client
+        .mutate("sendContactVerification", "contact { id }", json!({}))
+        .await;
     assert_eq!(code(&sent), "accepted");
     let mails = app.mail().await;
     let bounce = about(&message_id(&mails[0]), "r1", "HARD_BOUNCE");
@@ -304,7 +305,9 @@ async fn what_is_not_signed_too_old_too_long_or_of_somebody_else_changes_nothing
     let app = start().await;
     let mia = &app.team.member;
     let sent = mailed(&app, mia).await;
-    mutate(&mia.client, "sendTestNotification", "", json!({ "channel": "IN_APP" })).await;
+    mia.client
+        .mutate("sendTestNotification", "", json!({ "channel": "IN_APP" }))
+        .await;
     let before = state(&app, mia).await;
     let in_app = deliveries(&app, mia).await;
     let in_app = in_app
@@ -376,7 +379,10 @@ async fn a_bouncing_address_gets_no_mail_when_it_is_replaced() {
     let sent = mailed(&app, mia).await;
     assert_eq!(report(&app, &about(&sent, "r1", "HARD_BOUNCE")).await, "kept");
     let before = app.mail().await.len();
-    let replaced = mutate(&mia.client, "updateContact", "", json!({ "email": "mia@new.example" })).await;
+    let replaced = mia
+        .client
+        .mutate("updateContact", "", json!({ "email": "mia@new.example" }))
+        .await;
     assert_eq!(code(&replaced), "accepted");
     assert_eq!(app.mail().await.len(), before);
 }

@@ -3,14 +3,14 @@
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use super::{code, mutate};
+use super::code;
 use crate::harness::{Client, Person, TestApp};
 
 const FIELDS: &str = "notificationSettings { id version lowBalanceThreshold quietHours { start end }
     preferences { kind channel enabled locked isDefault label } member { name } }";
 
 async fn update(client: &Client, input: Value) -> Value {
-    mutate(client, "updateNotificationSettings", FIELDS, input).await
+    client.mutate("updateNotificationSettings", FIELDS, input).await
 }
 
 async fn settings_of(client: &Client, person: &Person) -> Value {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{adjust, deliveries, inbox, kinds, mutate};
+use super::{adjust, deliveries, inbox, kinds};
 use crate::harness::{Person, TestApp};
 
 /// The server's response to a mail.
@@ -123,13 +123,10 @@ pub(crate) async fn start() -> (TestApp, Server) {
 /// Requests a test by mail, a minute after the last.
 pub(crate) async fn test_by_mail(app: &TestApp, person: &Person) {
     app.advance(Duration::from_mins(1));
-    let sent = mutate(
-        &person.client,
-        "sendTestNotification",
-        "alert { id }",
-        json!({ "channel": "EMAIL" }),
-    )
-    .await;
+    let sent = person
+        .client
+        .mutate("sendTestNotification", "alert { id }", json!({ "channel": "EMAIL" }))
+        .await;
     assert!(sent["alert"]["id"].is_string(), "{sent}");
 }
 
@@ -264,11 +261,7 @@ async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_anot
     let on = json!({ "preferences": [{ "kind": "SESSION_CHARGED", "channel": "EMAIL", "enabled": true }] });
     super::set(mia, on).await;
     app.top_up(10).await;
-    let book = json!({ "accountId": app.team.id(), "memberId": mia.id(), "externalId": "s", "title": "Yoga", "credits": "3",
-        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": "b" });
-    app.platform.accept("book_session", book).await;
-    let complete = json!({ "accountId": app.team.id(), "externalId": "s", "idempotencyKey": "c" });
-    app.platform.accept("complete_session", complete).await;
+    super::complete(&app, &app.team, "s").await;
     adjust(&app, "1").await;
     let held = super::mail_of(&app, mia, "SESSION_CHARGED").await;
     assert_eq!(held, (json!("SUPPRESSED"), json!("CONTACT_BOUNCING")));
@@ -277,7 +270,9 @@ async fn f60_a_bounce_is_told_holds_back_what_is_not_critical_and_ends_with_anot
     app.mail().await;
     assert_eq!(newest_mail(&app, mia).await["status"], "SENT");
 
-    mutate(&mia.client, "updateContact", "", json!({ "email": "mia@new.example" })).await;
+    mia.client
+        .mutate("updateContact", "", json!({ "email": "mia@new.example" }))
+        .await;
     app.evaluate().await;
     let (alerts, _) = inbox(&mia.client).await;
     let told = alerts
@@ -299,7 +294,10 @@ async fn a_mail_that_is_sent_again_days_later_is_tried_for_a_whole_day() {
     app.advance(Duration::from_hours(30));
     server.answer(Answer::Refuse("451 4.7.1 try again later"));
     let resend = json!({ "deliveryId": newest_mail(&app, olga).await["id"] });
-    let resent = mutate(&olga.client, "resendDelivery", "delivery { status }", resend).await;
+    let resent = olga
+        .client
+        .mutate("resendDelivery", "delivery { status }", resend)
+        .await;
     assert_eq!(resent["delivery"]["status"], "QUEUED", "{resent}");
     for hour in 0..23 {
         app.mail().await;

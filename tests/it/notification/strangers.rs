@@ -5,31 +5,31 @@ use std::time::Duration;
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use super::{adjust, code, complete, deliveries, mail_of, mutate, set, verify};
-use crate::harness::{Client, Person, TestApp};
+use super::{adjust, code, complete, deliveries, mail_of, set, verify};
+use crate::harness::{Client, Person, TestApp, with};
 
 const CODE_FIELDS: &str = "contact { emailStatus }";
 
 async fn send_code(client: &Client, member_id: &Value) -> Value {
     let input = json!({ "memberId": member_id });
-    mutate(client, "sendContactVerification", CODE_FIELDS, input).await
+    client.mutate("sendContactVerification", CODE_FIELDS, input).await
 }
 
 async fn change_address(client: &Client, member_id: &Value, email: &str) {
     let input = json!({ "memberId": member_id, "email": email });
-    let changed = mutate(client, "updateContact", "contact { email }", input).await;
+    let changed = client.mutate("updateContact", "contact { email }", input).await;
     assert_eq!(changed["contact"]["email"], email, "{changed}");
 }
 
 async fn add(app: &TestApp, client: &Client, name: &str, email: &str) -> Value {
     let input = json!({ "accountId": app.team.id(), "name": name, "email": email });
-    let added = mutate(client, "addMember", "member { id }", input).await;
+    let added = client.mutate("addMember", "member { id }", input).await;
     assert_eq!(code(&added), "accepted", "{added}");
     added["member"]["id"].clone()
 }
 
 async fn test_by_mail(client: &Client, input: Value) -> Value {
-    mutate(client, "sendTestNotification", "alert { id }", input).await
+    client.mutate("sendTestNotification", "alert { id }", input).await
 }
 
 /// Returns the sent mails, without notices to previous addresses.
@@ -63,7 +63,9 @@ async fn a_loop_over_strangers_is_bounded_by_caller_and_account_and_across_proce
     let round = async |client: &Client, number: usize| {
         let id = add(&app, client, "Guest", &format!("guest{number}@strangers.example")).await;
         let sent = send_code(client, &id).await;
-        let removed = mutate(client, "removeMember", "member { id }", json!({ "memberId": id })).await;
+        let removed = client
+            .mutate("removeMember", "member { id }", json!({ "memberId": id }))
+            .await;
         assert_eq!(code(&removed), "accepted");
         sent
     };
@@ -142,7 +144,7 @@ async fn critical_mail_to_an_unverified_address_is_bounded_and_says_so() {
     adjust(&app, "-12").await;
     assert_eq!(app.mail().await.len(), 2, "the owner and the admin, once each");
     let freeze = json!({ "accountId": app.team.id(), "reason": "Unpaid" });
-    let frozen = mutate(&app.platform, "freezeAccount", "account { status }", freeze).await;
+    let frozen = app.platform.mutate("freezeAccount", "account { status }", freeze).await;
     assert_eq!(frozen["account"]["status"], "FROZEN", "{frozen}");
     app.evaluate().await;
     assert_eq!(app.mail().await.len(), 2);
@@ -150,10 +152,12 @@ async fn critical_mail_to_an_unverified_address_is_bounded_and_says_so() {
     app.advance(Duration::from_hours(24));
     verify(&app, &app.team.admin).await;
     let unfrozen = json!({ "accountId": app.team.id() });
-    mutate(&app.platform, "unfreezeAccount", "account { status }", unfrozen).await;
+    app.platform
+        .mutate("unfreezeAccount", "account { status }", unfrozen)
+        .await;
     app.evaluate().await;
     let freeze = json!({ "accountId": app.team.id(), "reason": "Unpaid again" });
-    mutate(&app.platform, "freezeAccount", "account { status }", freeze).await;
+    app.platform.mutate("freezeAccount", "account { status }", freeze).await;
     app.evaluate().await;
     let to_admin = app
         .mail()
@@ -178,7 +182,7 @@ async fn a_member_cannot_have_mail_resent_to_a_stranger() {
     change_address(&mia.client, &json!(mia.id()), "stranger@strangers.example").await;
     let resend = resend_of(&deliveries(&app, mia).await, "SESSION_CHARGED");
     for client in [&mia.client, &app.team.owner.client, &app.platform] {
-        let refused = mutate(client, "resendDelivery", "delivery { id }", resend.clone()).await;
+        let refused = client.mutate("resendDelivery", "delivery { id }", resend.clone()).await;
         assert_eq!(code(&refused), "DELIVERY_NOT_RESENDABLE", "{refused}");
     }
     assert_eq!(
@@ -205,7 +209,11 @@ async fn what_is_resent_goes_by_the_preference_the_role_and_whether_it_is_still_
     assert_eq!(mail_of(&app, adam, "LOW_BALANCE").await.0, "SENT");
     app.advance(Duration::from_mins(5));
     let resend = resend_of(&deliveries(&app, adam).await, "LOW_BALANCE");
-    let try_again = async || mutate(&olga.client, "resendDelivery", "delivery { status }", resend.clone()).await;
+    let try_again = async || {
+        olga.client
+            .mutate("resendDelivery", "delivery { status }", resend.clone())
+            .await
+    };
     let refused = async |why: &str| {
         let answer = try_again().await;
         assert_eq!(code(&answer), "DELIVERY_NOT_RESENDABLE", "{answer}");
@@ -218,9 +226,13 @@ async fn what_is_resent_goes_by_the_preference_the_role_and_whether_it_is_still_
     refused("switched off mail of this kind").await;
     set(adam, off(true)).await;
     let role = |role: &str| json!({ "memberId": adam.id(), "role": role });
-    mutate(&olga.client, "updateMember", "member { role }", role("MEMBER")).await;
+    olga.client
+        .mutate("updateMember", "member { role }", role("MEMBER"))
+        .await;
     refused("another role").await;
-    mutate(&olga.client, "updateMember", "member { role }", role("ADMIN")).await;
+    olga.client
+        .mutate("updateMember", "member { role }", role("ADMIN"))
+        .await;
     app.evaluate().await;
     adjust(&app, "90").await;
     refused("has ended").await;
@@ -256,18 +268,14 @@ async fn eligibility_is_decided_again_when_a_mail_is_sent() {
     app.top_up(5).await;
     app.evaluate().await;
     let demoted = json!({ "memberId": adam.id(), "role": "MEMBER" });
-    mutate(&olga.client, "updateMember", "member { role }", demoted).await;
+    olga.client.mutate("updateMember", "member { role }", demoted).await;
     assert_eq!(told(&app).await.len(), 2);
     assert_suppressed(&app, adam, "TOP_UP_SUCCEEDED", "NOT_A_RECIPIENT").await;
     // The membership ended. It concerns mail to unverified addresses too.
     test_by_mail(&olga.client, json!({ "memberId": adam.id(), "channel": "EMAIL" })).await;
-    mutate(
-        &olga.client,
-        "removeMember",
-        "member { id }",
-        json!({ "memberId": adam.id() }),
-    )
-    .await;
+    olga.client
+        .mutate("removeMember", "member { id }", json!({ "memberId": adam.id() }))
+        .await;
     assert_eq!(told(&app).await.len(), 2);
     assert_suppressed(&app, adam, "TEST", "NOT_A_RECIPIENT").await;
 }
@@ -281,13 +289,14 @@ async fn tests_are_bounded_for_a_member_and_for_an_account_by_every_channel() {
     for _ in 0..10 {
         assert_eq!(test(mia).await, "accepted");
     }
-    let refused = mutate(
-        &mia.client,
-        "sendTestNotification",
-        "alert { id } userErrors { retryAfterSeconds }",
-        json!({ "channel": "EMAIL" }),
-    )
-    .await;
+    let refused = mia
+        .client
+        .mutate(
+            "sendTestNotification",
+            "alert { id } userErrors { retryAfterSeconds }",
+            json!({ "channel": "EMAIL" }),
+        )
+        .await;
     assert_eq!(code(&refused), "RATE_LIMITED");
     assert_eq!(refused["userErrors"][0]["retryAfterSeconds"], 3_600);
     assert_eq!(super::kinds(mia).await.len(), 10, "what is refused raises no alert");
@@ -318,17 +327,17 @@ async fn mail_to_an_unverified_address_names_nobody_and_nothing() {
     let hostile = "Zorgblat wants you at zorgblat.example";
     for person in [olga, mia] {
         let renamed = json!({ "memberId": person.id(), "name": hostile });
-        let renamed = mutate(&app.platform, "updateMember", "member { name }", renamed).await;
+        let renamed = app.platform.mutate("updateMember", "member { name }", renamed).await;
         assert_eq!(code(&renamed), "accepted", "{renamed}");
     }
     let renamed = json!({ "accountId": app.team.id(), "name": hostile });
-    let renamed = mutate(&app.platform, "updateAccount", "account { name }", renamed).await;
+    let renamed = app.platform.mutate("updateAccount", "account { name }", renamed).await;
     assert_eq!(code(&renamed), "accepted", "{renamed}");
     app.top_up(10).await;
     app.evaluate().await;
     adjust(&app, "-12").await;
     let freeze = json!({ "accountId": app.team.id(), "reason": "Zorgblat said so" });
-    mutate(&app.platform, "freezeAccount", "account { status }", freeze).await;
+    app.platform.mutate("freezeAccount", "account { status }", freeze).await;
     app.evaluate().await;
     test_by_mail(&mia.client, json!({ "channel": "EMAIL" })).await;
     send_code(&mia.client, &json!(mia.id())).await;
@@ -358,21 +367,23 @@ async fn names_and_titles_hold_no_links_and_nothing_invisible() {
         "A\u{200B}b",
     ] {
         let add = json!({ "name": name });
-        let refused = mutate(olga, "addMember", "member { id } userErrors { field }", add).await;
+        let refused = olga.mutate("addMember", "member { id }", add).await;
         assert_eq!(code(&refused), "VALIDATION", "{name:?}");
         assert_eq!(refused["member"], Value::Null);
         let update = json!({ "memberId": app.team.member.id(), "name": name });
         assert_eq!(
-            code(&mutate(olga, "updateMember", "member { id }", update).await),
+            code(&olga.mutate("updateMember", "member { id }", update).await),
             "VALIDATION"
         );
         let account = json!({ "accountId": app.team.id(), "name": name });
         assert_eq!(
-            code(&mutate(&app.platform, "updateAccount", "account { id }", account).await),
+            code(&app.platform.mutate("updateAccount", "account { id }", account).await),
             "VALIDATION"
         );
-        let session = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "title": name, "credits": "1",
-            "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(2), "idempotencyKey": format!("book {name:?}") });
+        let session = with(
+            app.booking("1", &format!("book {name:?}"), 1..2),
+            json!({ "title": name }),
+        );
         let (refused, _) = app.platform.refuse("book_session", session).await;
         assert_eq!(refused, "VALIDATION", "{name:?}");
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::smtp::{self, Answer};
-use super::{adjust, code, inbox, kinds, mail_of, mutate, set, verify};
-use crate::harness::{Person, TestApp};
+use super::{adjust, code, inbox, kinds, mail_of, set, verify};
+use crate::harness::{Person, TestApp, with};
 
 /// Returns the kinds of the open alerts in a member's inbox.
 async fn open(person: &Person) -> Vec<String> {
@@ -23,8 +23,8 @@ async fn open(person: &Person) -> Vec<String> {
 async fn a_session_that_is_completed_after_all_ends_its_alert() {
     let app = TestApp::start().await;
     app.top_up(40).await;
-    let book = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "externalId": "late", "title": "Late",
-        "credits": "7", "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(31), "idempotencyKey": "book late" });
+    let named = json!({ "externalId": "late", "title": "Late" });
+    let book = with(app.booking("7", "book late", 1..31), named);
     app.platform.accept("book_session", book).await;
     app.advance(Duration::from_hours(73));
     app.settle().await;
@@ -47,7 +47,7 @@ async fn facts_are_never_listed_as_open() {
     super::complete(&app, &app.team, "one").await;
     app.evaluate().await;
     let test = json!({ "channel": "IN_APP" });
-    mutate(&app.team.member.client, "sendTestNotification", "", test).await;
+    app.team.member.client.mutate("sendTestNotification", "", test).await;
     assert_eq!(kinds(&app.team.member).await.len(), 2);
     assert_eq!(open(&app.team.member).await, [""; 0]);
     assert_eq!(open(&app.team.owner).await, [""; 0]);
@@ -58,7 +58,7 @@ async fn credits_that_are_used_end_the_reminder_of_their_expiry_at_once() {
     let app = TestApp::start().await;
     let grant = json!({ "accountId": app.team.id(), "credits": "9", "description": "Gift",
         "expiresAt": app.in_minutes(5 * 24 * 60), "idempotencyKey": "gift" });
-    let granted = mutate(&app.platform, "grantCredits", "entry { id }", grant).await;
+    let granted = app.platform.mutate("grantCredits", "entry { id }", grant).await;
     assert_eq!(code(&granted), "accepted", "{granted}");
     app.evaluate().await;
     assert_eq!(open(&app.team.owner).await, ["CREDITS_EXPIRING"]);
@@ -163,7 +163,7 @@ async fn f52_a_refund_is_mailed_as_it_was_posted_and_not_at_all_when_it_is_refus
     let refund = async |credits: &str| {
         let input = json!({ "accountId": app.team.id(), "externalId": "one", "credits": credits, "reason": "Rained off",
             "idempotencyKey": format!("refund {credits}") });
-        let payload = mutate(&app.platform, "refundSession", "", input).await;
+        let payload = app.platform.mutate("refundSession", "", input).await;
         app.evaluate().await;
         code(&payload).to_owned()
     };

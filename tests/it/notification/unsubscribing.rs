@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{adjust, code, mail_of, mutate, set, verify};
+use super::{adjust, code, mail_of, set, verify};
 use crate::harness::{Person, TestApp};
 
 pub(super) const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
@@ -167,10 +167,7 @@ async fn a_link_changes_nothing_once_the_address_or_the_member_is_gone() {
     let of_olga = path(&low_balance(&app, olga, "olga@team.example").await);
     for email in ["olga@other.example", "OLGA@team.example"] {
         let change = json!({ "email": email, "locale": "de" });
-        assert_eq!(
-            code(&mutate(&olga.client, "updateContact", "", change).await),
-            "accepted"
-        );
+        assert_eq!(code(&olga.client.mutate("updateContact", "", change).await), "accepted");
         let before = settings(&app, olga).await;
         let (status, page) = post(&app, &of_olga, FORM, ONE_CLICK).await;
         assert_eq!(status, 200);
@@ -184,10 +181,7 @@ async fn a_link_changes_nothing_once_the_address_or_the_member_is_gone() {
         assert_eq!(settings(&app, olga).await != before, is_hers);
     }
     let remove = json!({ "memberId": adam.id() });
-    assert_eq!(
-        code(&mutate(&olga.client, "removeMember", "", remove).await),
-        "accepted"
-    );
+    assert_eq!(code(&olga.client.mutate("removeMember", "", remove).await), "accepted");
     let before = settings(&app, adam).await;
     let (status, page) = post(&app, &of_adam, FORM, ONE_CLICK).await;
     assert_eq!(status, 200);
@@ -218,7 +212,9 @@ async fn mail_that_cannot_be_switched_off_offers_nothing_and_still_says_that_no_
     let olga = &app.team.owner;
     verify(&app, olga).await;
     adjust(&app, "-100").await;
-    mutate(&olga.client, "sendTestNotification", "", json!({ "channel": "EMAIL" })).await;
+    olga.client
+        .mutate("sendTestNotification", "", json!({ "channel": "EMAIL" }))
+        .await;
     let mails = app.mail().await;
     let of_olga: Vec<&String> = mails.iter().filter(|mail| mail.contains("olga@team.example")).collect();
     assert_eq!(of_olga.len(), 2, "out of credits, and a test");
@@ -253,7 +249,7 @@ async fn mails_of_one_kind_are_one_thread_and_the_team_is_in_the_subject() {
         Some("Credits are running low (The team)")
     );
     let rename = json!({ "accountId": app.team.id(), "name": "Café Größe" });
-    mutate(&app.platform, "updateAccount", "", rename).await;
+    app.platform.mutate("updateAccount", "", rename).await;
     app.advance(Duration::from_hours(26));
     let before = app.mail().await;
     adjust(&app, "70").await;

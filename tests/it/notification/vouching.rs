@@ -3,7 +3,7 @@
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use super::{code, mutate};
+use super::code;
 use crate::harness::{Client, TestApp};
 
 const CONTACT: &str = "email emailStatus version vouchedBy { kind label } vouchedAt";
@@ -35,14 +35,14 @@ async fn an_owner_whose_address_the_platform_vouches_for_is_mailed_about_the_fir
         let mut input = new_account(&owner(email, is_verified));
         input["externalId"] = json!(name);
         let fields = "account { id members { nodes { id } } }";
-        let made = mutate(&app.platform, "createAccount", fields, input).await;
+        let made = app.platform.mutate("createAccount", fields, input).await;
         let (account, member) = (&made["account"]["id"], &made["account"]["members"]["nodes"][0]["id"]);
         let threshold = json!({ "memberId": member, "lowBalanceThreshold": "28" });
-        let set = mutate(&app.platform, "updateNotificationSettings", "", threshold).await;
+        let set = app.platform.mutate("updateNotificationSettings", "", threshold).await;
         assert_eq!(code(&set), "accepted", "{set}");
         let grant =
             json!({ "accountId": account, "credits": "45", "description": "Welcome", "idempotencyKey": "grant" });
-        mutate(&app.platform, "grantCredits", "", grant).await;
+        app.platform.mutate("grantCredits", "", grant).await;
         app.evaluate().await;
         let used = json!({ "accountId": account, "amount": "-21.5", "description": "Used", "idempotencyKey": "use" });
         app.platform.accept("adjust_credits", used).await;
@@ -71,7 +71,11 @@ async fn an_owner_whose_address_the_platform_vouches_for_is_mailed_about_the_fir
 async fn a_repeated_account_says_the_same_of_its_owners_address() {
     let app = TestApp::start().await;
     let owner = json!({ "name": "Una", "email": "una@harbor.example", "emailVerified": true });
-    let make = async |owner: &Value| mutate(&app.platform, "createAccount", "account { id }", new_account(owner)).await;
+    let make = async |owner: &Value| {
+        app.platform
+            .mutate("createAccount", "account { id }", new_account(owner))
+            .await
+    };
     let made = make(&owner).await;
     assert_eq!(code(&made), "accepted", "{made}");
     assert_eq!(make(&owner).await["account"], made["account"]);
@@ -100,24 +104,26 @@ async fn a_team_does_not_vouch_for_addresses_and_changes_nothing_by_trying() {
         seen.collect::<Value>()
     };
     for client in [owner, admin, &key] {
-        let added = mutate(client, "addMember", "", new.clone()).await;
+        let added = client.mutate("addMember", "", new.clone()).await;
         assert_eq!(seen(&added), refused, "{added}");
-        let updated = mutate(client, "updateContact", "", changed.clone()).await;
+        let updated = client.mutate("updateContact", "", changed.clone()).await;
         assert_eq!(seen(&updated), refused, "{updated}");
     }
     let own = json!({ "email": "mia@team.example", "emailVerified": true });
-    let updated = mutate(&mia.client, "updateContact", "", own).await;
+    let updated = mia.client.mutate("updateContact", "", own).await;
     assert_eq!(seen(&updated), refused, "{updated}");
     assert_eq!(place(&app).await, before);
     // The statement that it is not verified vouches for nothing.
     new["emailVerified"] = json!(false);
     changed["emailVerified"] = json!(false);
-    assert_eq!(code(&mutate(owner, "addMember", "", new).await), "accepted");
-    assert_eq!(code(&mutate(&key, "updateContact", "", changed).await), "accepted");
+    assert_eq!(code(&owner.mutate("addMember", "", new).await), "accepted");
+    assert_eq!(code(&key.mutate("updateContact", "", changed).await), "accepted");
 }
 
 async fn update(client: &Client, input: Value) -> Value {
-    mutate(client, "updateContact", &format!("contact {{ {CONTACT} }}"), input).await
+    client
+        .mutate("updateContact", &format!("contact {{ {CONTACT} }}"), input)
+        .await
 }
 
 #[tokio::test]
@@ -167,7 +173,7 @@ async fn members_are_added_and_brought_up_to_date_with_addresses_that_are_verifi
     let app = TestApp::start().await;
     let fields = format!("member {{ id version contact {{ {CONTACT} }} }}");
     let add = json!({ "accountId": app.team.id(), "name": "Noa", "email": "noa@team.example", "emailVerified": true });
-    let added = mutate(&app.platform, "addMember", &fields, add).await;
+    let added = app.platform.mutate("addMember", &fields, add).await;
     assert_eq!(added["member"]["contact"]["emailStatus"], "VERIFIED", "{added}");
     let upsert = async |email: Option<&str>, is_verified: bool| {
         let mut input =
@@ -175,7 +181,7 @@ async fn members_are_added_and_brought_up_to_date_with_addresses_that_are_verifi
         if let Some(email) = email {
             input["email"] = json!(email);
         }
-        mutate(&app.platform, "upsertMember", &fields, input).await
+        app.platform.mutate("upsertMember", &fields, input).await
     };
     let nowhere = upsert(None, true).await;
     assert_eq!(

@@ -146,9 +146,8 @@ pub(super) async fn outside(app: &TestApp) -> Vec<Party> {
 
 /// Returns the client of an admin who was removed from the team.
 async fn remove_an_admin(app: &TestApp) -> Client {
-    let add = "mutation ($input: AddMemberInput!) { addMember(input: $input) { member { id } userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "externalId": "gone", "name": "Gone", "role": "ADMIN" });
-    app.platform.query(add, json!({ "input": input })).await.data();
+    app.platform.mutate("addMember", "member { id }", input).await;
     let (services, account_id) = (app.services(), app.team.account.id);
     let found = services
         .members

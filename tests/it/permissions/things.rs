@@ -20,14 +20,8 @@ impl Things {
     pub(super) async fn make(app: &TestApp, team: &Team) -> Self {
         let (everything, owner) = (&app.platform, &team.owner.client);
         let ask = async |client: &Client, name: &str, selection: &str, mut input: Value| {
-            let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
-            let query = format!(
-                "mutation ($input: {type_name}!) {{ {name}(input: $input) {{ {selection} userErrors {{ message }} }} }}"
-            );
             input["accountId"] = json!(team.id());
-            let payload = client.query(&query, json!({ "input": input })).await.only_field();
-            assert_eq!(payload["userErrors"], json!([]), "{payload}");
-            payload
+            client.apply(name, selection, input).await
         };
         let credits = json!({ "credits": "20", "description": "Welcome", "idempotencyKey": "grant" });
         ask(everything, "grantCredits", "account { id }", credits).await;

@@ -17,9 +17,11 @@ use ledgerbell::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, Sessio
 use ledgerbell::primitives::page::{PageRequest, SortOrder};
 
 use super::ground::Ground;
+use super::pages;
 use super::rows::{
-    Dice, KEYS, LogRow, MEMBERS, SESSIONS, TOP_UPS, entry_id, id, insert_account, insert_log, log_row, log_rows,
+    KEYS, LogRow, MEMBERS, SESSIONS, TOP_UPS, entry_id, id, insert_account, insert_log, log_row, log_rows,
 };
+use crate::harness::Dice;
 
 pub(crate) const ACCOUNT: AccountId = AccountId::from_number(7);
 pub(crate) const START: i64 = 1_772_000_000_000;
@@ -177,35 +179,10 @@ pub(crate) async fn walk(
     backward: bool,
     limit: u32,
 ) -> Vec<Entry> {
-    let mut request = PageRequest {
-        limit,
-        backward,
-        after: None,
-        before: None,
-    };
-    let mut all = Vec::new();
-    loop {
-        let page = log.page(actor, ACCOUNT, filter, order, &request).await.expect("a page");
-        assert!(page.items.len() <= limit as usize);
-        let (more, edge) = if backward {
-            (page.has_previous, page.items.first())
-        } else {
-            (page.has_next, page.items.last())
-        };
-        let position = page.scanned_to.or(edge.map(|(position, _)| *position));
-        let entries: Vec<Entry> = page.items.into_iter().map(|(_, entry)| entry).collect();
-        if backward {
-            all.splice(0..0, entries);
-            request.before = position;
-        } else {
-            all.extend(entries);
-            request.after = position;
-        }
-        if !more {
-            return all;
-        }
-        assert!(position.is_some(), "more is promised, but not from where");
-    }
+    pages::walk(backward, limit, async |request| {
+        log.page(actor, ACCOUNT, filter, order, request).await
+    })
+    .await
 }
 
 fn sequences(entries: &[Entry]) -> Vec<i64> {

@@ -5,6 +5,7 @@
 
 pub(crate) mod ground;
 mod log;
+mod pages;
 pub(crate) mod rows;
 mod sessions;
 mod top_ups;

@@ -7,44 +7,7 @@ use ledgerbell::primitives::ids::AccountId;
 use uuid::Uuid;
 
 use super::ground::Ground;
-
-/// A generator of pseudorandom numbers (xorshift).
-#[derive(Clone)]
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() >> 11).expect("fits") % bound
-    }
-
-    pub(crate) fn number(&mut self, bound: i64) -> i64 {
-        i64::try_from(self.below(usize::try_from(bound).expect("positive"))).expect("fits")
-    }
-
-    pub(crate) fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len())]
-    }
-
-    /// Returns some of the items, at least one.
-    pub(crate) fn some<T: Copy>(&mut self, items: &[T], at_most: usize) -> Vec<T> {
-        (0..=self.below(at_most)).map(|_| self.pick(items)).collect()
-    }
-}
+use crate::harness::Dice;
 
 /// Returns one of a few ids of a group.
 pub(crate) fn id(room: u128, number: usize) -> Uuid {

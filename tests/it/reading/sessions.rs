@@ -7,12 +7,14 @@ use ledgerbell::domain::ledger::sessions::{SessionFilter, SessionOrder, SessionV
 use ledgerbell::primitives::actor::Actor;
 use ledgerbell::primitives::clock::Timestamp;
 use ledgerbell::primitives::ids::{MemberId, SessionId};
-use ledgerbell::primitives::page::{PageRequest, SortOrder};
+use ledgerbell::primitives::page::SortOrder;
 use uuid::Uuid;
 
 use super::ground::Ground;
 use super::log::{ACCOUNT, member, plain_member};
-use super::rows::{Dice, SessionRow, insert_sessions, session_rows};
+use super::pages;
+use super::rows::{SessionRow, insert_sessions, session_rows};
+use crate::harness::Dice;
 
 const NOW: Timestamp = Timestamp::from_millis(100_000);
 
@@ -78,36 +80,10 @@ async fn walk(
     backward: bool,
     limit: u32,
 ) -> Vec<SessionView> {
-    let mut request = PageRequest {
-        limit,
-        backward,
-        after: None,
-        before: None,
-    };
-    let mut all = Vec::new();
-    loop {
-        let page = sessions
-            .page(actor, ACCOUNT, filter, orders, &request, NOW)
-            .await
-            .expect("a page");
-        let (more, edge) = if backward {
-            (page.has_previous, page.items.first())
-        } else {
-            (page.has_next, page.items.last())
-        };
-        let position = page.scanned_to.or(edge.map(|(position, _)| *position));
-        let views: Vec<SessionView> = page.items.into_iter().map(|(_, view)| view).collect();
-        if backward {
-            all.splice(0..0, views);
-            request.before = position;
-        } else {
-            all.extend(views);
-            request.after = position;
-        }
-        if !more {
-            return all;
-        }
-    }
+    pages::walk(backward, limit, async |request| {
+        sessions.page(actor, ACCOUNT, filter, orders, request, NOW).await
+    })
+    .await
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ use ledgerbell::primitives::page::PageRequest;
 
 use super::ground::Ground;
 use super::log::{ACCOUNT, START, naive_totals, plain_member, random_filter};
-use super::rows::{Dice, LogRow, insert_account, insert_log, log_rows};
+use super::rows::{LogRow, insert_account, insert_log, log_rows};
+use crate::harness::Dice;
 
 async fn all_groups(
     log: &CreditLog,

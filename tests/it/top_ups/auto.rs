@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::Buyer;
+use super::{Buyer, object_of};
 use crate::harness::TestApp;
 
 const RULE: &str = "autoTopUp { enabled state pauseReason trigger amount monthlyCap { amount } spentThisMonth { amount } \
@@ -31,17 +31,10 @@ impl Buyer<'_> {
 
     /// Deducts credits, to which the rule reacts.
     async fn spend(&self, credits: &str, key: &str) {
-        let adjust = "mutation($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code } } }";
         let input = json!({
             "accountId": self.app.team.id(), "amount": format!("-{credits}"), "description": "Spent", "idempotencyKey": key,
         });
-        let payload = self
-            .app
-            .platform
-            .query(adjust, json!({ "input": input }))
-            .await
-            .only_field();
-        assert_eq!(payload["userErrors"], json!([]));
+        self.app.platform.apply("adjustCredits", "", input).await;
     }
 
     async fn outcomes(&self) -> Vec<String> {
@@ -130,12 +123,8 @@ async fn f29_a_refused_booking_and_the_level_itself_are_looked_at() {
     app.advance(Duration::from_mins(1));
     buyer.switch_on("20", "10", None).await;
     app.settle().await;
-    let book = "mutation($input: BookSessionInput!) { bookSession(input: $input) { userErrors { code } } }";
-    let input = json!({
-        "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Large", "credits": "40",
-        "startsAt": app.in_minutes(60), "endsAt": app.in_minutes(120), "idempotencyKey": "b",
-    });
-    let refused = app.platform.query(book, json!({ "input": input })).await.only_field();
+    let input = app.booking("40", "b", 60..120);
+    let refused = app.platform.mutate("bookSession", "", input).await;
     assert_eq!(refused["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
     app.settle().await;
     assert_eq!(buyer.outcomes().await, ["ABOVE_TRIGGER"]);
@@ -236,10 +225,7 @@ async fn f25_an_automatic_charge_that_wants_authentication_pauses_the_rule_until
     app.settle().await;
     assert_eq!(buyer.rule().await["pauseReason"], "AUTHENTICATION_REQUIRED");
     let waiting = &buyer.top_ups().await[0];
-    let object = waiting["attempts"][0]["gatewayReference"]
-        .as_str()
-        .expect("an object")
-        .to_owned();
+    let object = object_of(&waiting).to_owned();
     assert!(app.gateway().authenticate(&object, true));
     app.settle().await;
     assert_eq!(buyer.rule().await["state"], "ACTIVE");
@@ -381,9 +367,8 @@ async fn a_dearer_price_pauses_until_somebody_consents_and_a_freeze_only_while_i
     app.top_up(100).await;
     app.advance(Duration::from_mins(1));
     buyer.switch_on("5", "10", None).await;
-    let update = "mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { userErrors { code } } }";
-    let dearer = json!({ "input": { "accountId": app.team.id(), "creditPrice": "2" } });
-    app.platform.query(update, dearer).await.only_field();
+    let dearer = json!({ "accountId": app.team.id(), "creditPrice": "2" });
+    app.platform.apply("updateAccount", "", dearer).await;
     buyer.spend("95", "s").await;
     app.settle().await;
     assert_eq!(buyer.rule().await["pauseReason"], "CONSENT_NEEDED");
@@ -391,18 +376,15 @@ async fn a_dearer_price_pauses_until_somebody_consents_and_a_freeze_only_while_i
         buyer.refuse("resumeAutoTopUp", RULE, json!({})).await.0,
         "CONSENT_REQUIRED"
     );
-    let freeze = "mutation($input: FreezeAccountInput!) { freezeAccount(input: $input) { userErrors { code } } }";
-    let frozen = json!({ "input": { "accountId": app.team.id(), "reason": "Unpaid" } });
-    app.platform.query(freeze, frozen).await.only_field();
+    let frozen = json!({ "accountId": app.team.id(), "reason": "Unpaid" });
+    app.platform.apply("freezeAccount", "", frozen).await;
     assert_eq!(buyer.rule().await["pauseReason"], "ACCOUNT_FROZEN");
     buyer.accept("updateAutoTopUp", RULE, json!({ "consent": true })).await;
     app.settle().await;
     assert_eq!(buyer.charges(), 0, "a frozen account charges nothing");
-    let unfreeze = "mutation($input: UnfreezeAccountInput!) { unfreezeAccount(input: $input) { userErrors { code } } }";
     app.platform
-        .query(unfreeze, json!({ "input": { "accountId": app.team.id() } }))
-        .await
-        .only_field();
+        .mutate("unfreezeAccount", "", json!({ "accountId": app.team.id() }))
+        .await;
     app.settle().await;
     assert_eq!(
         (buyer.rule().await["state"].clone(), buyer.charges()),

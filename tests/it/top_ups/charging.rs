@@ -7,7 +7,7 @@ use ledgerbell::adapters::gateway::simulated::Chaos;
 use ledgerbell::primitives::actor::{Actor, Permission};
 use serde_json::{Value, json};
 
-use super::Buyer;
+use super::{Buyer, object_of};
 use crate::harness::TestApp;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -365,9 +365,8 @@ async fn what_cannot_be_bought_is_refused_and_changes_nothing() {
     }
     let unknown = json!({ "credits": "10", "paymentMethodId": "pm_nothing", "idempotencyKey": "k" });
     assert_eq!(code(unknown).await, "NOT_FOUND");
-    let freeze = "mutation($input: FreezeAccountInput!) { freezeAccount(input: $input) { userErrors { code } } }";
-    let frozen = json!({ "input": { "accountId": app.team.id(), "reason": "Unpaid" } });
-    app.platform.query(freeze, frozen).await.only_field();
+    let frozen = json!({ "accountId": app.team.id(), "reason": "Unpaid" });
+    app.platform.apply("freezeAccount", "", frozen).await;
     assert_eq!(code(input("10")).await, "ACCOUNT_FROZEN");
     app.settle().await;
     assert_eq!((buyer.charges(), buyer.top_ups().await.len()), (0, 0));
@@ -497,10 +496,7 @@ async fn f07_f34_a_charge_that_nobody_told_us_of_is_found_by_reconciling() {
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let waiting = buyer.buy_with("card_authenticate", "10").await;
-    let object = waiting["attempts"][0]["gatewayReference"]
-        .as_str()
-        .expect("an object")
-        .to_owned();
+    let object = object_of(&waiting).to_owned();
     assert!(app.gateway().authenticate(&object, true));
     let lost = app.gateway().take_messages();
     assert!(!lost.is_empty(), "these never arrive");
@@ -557,7 +553,7 @@ async fn f08_whoever_closes_the_page_after_paying_is_credited_all_the_same() {
     let buyer = Buyer::of(&app);
     let waiting = buyer.buy_with("card_authenticate", "10").await;
     assert_eq!(waiting["status"], "REQUIRES_ACTION");
-    let object = waiting["attempts"][0]["gatewayReference"].as_str().expect("an object");
+    let object = object_of(&waiting);
     assert!(app.gateway().authenticate(object, true));
     // No request: neither a browser that returns, nor a client that asks for the result.
     app.settle().await;

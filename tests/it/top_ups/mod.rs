@@ -21,9 +21,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, TestApp};
 
-pub(crate) const TOP_UP: &str = "fragment T on TopUp { id status origin credits price { amount currency } canRetry nextAttemptAt creditsReversed \
+/// The fields of a top-up that `...T` stands for in a selection.
+const TOP_UP: &str = "id status origin credits price { amount currency } canRetry nextAttemptAt creditsReversed \
     failure { code message retryable fixBy nextStep actionUrl } entry { amount kind } \
-    attempts { id number outcome failureCode gatewayReference finishedAt actor { kind } paymentMethod { id } } }";
+    attempts { id number outcome failureCode gatewayReference finishedAt actor { kind } paymentMethod { id } }";
 
 /// The team's admin, who buys credits. The platform requests refunds.
 pub(crate) struct Buyer<'a> {
@@ -41,20 +42,14 @@ impl<'a> Buyer<'a> {
 
     /// Runs a mutation and returns its payload.
     pub(crate) async fn mutate(&self, name: &str, selection: &str, input: Value) -> Value {
-        let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
-        let mut query = format!(
-            "mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} userErrors {{ code field message }} }} }}"
-        );
-        if selection.contains("...T") {
-            query = format!("{query} {TOP_UP}");
-        }
+        let fields = selection.replace("...T", TOP_UP);
         // Only the platform refunds money.
         let client = if name == "refundTopUp" {
             &self.app.platform
         } else {
             self.client
         };
-        client.query(&query, json!({ "input": input })).await.only_field()
+        client.mutate(name, &fields, input).await
     }
 
     /// Like [`Self::mutate`]. Fails unless it succeeds.
@@ -106,7 +101,7 @@ impl<'a> Buyer<'a> {
     }
 
     pub(crate) async fn top_up(&self, id: &Value) -> Value {
-        let query = format!("query($id: ID!) {{ node(id: $id) {{ ...T }} }} {TOP_UP}");
+        let query = format!("query($id: ID!) {{ node(id: $id) {{ ... on TopUp {{ {TOP_UP} }} }} }}");
         self.client.query(&query, json!({ "id": id })).await.only_field()
     }
 
@@ -118,7 +113,7 @@ impl<'a> Buyer<'a> {
 
     /// Returns all top-ups of the account, newest first.
     pub(crate) async fn top_ups(&self) -> Vec<Value> {
-        let query = format!("{{ account {{ topUps(first: 100) {{ nodes {{ ...T }} }} }} }} {TOP_UP}");
+        let query = format!("{{ account {{ topUps(first: 100) {{ nodes {{ {TOP_UP} }} }} }} }}");
         let answer = self.client.query(&query, json!({})).await;
         answer.at("/account/topUps/nodes").as_array().expect("a list").clone()
     }
@@ -127,4 +122,10 @@ impl<'a> Buyer<'a> {
     pub(crate) fn charges(&self) -> u32 {
         self.app.gateway().objects().iter().map(|object| object.charges).sum()
     }
+}
+
+/// Returns the id of the gateway's object of a top-up's first attempt.
+pub(crate) fn object_of(top_up: &Value) -> &str {
+    let reference = &top_up["attempts"][0]["gatewayReference"];
+    reference.as_str().expect("an object of the gateway")
 }

@@ -3,11 +3,8 @@
 use ledgerbell::adapters::gateway::simulated::SimulatedGateway;
 use serde_json::{Value, json};
 
-use super::Buyer;
-use crate::harness::TestApp;
-
-const REFUND: &str = "mutation($input: RefundTopUpInput!) { refundTopUp(input: $input) { topUp { id creditsReversed status } \
-    userErrors { code field message } } }";
+use super::{Buyer, object_of};
+use crate::harness::{Dice, TestApp};
 
 async fn refund(app: &TestApp, top_up: &Value, credits: Option<&str>, key: &str, more: Value) -> Value {
     let mut input =
@@ -15,7 +12,9 @@ async fn refund(app: &TestApp, top_up: &Value, credits: Option<&str>, key: &str,
     if let (Some(input), Value::Object(more)) = (input.as_object_mut(), more) {
         input.extend(more);
     }
-    app.platform.query(REFUND, json!({ "input": input })).await.only_field()
+    app.platform
+        .mutate("refundTopUp", "topUp { id creditsReversed status }", input)
+        .await
 }
 
 async fn accept(app: &TestApp, top_up: &Value, credits: Option<&str>, key: &str, more: Value) {
@@ -34,10 +33,9 @@ async fn refuse(buyer: &Buyer<'_>, top_up: &Value, credits: Option<&str>, key: &
 }
 
 async fn adjust(app: &TestApp, amount: &str, reverses: Option<&Value>, key: &str) -> Value {
-    let query = "mutation($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "amount": amount, "description": "By hand", "reversesEntryId": reverses,
         "idempotencyKey": key });
-    app.platform.query(query, json!({ "input": input })).await.only_field()["userErrors"].clone()
+    app.platform.mutate("adjustCredits", "", input).await["userErrors"].clone()
 }
 
 async fn first_entry(buyer: &Buyer<'_>) -> Value {
@@ -62,9 +60,8 @@ async fn log(buyer: &Buyer<'_>) -> Vec<String> {
 }
 
 async fn price(app: &TestApp, price: &str) {
-    let query = "mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "creditPrice": price });
-    let changed = app.platform.query(query, json!({ "input": input })).await.only_field();
+    let changed = app.platform.mutate("updateAccount", "", input).await;
     assert_eq!(changed["userErrors"], json!([]));
 }
 
@@ -203,14 +200,10 @@ async fn refunds_under_way_count_and_their_credits_cannot_be_spent() {
     );
     let (code, _) = refuse(&buyer, &paid, Some("6"), "c").await;
     assert_eq!(code, "REFUND_EXCEEDS_CHARGE");
-    let book = "mutation($input: BookSessionInput!) { bookSession(input: $input) { userErrors { code } } }";
-    let session = |credits: &str, key: &str| {
-        json!({ "input": { "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Yoga",
-        "startsAt": app.in_minutes(5), "endsAt": app.in_minutes(65), "credits": credits, "idempotencyKey": key } })
-    };
-    let refused = app.platform.query(book, session("6", "s")).await.only_field();
+    let session = |credits: &str, key: &str| app.booking(credits, key, 5..65);
+    let refused = app.platform.mutate("bookSession", "", session("6", "s")).await;
     assert_eq!(refused["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
-    let booked = app.platform.query(book, session("5", "t")).await.only_field();
+    let booked = app.platform.mutate("bookSession", "", session("5", "t")).await;
     assert_eq!(booked["userErrors"], json!([]));
     // An operator cannot take credits of a pending refund either.
     let entry = first_entry(&buyer).await;
@@ -230,7 +223,7 @@ async fn a_refund_that_the_gateway_refuses_leaves_the_credits_free() {
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let paid = buyer.buy_with("card_ok", "20").await;
-    let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
+    let object = object_of(&paid);
     accept(&app, &paid, Some("14"), "a", json!({})).await;
     // An operator has refunded directly at the gateway before.
     assert!(app.gateway().refund_directly(object, 1_100));
@@ -287,33 +280,16 @@ async fn the_leave_that_was_given_is_part_of_what_a_key_is_bound_to() {
     app.finish().await;
 }
 
-/// Pseudorandom numbers from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % most
-    }
-}
-
 /// Any sequence of partial refunds, corrections, refunds at the gateway, and refunds that fail later.
 #[tokio::test]
 async fn no_sequence_of_refunds_gives_more_money_or_takes_more_credits_than_there_were() {
     for seed in 1..=6 {
         let app = TestApp::start().await;
         let buyer = Buyer::of(&app);
-        let mut dice = Dice(seed);
-        price(
-            &app,
-            ["1.428571", "0.37", "0.0731"][usize::try_from(dice.below(3)).expect("small")],
-        )
-        .await;
+        let mut dice = Dice::new(seed);
+        price(&app, dice.pick(&["1.428571", "0.37", "0.0731"])).await;
         let paid = buyer.buy_with("card_ok", "70").await;
-        let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
+        let object = object_of(&paid);
         let entry = first_entry(&buyer).await;
         let whole: i64 = app.gateway().objects().iter().map(|object| object.amount_minor).sum();
         let mut named = Vec::new();
@@ -321,8 +297,7 @@ async fn no_sequence_of_refunds_gives_more_money_or_takes_more_credits_than_ther
             let key = format!("step {step}");
             match dice.below(6) {
                 0 => {
-                    let part = i64::try_from(1 + dice.below(90)).expect("small");
-                    app.gateway().refund_directly(object, part);
+                    app.gateway().refund_directly(object, 1 + dice.number(90));
                 }
                 1 => {
                     adjust(&app, &format!("-{}", 1 + dice.below(4)), Some(&entry), &key).await;

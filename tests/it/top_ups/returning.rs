@@ -5,7 +5,7 @@ use std::time::Duration;
 use ledgerbell::domain::top_up::gateway::PaymentGateway as _;
 use serde_json::json;
 
-use super::Buyer;
+use super::{Buyer, object_of};
 use crate::harness::TestApp;
 
 #[tokio::test]
@@ -53,13 +53,9 @@ async fn f10_f12_money_that_goes_back_at_the_gateway_takes_the_credits_once_and_
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let paid = buyer.buy_with("card_ok", "10").await;
-    let object = paid["attempts"][0]["gatewayReference"]
-        .as_str()
-        .expect("an object")
-        .to_owned();
-    let adjust = "mutation($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code } } }";
-    let spend = json!({ "input": { "accountId": app.team.id(), "amount": "-8", "description": "Spent", "idempotencyKey": "s" } });
-    app.platform.query(adjust, spend).await.only_field();
+    let object = object_of(&paid).to_owned();
+    let spend = json!({ "accountId": app.team.id(), "amount": "-8", "description": "Spent", "idempotencyKey": "s" });
+    app.platform.apply("adjustCredits", "", spend).await;
     for (minor, reversed, posted) in [(300, "3", "-1"), (300, "6", "-4"), (400, "10", "-8")] {
         assert!(app.gateway().refund_directly(&object, minor));
         app.settle().await;
@@ -98,10 +94,7 @@ async fn f13_a_top_up_holds_when_opened_debits_when_lost_and_releases_when_won()
             (&balance["posted"], &balance["held"], &balance["available"]),
             (&json!("10"), &json!("10"), &json!("0"))
         );
-        let object = disputed["attempts"][0]["gatewayReference"]
-            .as_str()
-            .expect("an object")
-            .to_owned();
+        let object = object_of(&disputed).to_owned();
         assert!(app.gateway().close_dispute(&object, is_won));
         app.settle().await;
         let (status, posted) = if is_won { ("SUCCEEDED", "10") } else { ("REVERSED", "0") };
@@ -123,10 +116,7 @@ async fn f14_a_refund_and_a_dispute_together_take_back_what_was_granted_and_no_m
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let paid = buyer.buy_with("card_ok", "10").await;
-    let object = paid["attempts"][0]["gatewayReference"]
-        .as_str()
-        .expect("an object")
-        .to_owned();
+    let object = object_of(&paid).to_owned();
     assert!(app.gateway().refund_directly(&object, 600));
     app.settle().await;
     assert!(app.gateway().open_dispute(&object));
@@ -140,9 +130,8 @@ async fn f14_a_refund_and_a_dispute_together_take_back_what_was_granted_and_no_m
         .await
         .at("/account/creditLog/nodes/0/id")
         .clone();
-    let adjust = "mutation($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "amount": "-1", "description": "Fee", "reversesEntryId": entry, "idempotencyKey": "s" });
-    app.platform.query(adjust, json!({ "input": input })).await.only_field();
+    app.platform.mutate("adjustCredits", "", input).await;
     assert!(app.gateway().close_dispute(&object, false));
     app.settle().await;
     assert_eq!(buyer.balance().await["posted"], "0");
@@ -172,7 +161,7 @@ async fn f14_what_an_operator_took_by_hand_is_not_taken_twice_and_never_given_ag
         let app = TestApp::start().await;
         let buyer = Buyer::of(&app);
         let paid = buyer.buy_with("card_ok", "10").await;
-        let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
+        let object = object_of(&paid);
         let mut is_disputed = false;
         for (at, step) in story.split(", ").enumerate() {
             let (deed, left) = step.split_once(' ').expect("a deed and what is left");
@@ -214,18 +203,16 @@ async fn f14_what_went_back_is_not_given_again_by_hand_and_then_by_the_gateway()
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let paid = buyer.buy_with("card_ok", "10").await;
-    let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
+    let object = object_of(&paid);
     assert!(app.gateway().refund_directly(object, 600));
     app.settle().await;
     let log = "{ account { creditLog { nodes { id kind } } } }";
     let log = buyer.client.query(log, json!({})).await;
     let entry = log.at("/account/creditLog/nodes/0");
     assert_eq!(entry["kind"], "REVERSAL");
-    let query =
-        "mutation ($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code field message } } }";
     let input = json!({ "accountId": app.team.id(), "amount": "6", "description": "By hand", "reversesEntryId": entry["id"],
         "idempotencyKey": "by hand" });
-    let refused = app.platform.query(query, json!({ "input": input })).await.only_field();
+    let refused = app.platform.mutate("adjustCredits", "", input).await;
     let error = &refused["userErrors"][0];
     assert_eq!(
         (&error["code"], &error["field"]),
@@ -243,10 +230,7 @@ async fn a_refund_that_fails_later_gives_the_credits_again_once_and_may_be_asked
     let app = TestApp::start().await;
     let buyer = Buyer::of(&app);
     let paid = buyer.buy_with("card_ok", "10").await;
-    let object = paid["attempts"][0]["gatewayReference"]
-        .as_str()
-        .expect("an object")
-        .to_owned();
+    let object = object_of(&paid).to_owned();
     let refund = |credits: Option<&str>, key: &str| json!({ "topUpId": paid["id"], "credits": credits, "reason": "Too many", "idempotencyKey": key });
     buyer.accept("refundTopUp", "topUp { id }", refund(None, "a")).await;
     app.settle().await;
@@ -310,7 +294,7 @@ async fn refunds_that_fail_count_beside_disputes_in_every_order() {
         let app = TestApp::start().await;
         let buyer = Buyer::of(&app);
         let paid = buyer.buy_with("card_ok", "10").await;
-        let object = paid["attempts"][0]["gatewayReference"].as_str().expect("an object");
+        let object = object_of(&paid);
         let gateway = app.gateway();
         assert!(gateway.refund_directly(object, 600));
         app.settle().await;

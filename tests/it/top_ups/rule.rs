@@ -29,9 +29,8 @@ async fn switch_on(buyer: &Buyer<'_>, trigger: &str, amount: &str, cap: Option<&
 }
 
 async fn price(app: &TestApp, price: &str) {
-    let query = "mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "creditPrice": price });
-    let changed = app.platform.query(query, json!({ "input": input })).await.only_field();
+    let changed = app.platform.mutate("updateAccount", "", input).await;
     assert_eq!(changed["userErrors"], json!([]));
 }
 
@@ -210,10 +209,9 @@ async fn what_the_cap_kept_back_is_bought_when_the_month_begins() {
     switch_on(&buyer, "5", "12", Some("13")).await;
     app.settle().await;
     assert_eq!(buyer.charges(), 1);
-    let spend = json!({ "input": { "accountId": app.team.id(), "amount": "-12", "description": "Used", "idempotencyKey": "s" } });
-    let adjust = "mutation($input: AdjustCreditsInput!) { adjustCredits(input: $input) { userErrors { code } } }";
+    let spend = json!({ "accountId": app.team.id(), "amount": "-12", "description": "Used", "idempotencyKey": "s" });
     app.advance(Duration::from_mins(1));
-    app.platform.query(adjust, spend).await.only_field();
+    app.platform.apply("adjustCredits", "", spend).await;
     app.settle().await;
     // The clock is at 2 March. With pauses of up to an hour, the evaluation would be late.
     let resets = buyer

@@ -65,9 +65,8 @@ async fn auto_top_up_paused_for_a_price_that_rose_waits_for_consent() {
     let buyer = Buyer::of(&app);
     buyer.add_card("card_ok").await;
     switch_on(&buyer, "10", "50", None).await;
-    let dearer = "mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "creditPrice": "1.5" });
-    app.platform.query(dearer, json!({ "input": input })).await.data();
+    app.platform.mutate("updateAccount", "", input).await;
     spend(&app, "92").await;
     app.settle().await;
     let finding = the_finding(&app, "AUTO_TOP_UP_PAUSED").await;
@@ -215,10 +214,8 @@ async fn a_booking_that_was_refused_above_the_trigger_is_a_sign_for_a_day() {
     buyer.add_card("card_ok").await;
     switch_on(&buyer, "10", "50", None).await;
     app.advance(Duration::from_mins(1));
-    let input = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Large", "credits": "140",
-        "startsAt": app.in_minutes(60), "endsAt": app.in_minutes(120), "idempotencyKey": "large" });
-    let book = "mutation($input: BookSessionInput!) { bookSession(input: $input) { userErrors { code } } }";
-    let refused = app.platform.query(book, json!({ "input": input })).await.only_field();
+    let input = app.booking("140", "large", 60..120);
+    let refused = app.platform.mutate("bookSession", "", input).await;
     assert_eq!(refused["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
     app.settle().await;
     let finding = the_finding(&app, "TRIGGER_BELOW_TYPICAL_SESSION").await;

@@ -178,7 +178,7 @@ async fn one_stream_of_the_account_tells_of_it_too_and_each_viewer_in_their_own_
     let app = healthy().await;
     let buyer = Buyer::of(&app);
     let german = json!({ "locale": "de" });
-    crate::notification::mutate(&app.team.owner.client, "updateContact", "", german).await;
+    app.team.owner.client.mutate("updateContact", "", german).await;
     buyer.add_card("card_ok").await;
     switch_on(&buyer, "2", "50", None).await;
     following(&app).await;

@@ -12,7 +12,7 @@ mod viewers;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Person, TestApp};
+use crate::harness::{Client, Person, TestApp, with};
 use crate::notification;
 use crate::top_ups::Buyer;
 
@@ -64,18 +64,15 @@ pub(crate) async fn send(client: &Client, finding: &Value) -> Value {
     let name = remedy["mutation"]
         .as_str()
         .unwrap_or_else(|| panic!("can be sent: {finding:#}"));
-    let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
     let selection = if name == "completeSessions" {
-        "results { userErrors { code field message } } "
+        "results { userErrors { code field message } }"
     } else {
         ""
     };
-    let query = format!(
-        "mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection}userErrors {{ code field message }} }} }}"
-    );
-    let payload = client.query(&query, remedy["variables"].clone()).await.only_field();
-    assert_eq!(payload["userErrors"], json!([]), "{name}: {payload}");
-    payload
+    // The variables are used as they are: their only one is the input.
+    let variables = remedy["variables"].as_object().expect("an object");
+    assert_eq!(variables.len(), 1, "{finding:#}");
+    client.apply(name, selection, variables["input"].clone()).await
 }
 
 /// Checks that the remedy is this one, and that a person must choose first.
@@ -121,9 +118,8 @@ pub(crate) async fn make_well(app: &TestApp) {
     notification::verify(app, &app.team.owner).await;
     notification::verify(app, &app.team.admin).await;
     level(&app.team.owner, json!("5")).await;
-    let grant = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) { userErrors { code } } }";
     let input = json!({ "accountId": app.team.id(), "credits": "100", "description": "To begin with", "idempotencyKey": "begin" });
-    app.platform.query(grant, json!({ "input": input })).await.data();
+    app.platform.apply("grantCredits", "", input).await;
     all_is_well(app).await;
 }
 
@@ -155,18 +151,11 @@ pub(crate) async fn change_rule(buyer: &Buyer<'_>, input: Value) {
 /// Books a session of the member, which lasts an hour from the next minute on. Returns its id.
 pub(crate) async fn book(app: &TestApp, credits: &str) -> Value {
     let key = uuid::Uuid::new_v4().to_string();
-    let input = json!({ "accountId": app.team.id(), "memberId": app.team.member.id(), "title": "Yoga", "credits": credits,
-        "startsAt": app.in_minutes(1), "endsAt": app.in_minutes(61), "idempotencyKey": key });
-    let query =
-        "mutation($input: BookSessionInput!) { bookSession(input: $input) { session { id } userErrors { code } } }";
-    let booked = app.platform.query(query, json!({ "input": input })).await.only_field();
-    assert_eq!(booked["userErrors"], json!([]));
-    booked["session"]["id"].clone()
+    let booking = with(app.booking(credits, &key, 1..61), json!({ "title": "Yoga" }));
+    json!(app.book(booking).await)
 }
 
 pub(crate) async fn complete(app: &TestApp, session: &Value) {
-    let query = "mutation($input: CompleteSessionInput!) { completeSession(input: $input) { userErrors { code } } }";
     let input = json!({ "sessionId": session, "idempotencyKey": uuid::Uuid::new_v4().to_string() });
-    let completed = app.platform.query(query, json!({ "input": input })).await.only_field();
-    assert_eq!(completed["userErrors"], json!([]));
+    app.platform.apply("completeSession", "", input).await;
 }

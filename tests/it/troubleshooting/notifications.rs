@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{a_person_must_choose, all_is_well, codes, healthy, level, make_well, proved_by, says, send, the_finding};
 use crate::harness::Person;
-use crate::notification::{deliveries, mutate, set, smtp};
+use crate::notification::{deliveries, set, smtp};
 
 fn low_balance(enabled: bool) -> Value {
     let preference = |channel: &str| json!({ "kind": "LOW_BALANCE", "channel": channel, "enabled": enabled });
@@ -14,7 +14,7 @@ fn low_balance(enabled: bool) -> Value {
 }
 
 async fn contact(person: &Person, input: Value) {
-    let payload = mutate(&person.client, "updateContact", "", input).await;
+    let payload = person.client.mutate("updateContact", "", input).await;
     assert_eq!(payload["userErrors"], json!([]), "{payload}");
 }
 
@@ -85,7 +85,7 @@ async fn contact_missing_then_unverified_ends_with_the_code_that_the_remedy_send
         .find(|line| line.starts_with("Subject: "))
         .expect("a subject");
     let code: String = subject.chars().filter(char::is_ascii_digit).collect();
-    let verified = mutate(&adam.client, "verifyContact", "", json!({ "code": code })).await;
+    let verified = adam.client.mutate("verifyContact", "", json!({ "code": code })).await;
     assert_eq!(verified["userErrors"], json!([]), "{subject}");
     all_is_well(&app).await;
 }
@@ -149,7 +149,7 @@ async fn a_member_without_news_to_hear_is_no_finding() {
     contact(&app.team.member, json!({ "email": null })).await;
     all_is_well(&app).await;
     let promote = json!({ "memberId": app.team.member.id(), "role": "ADMIN" });
-    let promoted = mutate(&app.team.owner.client, "updateMember", "", promote).await;
+    let promoted = app.team.owner.client.mutate("updateMember", "", promote).await;
     assert_eq!(promoted["userErrors"], json!([]));
     assert_eq!(codes(&app).await, ["CONTACT_MISSING"]);
 }
@@ -169,7 +169,7 @@ async fn a_member_who_wants_mail_and_cannot_get_it_is_a_finding_until_a_code_com
     set(mia, charged(true)).await;
     // An admin follows the remedy: it is not the contact of an owner.
     let give = json!({ "memberId": mia.id(), "email": "mia@new.example" });
-    let given = mutate(admin, "updateContact", "", give).await;
+    let given = admin.mutate("updateContact", "", give).await;
     assert_eq!(given["userErrors"], json!([]), "{given}");
     let finding = the_finding(&app, "CONTACT_UNVERIFIED").await;
     says(&finding, &["mia@new.example"]);
@@ -178,7 +178,7 @@ async fn a_member_who_wants_mail_and_cannot_get_it_is_a_finding_until_a_code_com
     let mail = mails.iter().find(|mail| mail.contains("mia@new.example"));
     let subject = mail.and_then(|mail| mail.lines().find(|line| line.starts_with("Subject: ")));
     let code: String = subject.expect("a code").chars().filter(char::is_ascii_digit).collect();
-    let verified = mutate(&mia.client, "verifyContact", "", json!({ "code": code })).await;
+    let verified = mia.client.mutate("verifyContact", "", json!({ "code": code })).await;
     assert_eq!(verified["userErrors"], json!([]), "{verified}");
     all_is_well(&app).await;
 }

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::{all_is_well, book, findings, healthy, says, spend, the_finding};
 use crate::harness::{Client, TestApp};
-use crate::notification::mutate;
 use crate::top_ups::Buyer;
 
 const CODES: &str = "{ account { troubleshooting { id code summary evidence { id } } } }";
@@ -41,7 +40,7 @@ async fn texts_are_in_the_viewers_language_and_time() {
     let buyer = Buyer::of(&app);
     buyer.buy_with("card_insufficient_funds", "1250.5").await;
     let of_olga = json!({ "locale": "de-AT", "timezone": "Europe/Vienna" });
-    let changed = mutate(&app.team.owner.client, "updateContact", "", of_olga).await;
+    let changed = app.team.owner.client.mutate("updateContact", "", of_olga).await;
     assert_eq!(changed["userErrors"], json!([]));
     let german = the_finding(&app, "TOP_UP_FAILED").await;
     says(
@@ -78,7 +77,7 @@ async fn it_takes_a_fixed_number_of_statements() {
         app.settle().await;
         book(&app, "10").await;
         let new = json!({ "name": format!("Admin {n}"), "role": "ADMIN", "email": format!("admin{n}@team.example") });
-        let added = mutate(olga, "addMember", "", new).await;
+        let added = olga.mutate("addMember", "", new).await;
         assert_eq!(added["userErrors"], json!([]));
     }
     app.advance(Duration::from_mins(90));

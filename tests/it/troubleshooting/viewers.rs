@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{book, change_rule, codes, findings, level, make_well, spend, switch_on};
 use crate::harness::{Client, Person, TestApp};
-use crate::notification::{mutate, set, smtp};
+use crate::notification::{set, smtp};
 use crate::top_ups::Buyer;
 
 /// Returns all viewers of findings, those with the fewest permissions first: later viewers find less left to do.
@@ -191,7 +191,10 @@ async fn every_remedy_may_be_sent_by_whoever_is_offered_it() {
     }
     let app = Box::pin(super::healthy()).await;
     for person in [&app.team.owner, &app.team.admin] {
-        let removed = mutate(&person.client, "updateContact", "", json!({ "email": null })).await;
+        let removed = person
+            .client
+            .mutate("updateContact", "", json!({ "email": null }))
+            .await;
         assert_eq!(removed["userErrors"], json!([]));
     }
     send_all(&app, &mut offers).await;
@@ -293,7 +296,7 @@ async fn an_admin_is_told_what_an_owner_has_to_do() {
         })
     );
     let german = json!({ "locale": "de" });
-    mutate(&app.team.admin.client, "updateContact", "", german).await;
+    app.team.admin.client.mutate("updateContact", "", german).await;
     let help = told().await["help"].clone();
     assert!(
         help.as_str()

@@ -17,27 +17,15 @@ use ledgerbell::primitives::ids::{AccountId, EntryId, SessionId};
 use ledgerbell::primitives::money::CreditPrice;
 use sea_orm::DbBackend;
 
+use crate::harness::Dice;
 use crate::scratch::{Scratch, each_database};
 
-/// Pseudorandom numbers, the same in every run.
-struct Dice(u64);
+fn credits(dice: &mut Dice) -> Credits {
+    Credits::from_units(1 + dice.number(200_000))
+}
 
-impl Dice {
-    fn below(&mut self, end: i64) -> i64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        i64::try_from(self.0 % end.unsigned_abs()).expect("below i64")
-    }
-
-    fn one_of<T: Copy>(&mut self, items: &[T]) -> Option<T> {
-        let count = i64::try_from(items.len()).expect("few");
-        (count > 0).then(|| items[usize::try_from(self.below(count)).expect("an index")])
-    }
-
-    fn credits(&mut self) -> Credits {
-        Credits::from_units(1 + self.below(200_000))
-    }
+fn one_of<T: Copy>(dice: &mut Dice, items: &[T]) -> Option<T> {
+    (!items.is_empty()).then(|| dice.pick(items))
 }
 
 /// Objects of one account, for later commands.
@@ -48,29 +36,29 @@ struct Known {
 }
 
 fn command(dice: &mut Dice, known: &Known, now: Timestamp) -> Command {
-    let session = dice.one_of(&known.sessions).map(SessionRef::Id);
-    let in_hours = |dice: &mut Dice, from: i64, end: i64| now.plus_millis((from + dice.below(end)) * HOUR);
-    match (dice.below(16), session) {
+    let session = one_of(dice, &known.sessions).map(SessionRef::Id);
+    let in_hours = |dice: &mut Dice, from: i64, end: i64| now.plus_millis((from + dice.number(end)) * HOUR);
+    match (dice.number(16), session) {
         (0..=1, _) => Command::Grant {
-            credits: dice.credits(),
+            credits: credits(dice),
             description: "A present".to_owned(),
-            kind: if dice.below(2) == 0 {
+            kind: if dice.number(2) == 0 {
                 LotKind::Paid
             } else {
                 LotKind::Promotional
             },
-            expires_at: (dice.below(3) > 0).then(|| in_hours(dice, 1, 100)),
-            priority: i32::try_from(dice.below(3)).expect("small"),
+            expires_at: (dice.number(3) > 0).then(|| in_hours(dice, 1, 100)),
+            priority: i32::try_from(dice.number(3)).expect("small"),
         },
         (2..=6, _) | (_, None) => {
             let starts_at = in_hours(dice, 0, 20);
             Command::Book {
                 member: MemberRef::ExternalId("owner".to_owned()),
-                external_id: (dice.below(2) == 0).then(|| format!("lesson-{}", dice.below(40))),
+                external_id: (dice.number(2) == 0).then(|| format!("lesson-{}", dice.number(40))),
                 title: "A lesson".to_owned(),
                 starts_at,
                 ends_at: starts_at.plus_millis(HOUR),
-                credits: dice.credits(),
+                credits: credits(dice),
                 metadata: None,
             }
         }
@@ -80,31 +68,31 @@ fn command(dice: &mut Dice, known: &Known, now: Timestamp) -> Command {
                 session,
                 starts_at,
                 ends_at: starts_at.plus_millis(HOUR),
-                credits: (dice.below(2) == 0).then(|| dice.credits()),
+                credits: (dice.number(2) == 0).then(|| credits(dice)),
             }
         }
         (8..=9, Some(session)) => Command::Complete {
             session,
-            credits: (dice.below(2) == 0).then(|| dice.credits()),
-            allow_overage: dice.below(2) == 0,
+            credits: (dice.number(2) == 0).then(|| credits(dice)),
+            allow_overage: dice.number(2) == 0,
         },
         (10, Some(session)) => Command::Cancel {
             session,
             reason: None,
-            fee: (dice.below(2) == 0).then(|| dice.credits()),
-            no_show: dice.below(2) == 0,
+            fee: (dice.number(2) == 0).then(|| credits(dice)),
+            no_show: dice.number(2) == 0,
         },
         (11..=12, Some(session)) => Command::Refund {
             session,
-            credits: dice.credits(),
+            credits: credits(dice),
             reason: "It was short".to_owned(),
         },
         (_, Some(_)) => {
-            let sign = if dice.below(2) == 0 { 1 } else { -1 };
+            let sign = if dice.number(2) == 0 { 1 } else { -1 };
             Command::Adjust {
-                amount: Credits::from_units(dice.credits().units() * sign),
+                amount: Credits::from_units(credits(dice).units() * sign),
                 description: "A correction".to_owned(),
-                reverses: dice.one_of(&known.entries).filter(|_| dice.below(2) == 0),
+                reverses: one_of(dice, &known.entries).filter(|_| dice.number(2) == 0),
             }
         }
     }
@@ -170,7 +158,7 @@ async fn world(scratch: &Scratch, accounts_per_transaction: usize) -> World {
 
 /// Posts commands to all accounts in rounds: those of a round at once, each round somewhat later.
 async fn live(world: &World, rounds: usize) -> (usize, BTreeMap<String, usize>) {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut dice = Dice::new(1);
     let mut known: Vec<Known> = world.accounts.iter().map(|_| Known::default()).collect();
     let mut accepted = 0;
     let mut refusals = BTreeMap::new();

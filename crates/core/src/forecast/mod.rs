@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use crate::primitives::credits::Credits;
 
 pub use burn::Burn;
-pub use replay::{Replay, Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp, Step};
+pub use replay::{BalanceChange, Replay, Replayed, RuleTerms, SimulatedMonth, SimulatedTopUp};
 
 /// The number of days that the burn rate covers.
 pub const BURN_DAYS: u16 = 28;

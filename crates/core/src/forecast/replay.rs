@@ -20,7 +20,7 @@ use super::{InvalidTrial, TrialSettings, burn};
 
 /// The change of available credits at an instant, or within an hour from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct BalanceChange {
     /// The instant, or the beginning of the hour.
     pub at: Timestamp,
     /// The lowest point meanwhile, as a change; at most `change`.
@@ -209,7 +209,7 @@ impl Replay {
     pub fn next_from(mut self, at: Timestamp) -> Option<Timestamp> {
         let above = self.available.units().saturating_sub(self.of.rule.trigger?.units());
         let change = Credits::from_units(-above.max(0));
-        self.play(Step {
+        self.play(BalanceChange {
             at,
             low: change,
             change,
@@ -228,8 +228,8 @@ impl Replay {
         }
     }
 
-    /// Applies one step of the history.
-    pub fn play(&mut self, step: Step) {
+    /// Applies one change of the history.
+    pub fn play(&mut self, step: BalanceChange) {
         self.wait_until(step.at);
         let rest = Credits::from_units(step.change.units().saturating_sub(step.low.units()));
         self.available = plus(self.available, step.low);

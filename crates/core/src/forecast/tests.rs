@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::burn::{Burn, falls_to};
-use super::replay::{Replay, Replayed, RuleTerms, Step};
+use super::replay::{BalanceChange, Replay, Replayed, RuleTerms};
 use super::{InvalidTrial, TrialSettings};
 use crate::ledger::{Lot, LotKind};
 use crate::primitives::credits::Credits;
@@ -48,7 +48,7 @@ fn play(rule: RuleTerms, opening: i64, changes: &[(i64, i64)]) -> Replayed {
     for (hours, change) in changes {
         at = at.plus_millis(hours * HOUR);
         let change = whole(*change);
-        replay.play(Step {
+        replay.play(BalanceChange {
             at,
             low: change,
             change,
@@ -169,7 +169,7 @@ fn the_ceilings_of_a_day_hold_and_what_they_kept_back_comes_later() {
 #[test]
 fn the_rule_waits_a_little_after_a_top_up_by_hand() {
     let mut replay = Replay::new(rule(20, 10, None), whole(30));
-    let by = |millis: i64, change: i64, is_paid| Step {
+    let by = |millis: i64, change: i64, is_paid| BalanceChange {
         at: NOW.plus_millis(millis),
         low: whole(change),
         change: whole(change),

@@ -33,7 +33,9 @@ pub use gateway::{
 };
 pub use outcome::TakenBack;
 pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};
-pub use purchase::{CancelRefusal, Change, Errand, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal};
+pub use purchase::{
+    CancelRefusal, Change, GatewayRequest, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal,
+};
 pub use refund::{Refund, RefundStatus, Return, target_of_return};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
 pub use terms::AccountTerms;

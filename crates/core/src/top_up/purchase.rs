@@ -49,7 +49,7 @@ pub struct NewPurchase<'a> {
 
 /// A request to the gateway for an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Errand {
+pub enum GatewayRequest {
     /// Create the object.
     Create,
     /// Charge the object.
@@ -278,7 +278,7 @@ impl Purchase {
     /// Claims the open attempt for a worker if its time has come, and returns the request to send. The attempt is scheduled
     /// again when the worker's lease ends. The claim is stored before the request is sent, so that a charge is never sent
     /// without a record.
-    pub fn claim(&mut self, status: AccountStatus, now: Timestamp) -> Option<Errand> {
+    pub fn claim(&mut self, status: AccountStatus, now: Timestamp) -> Option<GatewayRequest> {
         let at = self.open_attempt_at()?;
         let attempt = &mut self.attempts[at];
         if attempt.due_at.is_none_or(|due_at| due_at > now) {
@@ -300,20 +300,20 @@ impl Purchase {
             attempt.step = Step::Cancel;
         }
         attempt.due_at = Some(now.plus_millis(LEASE));
-        let errand = match attempt.step {
-            Step::Create => Errand::Create,
+        let request = match attempt.step {
+            Step::Create => GatewayRequest::Create,
             Step::Confirm => {
                 attempt.confirm_sent_at.get_or_insert(now);
                 attempt.step = Step::Read;
-                Errand::Confirm
+                GatewayRequest::Confirm
             }
-            Step::Read => Errand::Read,
-            Step::Cancel => Errand::Cancel,
+            Step::Read => GatewayRequest::Read,
+            Step::Cancel => GatewayRequest::Cancel,
         };
         if top_up.status == TopUpStatus::Pending {
             top_up.status = TopUpStatus::Processing;
             top_up.updated_at = now;
         }
-        Some(errand)
+        Some(request)
     }
 }

@@ -92,9 +92,12 @@ fn charge(status: ChargeStatus, failure: Option<&str>) -> Charge {
 /// Returns a purchase whose first attempt was sent.
 fn sent(automatic: bool) -> Purchase {
     let mut purchase = purchase(automatic);
-    assert_eq!(purchase.claim(AccountStatus::Active, NOW), Some(Errand::Create));
+    assert_eq!(purchase.claim(AccountStatus::Active, NOW), Some(GatewayRequest::Create));
     purchase.created(purchase.attempts[0].id, "pi_1", NOW);
-    assert_eq!(purchase.claim(AccountStatus::Active, NOW), Some(Errand::Confirm));
+    assert_eq!(
+        purchase.claim(AccountStatus::Active, NOW),
+        Some(GatewayRequest::Confirm)
+    );
     purchase
 }
 
@@ -164,7 +167,7 @@ fn f15_a_silent_gateway_fails_nothing_but_what_it_has_canceled() {
     // The gateway responds again and knows no charge. It is too late to send it, so the object is canceled first.
     purchase.settle(&charge(ChargeStatus::Unconfirmed, None), now);
     assert_eq!(purchase.top_up.status, TopUpStatus::Processing);
-    assert_eq!(purchase.claim(AccountStatus::Active, now), Some(Errand::Cancel));
+    assert_eq!(purchase.claim(AccountStatus::Active, now), Some(GatewayRequest::Cancel));
     purchase.settle(&charge(ChargeStatus::Canceled, None), now);
     assert_eq!(purchase.top_up.failure_code, Some(FailureCode::GatewayUnavailable));
     assert_eq!(
@@ -189,7 +192,10 @@ fn an_automatic_top_up_is_tried_three_times_after_soft_declines_and_once_after_h
         };
         now = next;
         purchase.try_again(attempt(&card(1), number, true), now);
-        assert_eq!(purchase.claim(AccountStatus::Active, now), Some(Errand::Confirm));
+        assert_eq!(
+            purchase.claim(AccountStatus::Active, now),
+            Some(GatewayRequest::Confirm)
+        );
     }
     let mut hard = sent(true);
     let mut expired = charge(ChargeStatus::Unconfirmed, Some("ch_1"));

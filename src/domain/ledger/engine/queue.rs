@@ -32,13 +32,14 @@ pub(super) type AccountJobs = (AccountId, Vec<Job>);
 /// take turns. Within one account the order of arrival is kept.
 #[derive(Debug)]
 pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
+    backlog: Mutex<Backlog>,
     arrived: Notify,
     settings: EngineSettings,
 }
 
+/// The commands that wait for a batch.
 #[derive(Debug, Default)]
-struct Waiting {
+struct Backlog {
     accounts: HashMap<AccountId, VecDeque<Job>>,
     /// Each account with waiting commands, once, in the order in which they are served.
     turns: VecDeque<AccountId>,
@@ -48,7 +49,7 @@ struct Waiting {
 impl Queue {
     pub(super) fn new(settings: EngineSettings) -> Self {
         Self {
-            waiting: Mutex::default(),
+            backlog: Mutex::default(),
             arrived: Notify::new(),
             settings,
         }
@@ -60,11 +61,11 @@ impl Queue {
             // An account without waiting commands must not be in `turns`.
             return Ok(());
         }
-        let mut waiting = self.lock();
-        if waiting.closed {
+        let mut backlog = self.lock();
+        if backlog.closed {
             return Err(Fault::Unavailable("the posting engine is stopping".to_owned()).into());
         }
-        let Waiting { accounts, turns, .. } = &mut *waiting;
+        let Backlog { accounts, turns, .. } = &mut *backlog;
         let queued = accounts.entry(account_id).or_default();
         if queued.len() + jobs.len() > self.settings.queue_limit {
             return Err(LedgerError::Busy {
@@ -75,7 +76,7 @@ impl Queue {
             turns.push_back(account_id);
         }
         queued.extend(jobs);
-        drop(waiting);
+        drop(backlog);
         self.arrived.notify_one();
         Ok(())
     }
@@ -86,12 +87,12 @@ impl Queue {
         loop {
             let arrived = self.arrived.notified();
             {
-                let mut waiting = self.lock();
-                let batch = waiting.batch(&self.settings);
+                let mut backlog = self.lock();
+                let batch = backlog.batch(&self.settings);
                 if !batch.is_empty() {
                     return Some(batch);
                 }
-                if waiting.closed {
+                if backlog.closed {
                     return None;
                 }
             }
@@ -105,13 +106,13 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Backlog> {
         // No panic can happen in the middle of a change, so a poisoned queue is consistent.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
+impl Backlog {
     fn batch(&mut self, settings: &EngineSettings) -> Vec<AccountJobs> {
         let mut room = settings.max_batch;
         // An account fills at most half a batch while others wait.

@@ -15,7 +15,7 @@ const UNKNOWN: &str =
 pub(in super::super) async fn figures(database: &Database) -> Result<TopUpFigures, Fault> {
     Ok(TopUpFigures {
         open: open(database).await?,
-        unknown: database.waiting(UNKNOWN).await?,
+        unknown: database.count_pending(UNKNOWN).await?,
     })
 }
 

@@ -35,7 +35,7 @@ impl Socket {
             protocol: Protocol::new(LIMITS, now(Duration::ZERO)),
             at: Duration::ZERO,
         };
-        assert_eq!(socket.tick(), Action::Rest);
+        assert_eq!(socket.tick(), Effect::Rest);
         socket
     }
 
@@ -47,29 +47,29 @@ impl Socket {
         let mut socket = Self::opened();
         socket.receive(INIT);
         let ack = socket.signed_in(seconds);
-        assert_eq!(ack, Action::Send(r#"{"type":"connection_ack"}"#.to_owned()));
+        assert_eq!(ack, Effect::Send(r#"{"type":"connection_ack"}"#.to_owned()));
         socket
     }
 
-    fn signed_in(&mut self, until_seconds: Option<i64>) -> Action {
+    fn signed_in(&mut self, until_seconds: Option<i64>) -> Effect {
         let until = until_seconds.map(|seconds| Timestamp::from_millis(seconds * 1_000));
         self.protocol.signed_in(until, now(self.at))
     }
 
-    fn receive(&mut self, text: &str) -> Action {
+    fn receive(&mut self, text: &str) -> Effect {
         self.receive_beside(text, &[])
     }
 
-    fn receive_beside(&mut self, text: &str, running: &[&str]) -> Action {
+    fn receive_beside(&mut self, text: &str, running: &[&str]) -> Effect {
         self.protocol.receive(text, &running, now(self.at))
     }
 
-    fn pass(&mut self, seconds: u64) -> Action {
+    fn pass(&mut self, seconds: u64) -> Effect {
         self.at += Duration::from_secs(seconds);
         self.tick()
     }
 
-    fn tick(&mut self) -> Action {
+    fn tick(&mut self) -> Effect {
         self.protocol.tick(now(self.at))
     }
 
@@ -88,9 +88,9 @@ fn now(elapsed: Duration) -> Now {
 }
 
 #[track_caller]
-fn assert_closes(action: Action, code: u16) {
+fn assert_closes(action: Effect, code: u16) {
     match action {
-        Action::Close(close) => assert_eq!(close.code, code, "{close:?}"),
+        Effect::Close(close) => assert_eq!(close.code, code, "{close:?}"),
         action => panic!("{code} is expected, not {action:?}"),
     }
 }
@@ -99,12 +99,12 @@ fn assert_closes(action: Action, code: u16) {
 fn whoever_says_nothing_is_closed_with_4408() {
     let mut socket = Socket::opened();
     assert_eq!(socket.rests_for(), 5);
-    assert_eq!(socket.pass(4), Action::Rest);
+    assert_eq!(socket.pass(4), Effect::Rest);
     assert_closes(socket.pass(1), 4408);
     let mut slow = Socket::opened();
-    assert_eq!(slow.receive(INIT), Action::SignIn(Some("secret".to_owned())));
+    assert_eq!(slow.receive(INIT), Effect::SignIn(Some("secret".to_owned())));
     assert_closes(slow.pass(5), 4408);
-    assert_eq!(slow.signed_in(None), Action::Rest, "too late");
+    assert_eq!(slow.signed_in(None), Effect::Rest, "too late");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn an_id_that_runs_is_closed_with_4409_and_is_free_afterwards() {
     let mut socket = Socket::ready();
     let payload = json!({"query": "{ a }"});
     let id = "1".to_owned();
-    let start = Action::Start {
+    let start = Effect::Start {
         id,
         payload,
         altered_number: None,
@@ -147,11 +147,11 @@ fn what_is_malformed_is_closed_with_4400() {
 #[test]
 fn a_client_may_complete_what_does_not_run_and_ping_at_any_time() {
     let mut socket = Socket::opened();
-    let stop = Action::Stop("9".to_owned());
+    let stop = Effect::Stop("9".to_owned());
     assert_eq!(socket.receive(r#"{"type":"complete","id":"9"}"#), stop);
-    let pong = Action::Send(r#"{"type":"pong","payload":{"a":1}}"#.to_owned());
+    let pong = Effect::Send(r#"{"type":"pong","payload":{"a":1}}"#.to_owned());
     assert_eq!(socket.receive(r#"{"type":"ping","payload":{"a":1}}"#), pong);
-    assert_eq!(socket.receive(r#"{"type":"pong"}"#), Action::Rest);
+    assert_eq!(socket.receive(r#"{"type":"pong"}"#), Effect::Rest);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn the_credential_may_be_written_as_in_the_header_or_bare() {
     ] {
         let init = json!({"type": "connection_init", "payload": payload}).to_string();
         let credential = expected.map(str::to_owned);
-        assert_eq!(Socket::opened().receive(&init), Action::SignIn(credential), "{payload}");
+        assert_eq!(Socket::opened().receive(&init), Effect::SignIn(credential), "{payload}");
     }
 }
 
@@ -175,7 +175,7 @@ fn the_credential_may_be_written_as_in_the_header_or_bare() {
 fn a_token_that_ends_closes_with_4403() {
     let mut socket = Socket::ready_until(Some(7));
     assert_eq!(socket.rests_for(), 7);
-    assert_eq!(socket.pass(6), Action::Rest);
+    assert_eq!(socket.pass(6), Effect::Rest);
     assert_closes(socket.pass(1), 4403);
     let mut late = Socket::opened();
     late.receive(INIT);
@@ -187,12 +187,12 @@ fn a_token_that_ends_closes_with_4403() {
 fn silence_is_pinged_and_then_closed_with_1013() {
     let mut socket = Socket::ready();
     assert_eq!(socket.rests_for(), 25);
-    assert_eq!(socket.pass(25), Action::Ping);
+    assert_eq!(socket.pass(25), Effect::Ping);
     assert_eq!(socket.rests_for(), 10);
-    assert_eq!(socket.pass(9), Action::Rest);
-    assert_eq!(socket.protocol.hear(now(socket.at)), Action::Rest);
-    assert_eq!(socket.pass(1), Action::Rest);
-    assert_eq!(socket.pass(24), Action::Ping);
+    assert_eq!(socket.pass(9), Effect::Rest);
+    assert_eq!(socket.protocol.hear(now(socket.at)), Effect::Rest);
+    assert_eq!(socket.pass(1), Effect::Rest);
+    assert_eq!(socket.pass(24), Effect::Ping);
     assert_closes(socket.pass(10), 1013);
 }
 
@@ -204,7 +204,7 @@ fn a_client_that_does_not_read_is_closed_with_1013() {
     socket.protocol.blocked(now(socket.at));
     assert_eq!(socket.rests_for(), 5, "it counts from the beginning");
     socket.protocol.unblocked();
-    assert_eq!(socket.pass(5), Action::Rest);
+    assert_eq!(socket.pass(5), Effect::Rest);
     socket.protocol.blocked(now(socket.at));
     assert_closes(socket.pass(15), 1013);
 }
@@ -214,7 +214,7 @@ fn a_drain_closes_with_1012_when_it_is_this_sockets_turn() {
     let mut socket = Socket::ready();
     socket.protocol.drain(Duration::from_secs(3), now(socket.at));
     assert_eq!(socket.rests_for(), 3);
-    assert_eq!(socket.pass(2), Action::Rest);
+    assert_eq!(socket.pass(2), Effect::Rest);
     assert_closes(socket.pass(1), 1012);
 }
 
@@ -222,11 +222,11 @@ fn a_drain_closes_with_1012_when_it_is_this_sockets_turn() {
 fn a_flood_is_closed_with_1013() {
     let mut socket = Socket::ready();
     for _ in 0..39 {
-        assert_eq!(socket.receive(r#"{"type":"pong"}"#), Action::Rest);
+        assert_eq!(socket.receive(r#"{"type":"pong"}"#), Effect::Rest);
     }
     socket.pass(1);
     for _ in 0..10 {
-        assert_eq!(socket.protocol.hear(now(socket.at)), Action::Rest);
+        assert_eq!(socket.protocol.hear(now(socket.at)), Effect::Rest);
     }
     assert_closes(socket.receive(SUBSCRIBE), 1013);
 }
@@ -236,10 +236,10 @@ fn what_is_closing_does_no_more_and_is_let_go() {
     let mut socket = Socket::ready_until(Some(1));
     assert_closes(socket.receive("hello"), 4400);
     assert!(socket.protocol.is_closing());
-    assert_eq!(socket.pass(1), Action::Rest);
-    assert_eq!(socket.protocol.close(Close::drain(), now(socket.at)), Action::Rest);
+    assert_eq!(socket.pass(1), Effect::Rest);
+    assert_eq!(socket.protocol.close(Close::drain(), now(socket.at)), Effect::Rest);
     assert_eq!(socket.rests_for(), 1);
-    assert_eq!(socket.pass(1), Action::HangUp);
+    assert_eq!(socket.pass(1), Effect::HangUp);
 }
 
 #[test]
