@@ -24,6 +24,7 @@ mod health;
 pub(in crate::domain) mod injector;
 pub(in crate::domain) mod keyset;
 mod reader;
+pub(in crate::domain) mod records;
 pub(in crate::domain) mod select;
 mod session;
 mod shared;
