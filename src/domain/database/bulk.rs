@@ -4,95 +4,53 @@
 //! FROM clause: `INSERT INTO t (…) SELECT … FROM <relation>`, `UPDATE t SET … FROM <relation> WHERE …`, or a join instead of a
 //! list of ids. So each purpose has one short text, which each connection prepares once.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use sea_orm::{DbBackend, Statement, Value};
-use uuid::Uuid;
+use sea_orm::{DbBackend, EntityTrait, IdenStatic, Iterable, PrimaryKeyToColumn, Statement, Value};
 
-/// The type of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// 64-bit integer.
-    BigInt,
-    /// 32-bit integer.
-    Int,
-    /// Text.
-    Text,
-    /// UUID.
-    Uuid,
-    /// Bytes.
-    Bytes,
-    /// True or false.
-    Bool,
-}
-
-/// The columns of a set of rows: name and type. Names are written into statements, so they are constants.
-pub type Columns = &'static [(&'static str, Kind)];
-
-/// One value of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cell<'a> {
-    /// SQL NULL.
-    Null,
-    /// For [`Kind::BigInt`] and [`Kind::Int`].
-    Integer(i64),
-    /// For [`Kind::Text`].
-    Text(&'a str),
-    /// For [`Kind::Uuid`].
-    Uuid(Uuid),
-    /// For [`Kind::Bytes`].
-    Bytes(&'a [u8]),
-    /// For [`Kind::Bool`].
-    Bool(bool),
-}
+use crate::primitives::record::Kind;
+pub use crate::primitives::record::Record;
 
 /// Rows as a parameter of a statement.
 #[derive(Clone, Debug)]
 pub struct Rows {
-    columns: Columns,
+    columns: Vec<(Cow<'static, str>, Kind)>,
     json: String,
     count: usize,
 }
 
 impl Rows {
-    /// Creates an empty set of rows.
-    pub fn new(columns: Columns) -> Self {
-        Self {
+    /// Returns these records as rows.
+    pub fn of<R: Record>(records: impl IntoIterator<Item = R>) -> Self {
+        let mut columns = Vec::new();
+        R::columns(&mut |name, kind| columns.push((name, kind)));
+        let mut rows = Self {
             columns,
             json: String::from("["),
             count: 0,
+        };
+        for record in records {
+            rows.add(&record);
         }
+        rows
     }
 
-    /// Adds a row: one cell for each column, in order.
-    pub fn push<const N: usize>(&mut self, cells: [Cell<'_>; N]) {
-        debug_assert_eq!(N, self.columns.len(), "a cell for each column");
-        self.json.push_str(if self.count == 0 { "{" } else { ",{" });
-        self.count += 1;
-        for (at, ((name, _), cell)) in self.columns.iter().zip(cells).enumerate() {
-            if at > 0 {
-                self.json.push(',');
+    fn add(&mut self, record: &impl Record) {
+        let Self { columns, json, count } = self;
+        json.push_str(if *count == 0 { "{" } else { ",{" });
+        *count += 1;
+        let mut names = columns.iter();
+        record.write(&mut |value| {
+            let Some((name, _)) = names.next() else { return };
+            if !json.ends_with('{') {
+                json.push(',');
             }
             // Writing to a string does not fail.
-            let _ = write!(self.json, "\"{name}\":");
-            match cell {
-                Cell::Null => self.json.push_str("null"),
-                Cell::Integer(number) => {
-                    let _ = write!(self.json, "{number}");
-                }
-                Cell::Bool(flag) => self.json.push_str(if flag { "true" } else { "false" }),
-                Cell::Text(text) => self.json.push_str(&serde_json::Value::from(text).to_string()),
-                Cell::Uuid(uuid) => {
-                    let _ = write!(self.json, "\"{}\"", uuid.as_simple());
-                }
-                Cell::Bytes(bytes) => {
-                    self.json.push('"');
-                    data_encoding::HEXLOWER.encode_append(bytes, &mut self.json);
-                    self.json.push('"');
-                }
-            }
-        }
-        self.json.push('}');
+            let _ = write!(json, "\"{name}\":");
+            push_value(json, &value);
+        });
+        json.push('}');
     }
 
     /// The number of rows.
@@ -107,13 +65,13 @@ impl Rows {
 
     /// Returns the names of the columns, for a list in a statement.
     pub fn names(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_ref()).collect();
         names.join(", ")
     }
 
     /// Returns the FROM item `r` whose JSON is the parameter of this number.
     pub fn relation(&self, backend: DbBackend, parameter: usize) -> String {
-        relation(self.columns, backend, parameter)
+        relation(&self.columns, backend, parameter)
     }
 
     /// Returns all rows as one parameter.
@@ -128,6 +86,41 @@ impl Rows {
         // Without WHERE, SQLite reads ON CONFLICT as the condition of a join.
         let sql = format!("INSERT INTO {table} ({names}) SELECT {names} FROM {relation} WHERE true {conflict}");
         self.statement(backend, sql)
+    }
+
+    /// Returns the statement that inserts these rows into the table of an entity.
+    pub fn insert_into<E: EntityTrait>(&self, backend: DbBackend) -> Statement {
+        self.insert(backend, E::default().table_name(), "")
+    }
+
+    /// Returns the statement that inserts these rows into the table of an entity, or replaces in rows with the same primary key
+    /// all other columns of the record, where `condition` is empty or ` WHERE …` is met.
+    pub fn save<E: EntityTrait>(&self, backend: DbBackend, condition: &str) -> Statement {
+        self.upsert::<E>(backend, &[], condition)
+    }
+
+    /// As [`Self::save`], but these columns of a stored row become the value of an expression.
+    pub fn save_with<E: EntityTrait>(&self, backend: DbBackend, computed: &[(&str, &str)]) -> Statement {
+        self.upsert::<E>(backend, computed, "")
+    }
+
+    fn upsert<E: EntityTrait>(&self, backend: DbBackend, computed: &[(&str, &str)], condition: &str) -> Statement {
+        let keys: Vec<&'static str> = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
+        let others: Vec<String> = self
+            .columns
+            .iter()
+            .filter(|(name, _)| !keys.contains(&name.as_ref()))
+            .map(|(name, _)| match computed.iter().find(|(column, _)| column == name) {
+                Some((_, expression)) => format!("{name} = {expression}"),
+                None => format!("{name} = excluded.{name}"),
+            })
+            .collect();
+        let conflict = format!(
+            "ON CONFLICT ({}) DO UPDATE SET {}{condition}",
+            keys.join(", "),
+            others.join(", ")
+        );
+        self.insert(backend, E::default().table_name(), &conflict)
     }
 
     /// Returns a statement whose only parameter, `$1`, is these rows.
@@ -151,7 +144,7 @@ pub fn probe(backend: DbBackend, table: &str, condition: &str) -> String {
     }
 }
 
-fn relation(columns: Columns, backend: DbBackend, parameter: usize) -> String {
+fn relation(columns: &[(Cow<'static, str>, Kind)], backend: DbBackend, parameter: usize) -> String {
     let list = |item: &dyn Fn(&str, Kind) -> String| {
         let items: Vec<String> = columns.iter().map(|(name, kind)| item(name, *kind)).collect();
         items.join(", ")
@@ -184,58 +177,42 @@ fn relation(columns: Columns, backend: DbBackend, parameter: usize) -> String {
     format!("(SELECT {fields} FROM {source} AS j({types})) AS r")
 }
 
-macro_rules! cells {
-    ($($from:ty => $variant:ident;)*) => {$(
-        impl<'a> From<$from> for Cell<'a> {
-            fn from(value: $from) -> Self {
-                Self::$variant(value.into())
-            }
-        }
-    )*};
-}
-
-cells! {
-    i64 => Integer;
-    i32 => Integer;
-    &'a str => Text;
-    Uuid => Uuid;
-    &'a [u8] => Bytes;
-    bool => Bool;
-}
-
-impl<'a> From<&'a String> for Cell<'a> {
-    fn from(text: &'a String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u8; N]> for Cell<'a> {
-    fn from(bytes: &'a [u8; N]) -> Self {
-        Self::Bytes(bytes)
-    }
-}
-
-impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
+fn push_value(json: &mut String, value: &Value) {
+    // Writing to a string does not fail.
+    let _ = match value {
+        Value::BigInt(Some(number)) => write!(json, "{number}"),
+        Value::Int(Some(number)) => write!(json, "{number}"),
+        Value::Bool(Some(flag)) => write!(json, "{flag}"),
+        Value::String(Some(text)) => write!(json, "{}", serde_json::Value::from(text.as_str())),
+        Value::Uuid(Some(uuid)) => write!(json, "\"{}\"", uuid.as_simple()),
+        Value::Bytes(Some(bytes)) => write!(json, "\"{}\"", data_encoding::HEXLOWER.encode(bytes)),
+        _ => write!(json, "null"),
+    };
 }
 
 #[cfg(test)]
 mod tests {
     use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+    use uuid::Uuid;
 
     use super::*;
     use crate::domain::database::server_for_tests::postgres_server;
 
-    const ALL: Columns = &[
-        ("big", Kind::BigInt),
-        ("small", Kind::Int),
-        ("words", Kind::Text),
-        ("id", Kind::Uuid),
-        ("raw", Kind::Bytes),
-        ("flag", Kind::Bool),
-    ];
+    #[derive(Default, Record)]
+    struct All {
+        big: Option<i64>,
+        small: Option<i32>,
+        words: Option<String>,
+        id: Option<Uuid>,
+        raw: Option<Vec<u8>>,
+        flag: Option<bool>,
+    }
+
+    #[derive(Record)]
+    struct Target {
+        id: Uuid,
+        amount: i64,
+    }
 
     type Row = (
         Option<i64>,
@@ -275,24 +252,25 @@ mod tests {
         let awkward = "ü \"quoted\" \\ $1 ?1 {} ' -- \u{1f514}\t\n";
         let id = Uuid::from_u128(u128::MAX - 5);
         for database in databases().await {
-            let mut rows = Rows::new(ALL);
-            rows.push([
-                i64::MAX.into(),
-                i32::MIN.into(),
-                awkward.into(),
-                id.into(),
-                (&[0_u8, 255, 39]).into(),
-                true.into(),
+            let rows = Rows::of([
+                All {
+                    big: Some(i64::MAX),
+                    small: Some(i32::MIN),
+                    words: Some(awkward.to_owned()),
+                    id: Some(id),
+                    raw: Some(vec![0, 255, 39]),
+                    flag: Some(true),
+                },
+                All {
+                    big: Some(i64::MIN),
+                    small: Some(0),
+                    words: Some(String::new()),
+                    id: Some(Uuid::nil()),
+                    raw: Some(Vec::new()),
+                    flag: Some(false),
+                },
+                All::default(),
             ]);
-            rows.push([
-                i64::MIN.into(),
-                0.into(),
-                "".into(),
-                Uuid::nil().into(),
-                (&[]).into(),
-                false.into(),
-            ]);
-            rows.push([Cell::Null; 6]);
             assert_eq!(
                 read_back(&database, &rows).await,
                 [
@@ -321,7 +299,7 @@ mod tests {
     #[tokio::test]
     async fn no_rows_are_a_relation_without_rows() {
         for database in databases().await {
-            let rows = Rows::new(ALL);
+            let rows = Rows::of::<All>([]);
             assert!(rows.is_empty());
             assert_eq!(read_back(&database, &rows).await, []);
         }
@@ -329,7 +307,6 @@ mod tests {
 
     #[tokio::test]
     async fn rows_are_inserted_and_those_that_exist_are_changed() {
-        const COLUMNS: Columns = &[("id", Kind::Uuid), ("amount", Kind::BigInt)];
         for database in databases().await {
             let backend = database.get_database_backend();
             let (uuid, temporary) = if backend == DbBackend::Sqlite {
@@ -345,10 +322,10 @@ mod tests {
             .await
             .expect("creates");
             for amount in [1_i64, 2] {
-                let mut rows = Rows::new(COLUMNS);
-                for id in 0..300_u128 {
-                    rows.push([Uuid::from_u128(id).into(), amount.into()]);
-                }
+                let rows = Rows::of((0..300).map(|id| Target {
+                    id: Uuid::from_u128(id),
+                    amount,
+                }));
                 assert_eq!(rows.len(), 300);
                 let upsert = "ON CONFLICT (id) DO UPDATE SET amount = bulk_target.amount + excluded.amount";
                 let done = tx
@@ -357,8 +334,10 @@ mod tests {
                     .expect("inserts");
                 assert_eq!(done.rows_affected(), 300);
             }
-            let mut rows = Rows::new(COLUMNS);
-            rows.push([Uuid::from_u128(7).into(), 40_i64.into()]);
+            let rows = Rows::of([Target {
+                id: Uuid::from_u128(7),
+                amount: 40,
+            }]);
             let relation = rows.relation(backend, 1);
             let update =
                 format!("UPDATE bulk_target SET amount = r.amount FROM {relation} WHERE bulk_target.id = r.id");

@@ -1,7 +1,7 @@
 //! Which database errors are temporary.
 
 use sea_orm::sqlx::error::{DatabaseError, Error as DriverError};
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{DbErr, RuntimeErr, TryGetError};
 
 use super::trouble::{self, Trouble};
 use crate::domain::fault::{Fault, QueryError};
@@ -43,6 +43,12 @@ impl From<DbErr> for Fault {
             _ => Self::Internal,
         };
         fault(error.to_string())
+    }
+}
+
+impl From<TryGetError> for Fault {
+    fn from(error: TryGetError) -> Self {
+        DbErr::from(error).into()
     }
 }
 

@@ -138,7 +138,7 @@ pub(in crate::domain) struct Keyset<P> {
     /// The columns by which it is ordered; together unique within an account.
     pub(in crate::domain) key: &'static [&'static str],
     /// The columns to read, the key among them.
-    pub(in crate::domain) columns: &'static str,
+    pub(in crate::domain) columns: String,
     /// The driving condition; empty to walk along the key itself.
     pub(in crate::domain) branches: Vec<Branch>,
     /// True when a row may come by two branches. It is returned once.
@@ -306,14 +306,14 @@ impl<P: Position> Keyset<P> {
         let reach = select.place(reach);
         if self.branches.len() < 2 && self.residuals.is_empty() {
             let condition = self.branches.first().map(|branch| select.equals(branch.clone()));
-            let rows = walk.branch(self.columns, condition.as_deref(), &reach);
+            let rows = walk.branch(&self.columns, condition.as_deref(), &reach);
             select.push(&rows);
             return select;
         }
         select.push("SELECT * FROM (");
         for (n, branch) in self.padded_branches().enumerate() {
             let condition = branch.map(|branch| select.equals(branch));
-            let rows = walk.branch(self.columns, condition.as_deref(), &reach);
+            let rows = walk.branch(&self.columns, condition.as_deref(), &reach);
             select
                 .push(if n == 0 { "" } else { " UNION ALL " })
                 .push(&format!("SELECT * FROM ({rows}) AS branch{n}"));

@@ -26,6 +26,7 @@ pub(in crate::domain) mod keyset;
 mod pending;
 mod pool;
 mod reader;
+pub(in crate::domain) mod records;
 pub(in crate::domain) mod select;
 mod session;
 mod shared;

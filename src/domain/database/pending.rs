@@ -1,8 +1,6 @@
 //! Counts pending items and their age, up to a bound, so that a count costs the same however many there are.
 
-use sea_orm::{ConnectionTrait as _, Statement, Value};
-
-use super::Database;
+use super::{Database, records};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 
@@ -22,15 +20,7 @@ impl Database {
     /// Counts the rows of `rows`, a query that returns a column `since`.
     pub async fn count_pending(&self, rows: &'static str) -> Result<PendingItems, Fault> {
         let sql = format!("SELECT COUNT(*) AS many, MIN(since) AS since FROM ({rows} LIMIT {MOST_COUNTED}) AS counted");
-        let statement = Statement::from_sql_and_values(self.backend(), sql, Vec::<Value>::new());
-        let row = self.read().query_one_raw(statement).await?;
-        let Some(row) = row else {
-            return Ok(PendingItems::default());
-        };
-        let since: Option<i64> = row.try_get("", "since")?;
-        Ok(PendingItems {
-            count: row.try_get("", "many")?,
-            since: since.map(Timestamp::from_millis),
-        })
+        let (count, since) = records::value(self.read(), sql, []).await?.unwrap_or_default();
+        Ok(PendingItems { count, since })
     }
 }

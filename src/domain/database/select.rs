@@ -1,10 +1,11 @@
 //! Builds reading statements: one text for both databases, values always bound, the account always first.
 
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TryGetableMany};
 use uuid::Uuid;
 
 use super::Database;
-use super::bulk::Rows;
+use super::bulk::{Record, Rows};
+use super::records::{self, FromRow, column_list};
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
@@ -32,15 +33,21 @@ impl Select {
         }
     }
 
-    /// Selects these columns of the account's rows of a table that have one of these ids.
-    pub(in crate::domain) fn by_ids(
+    /// Selects the columns of a record from the account's rows of a table.
+    pub(in crate::domain) fn from<R: Record>(database: &Database, account_id: AccountId, table: &str) -> Self {
+        let columns = column_list::<R>();
+        let text = format!("SELECT {columns} FROM {table} WHERE account_id = $1");
+        Self::of(database, account_id, &text)
+    }
+
+    /// As [`Self::from`], those that have one of these ids.
+    pub(in crate::domain) fn by_ids<R: Record>(
         database: &Database,
         account_id: AccountId,
-        (table, columns): (&str, &str),
+        table: &str,
         ids: impl IntoIterator<Item = Uuid>,
     ) -> Self {
-        let text = format!("SELECT {columns} FROM {table} WHERE account_id = $1");
-        let mut select = Self::of(database, account_id, &text);
+        let mut select = Self::from::<R>(database, account_id, table);
         select.and_all(&[Condition::Uuids("id", ids.into_iter().collect())]);
         select
     }
@@ -115,6 +122,22 @@ impl Select {
     /// Returns all rows.
     pub(in crate::domain) async fn all(self, database: &Database) -> Result<Vec<Row>, Fault> {
         Ok(database.read().query_all_raw(self.into_statement()).await?)
+    }
+
+    /// Returns all rows as records, whose columns are the first ones of the list.
+    pub(in crate::domain) async fn records<R: FromRow>(self, database: &Database) -> Result<Vec<R>, Fault> {
+        records::read(&self.all(database).await?)
+    }
+
+    /// Returns the values of all rows: of a single column, or of several as a tuple.
+    pub(in crate::domain) async fn values<T: TryGetableMany>(self, database: &Database) -> Result<Vec<T>, Fault> {
+        records::tuples(&self.all(database).await?)
+    }
+
+    /// As [`Self::values`], of the first row, if there is one.
+    pub(in crate::domain) async fn value<T: TryGetableMany>(self, database: &Database) -> Result<Option<T>, Fault> {
+        let row = self.one(database).await?;
+        Ok(row.map(|row| row.try_get_many_by_index()).transpose()?)
     }
 
     /// Returns the first row, if there is one.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, Statement};
-use uuid::Uuid;
+use sea_orm::ConnectionTrait;
 
-use crate::domain::database::bulk::{self, Columns, Kind, Rows};
-use crate::domain::database::select::{Row, Select};
+use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::records::{self, FromRow, columns_of};
+use crate::domain::database::select::Select;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -14,67 +14,55 @@ use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, Se
 
 use super::{DETAILS, Event, EventKind, LiveCursor, NewEvent, Place};
 
-const COLUMNS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("sequence", Kind::BigInt),
-    ("nonce", Kind::BigInt),
-    ("kind", Kind::Text),
-    ("occurred_at", Kind::BigInt),
-    ("entry_id", Kind::Uuid),
-    ("session_id", Kind::Uuid),
-    ("top_up_id", Kind::Uuid),
-    ("alert_id", Kind::Uuid),
-    ("api_key_id", Kind::Uuid),
-    ("member_id", Kind::Uuid),
-    ("status", Kind::Text),
-    ("balance_version", Kind::BigInt),
-];
+/// An event as it is stored.
+#[derive(Record, FromRow)]
+struct EventRow {
+    sequence: i64,
+    nonce: i64,
+    kind: EventKind,
+    occurred_at: Timestamp,
+    entry_id: Option<EntryId>,
+    session_id: Option<SessionId>,
+    top_up_id: Option<TopUpId>,
+    alert_id: Option<AlertId>,
+    api_key_id: Option<ApiKeyId>,
+    member_id: Option<MemberId>,
+    status: Option<String>,
+    balance_version: Option<i64>,
+}
 
 /// Writes events in the caller's transaction, by one statement whatever their number. Their sequences come from rows that the
 /// transaction has locked.
 pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &NewEvent)]) -> Result<(), Fault> {
-    let mut rows = Rows::new(COLUMNS);
-    for (account_id, event) in events {
-        rows.push([
-            account_id.number().into(),
-            event.sequence.into(),
-            event.nonce.into(),
-            event.kind.as_str().into(),
-            event.occurred_at.millis().into(),
-            event.entry_id.map(EntryId::uuid).into(),
-            event.session_id.map(SessionId::uuid).into(),
-            event.top_up_id.map(TopUpId::uuid).into(),
-            event.alert_id.map(AlertId::uuid).into(),
-            event.api_key_id.map(ApiKeyId::uuid).into(),
-            event.member_id.map(MemberId::uuid).into(),
-            event.status.into(),
-            event.balance_version.into(),
-        ]);
-    }
+    let rows = Rows::of(events.iter().map(|(account_id, event)| (*account_id, row(event))));
     if !rows.is_empty() {
-        tx.execute_raw(rows.insert(tx.get_database_backend(), "event", ""))
+        tx.execute_raw(rows.insert_into::<entity::event::Entity>(tx.get_database_backend()))
             .await?;
     }
     Ok(())
 }
 
-/// The columns that an event is read from.
-const SELECTED: [&str; 12] = [
-    "sequence",
-    "nonce",
-    "kind",
-    "occurred_at",
-    "entry_id",
-    "session_id",
-    "top_up_id",
-    "alert_id",
-    "api_key_id",
-    "member_id",
-    "status",
-    "balance_version",
-];
+fn row(event: &NewEvent) -> EventRow {
+    EventRow {
+        sequence: event.sequence,
+        nonce: event.nonce,
+        kind: event.kind,
+        occurred_at: event.occurred_at,
+        entry_id: event.entry_id,
+        session_id: event.session_id,
+        top_up_id: event.top_up_id,
+        alert_id: event.alert_id,
+        api_key_id: event.api_key_id,
+        member_id: event.member_id,
+        status: event.status.map(str::to_owned),
+        balance_version: event.balance_version,
+    }
+}
 
-const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
+#[derive(Record)]
+struct Named {
+    account_id: AccountId,
+}
 
 /// Returns the ends of the streams of accounts. Accounts that do not exist are left out.
 pub(super) async fn heads(
@@ -83,27 +71,22 @@ pub(super) async fn heads(
 ) -> Result<Vec<(AccountId, Place)>, Fault> {
     let backend = connection.get_database_backend();
     let text = "SELECT s.account_id, s.event_sequence, s.event_nonce FROM";
-    let statement = if let [account_id] = accounts {
+    let (sql, value) = if let [account_id] = accounts {
         let sql = format!("{text} account_state AS s WHERE s.account_id = $1");
-        Statement::from_sql_and_values(backend, sql, [account_id.number().into()])
+        (sql, (*account_id).into())
     } else {
-        let mut rows = Rows::new(ACCOUNTS);
-        for account_id in accounts {
-            rows.push([account_id.number().into()]);
-        }
+        let rows = Rows::of(accounts.iter().map(|account_id| Named {
+            account_id: *account_id,
+        }));
         let relation = rows.relation(backend, 1);
         let sql = format!("{text} {relation} JOIN account_state AS s ON s.account_id = r.account_id");
-        rows.statement(backend, sql)
+        (sql, rows.value())
     };
-    let rows = connection.query_all_raw(statement).await?;
-    let head = |row: &Row| {
-        let place = Place {
-            sequence: row.try_get("", "event_sequence")?,
-            nonce: row.try_get("", "event_nonce")?,
-        };
-        Ok((AccountId::from_number(row.try_get("", "account_id")?), place))
-    };
-    rows.iter().map(head).collect()
+    let heads: Vec<(AccountId, i64, i64)> = records::values(connection, sql, [value]).await?;
+    let heads = heads
+        .into_iter()
+        .map(|(account_id, sequence, nonce)| (account_id, Place { sequence, nonce }));
+    Ok(heads.collect())
 }
 
 /// Returns the first `limit` events after `sequence`, in order.
@@ -113,23 +96,23 @@ pub(in crate::domain) async fn after(
     sequence: i64,
     limit: usize,
 ) -> Result<Vec<Arc<Event>>, Fault> {
-    let mut select = Select::of(database, account_id, "");
+    let mut select = Select::from::<EventRow>(database, account_id, "event");
     select
-        .push("SELECT ")
-        .push(&SELECTED.join(", "))
-        .push(" FROM event WHERE account_id = $1 AND sequence > ")
+        .push(" AND sequence > ")
         .bind(sequence)
         .push(" ORDER BY sequence LIMIT ")
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-    let rows = select.all(database).await?;
-    rows.iter().map(|row| event(row).map(Arc::new)).collect()
+    let rows: Vec<EventRow> = select.records(database).await?;
+    Ok(rows.into_iter().map(|row| Arc::new(event(row))).collect())
 }
 
-const STRETCHES: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("after", Kind::BigInt),
-    ("until", Kind::BigInt),
-];
+/// The events of an account after one sequence and up to another.
+#[derive(Record)]
+struct Stretch {
+    account_id: AccountId,
+    after: i64,
+    until: i64,
+}
 
 /// Returns events of several accounts: of each, those after one sequence and up to another, in no order. The caller has bounded
 /// their number.
@@ -137,23 +120,26 @@ pub(in crate::domain) async fn between(
     database: &Database,
     stretches: &[(AccountId, i64, i64)],
 ) -> Result<Vec<(AccountId, Event)>, Fault> {
-    let mut rows = Rows::new(STRETCHES);
-    for (account_id, after, until) in stretches {
-        rows.push([account_id.number().into(), (*after).into(), (*until).into()]);
-    }
+    let rows = Rows::of(stretches.iter().map(|(account_id, after, until)| Stretch {
+        account_id: *account_id,
+        after: *after,
+        until: *until,
+    }));
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let backend = database.backend();
     let sql = format!(
-        "SELECT t.account_id, {} FROM {} {}",
-        SELECTED.map(|column| format!("t.{column}")).join(", "),
+        "SELECT {} FROM {} {}",
+        columns_of::<(AccountId, EventRow)>("t"),
         rows.relation(backend, 1),
         bulk::probe(backend, "event", " AND t.sequence > r.after AND t.sequence <= r.until")
     );
-    let rows = database.read().query_all_raw(rows.statement(backend, sql)).await?;
-    let of_account = |row: &Row| Ok((AccountId::from_number(row.try_get("", "account_id")?), event(row)?));
-    rows.iter().map(of_account).collect()
+    let found: Vec<(AccountId, EventRow)> = records::all(database.read(), sql, [rows.value()]).await?;
+    Ok(found
+        .into_iter()
+        .map(|(account_id, row)| (account_id, event(row)))
+        .collect())
 }
 
 /// Returns the nonce of an event, if it is kept.
@@ -161,8 +147,7 @@ pub(super) async fn nonce(database: &Database, account_id: AccountId, sequence: 
     let text = "SELECT nonce FROM event WHERE account_id = $1 AND sequence = ";
     let mut select = Select::of(database, account_id, text);
     select.bind(sequence);
-    let row = select.one(database).await?;
-    row.map(|row| Ok(row.try_get("", "nonce")?)).transpose()
+    select.value(database).await
 }
 
 /// Whether a member was added or removed, or their rights may have changed, after a cursor.
@@ -185,24 +170,21 @@ pub(super) async fn member_changed_after(
     Ok(select.one(database).await?.is_some())
 }
 
-fn event(row: &Row) -> Result<Event, Fault> {
-    let kind: String = row.try_get("", "kind")?;
-    let id = |column: &str| row.try_get::<Option<Uuid>>("", column);
-    Ok(Event {
+fn event(row: EventRow) -> Event {
+    Event {
         place: Place {
-            sequence: row.try_get("", "sequence")?,
-            nonce: row.try_get("", "nonce")?,
+            sequence: row.sequence,
+            nonce: row.nonce,
         },
-        kind: EventKind::from_text(&kind)
-            .ok_or_else(|| Fault::Internal(format!("an event of the unknown kind {kind}")))?,
-        occurred_at: Timestamp::from_millis(row.try_get("", "occurred_at")?),
-        entry_id: id("entry_id")?.map(EntryId::from_uuid),
-        session_id: id("session_id")?.map(SessionId::from_uuid),
-        top_up_id: id("top_up_id")?.map(TopUpId::from_uuid),
-        alert_id: id("alert_id")?.map(AlertId::from_uuid),
-        api_key_id: id("api_key_id")?.map(ApiKeyId::from_uuid),
-        member_id: id("member_id")?.map(MemberId::from_uuid),
-        status: row.try_get("", "status")?,
-        balance_version: row.try_get("", "balance_version")?,
-    })
+        kind: row.kind,
+        occurred_at: row.occurred_at,
+        entry_id: row.entry_id,
+        session_id: row.session_id,
+        top_up_id: row.top_up_id,
+        alert_id: row.alert_id,
+        api_key_id: row.api_key_id,
+        member_id: row.member_id,
+        status: row.status,
+        balance_version: row.balance_version,
+    }
 }

@@ -30,11 +30,8 @@ pub(super) async fn begin(
         nth_last("credit_entry"),
         nth_last("hold_movement")
     ));
-    let Some(row) = select.one(database).await? else {
-        return Ok(None);
-    };
-    let instants: [Option<i64>; 2] = [row.try_get("", "entries")?, row.try_get("", "holds")?];
-    Ok(instants.into_iter().flatten().max().map(Timestamp::from_millis))
+    let found: Option<(Option<Timestamp>, Option<Timestamp>)> = select.value(database).await?;
+    Ok(found.and_then(|(entry, hold)| entry.max(hold)))
 }
 
 /// Returns the time of the account's first entry, and the use of sessions in each hour with use, counted back from `now`.
@@ -44,9 +41,8 @@ pub(super) async fn used_by_hour(
     (from, now): (Timestamp, Timestamp),
 ) -> Result<(Option<Timestamp>, Vec<(i64, Credits)>), Fault> {
     let first = "SELECT occurred_at FROM credit_entry WHERE account_id = $1 AND sequence = 1";
-    let first = match Select::of(database, account_id, first).one(database).await? {
-        Some(row) => Some(Timestamp::from_millis(row.try_get("", "occurred_at")?)),
-        None => return Ok((None, Vec::new())),
+    let Some(first) = Select::of(database, account_id, first).value(database).await? else {
+        return Ok((None, Vec::new()));
     };
     let mut select = Select::of(
         database,
@@ -58,12 +54,7 @@ pub(super) async fn used_by_hour(
         "CAST({now} AS BIGINT) - occurred_at) / {HOUR} AS hour, -amount AS used FROM credit_entry WHERE account_id = $1 \
          AND occurred_at >= {from} AND occurred_at <= {now} AND kind IN ('SESSION', 'SESSION_REFUND')) AS listed GROUP BY hour"
     ));
-    let rows = select.all(database).await?;
-    let used = rows.iter().map(|row| {
-        let used = Credits::from_units(row.try_get("", "used")?);
-        Ok::<_, Fault>((row.try_get("", "hour")?, used))
-    });
-    Ok((first, used.collect::<Result<_, _>>()?))
+    Ok((Some(first), select.values(database).await?))
 }
 
 /// A condition for entries and holds of top-ups that are left out: those that the rule made, or all.
@@ -99,18 +90,14 @@ pub(super) async fn steps(
     let mut select = Select::of(database, account_id, "");
     let instants = instants(&mut select, within, keeps_manual);
     select.push(&format!("{instants} ORDER BY occurred_at"));
-    let rows = select.all(database).await?;
-    rows.iter()
-        .map(|row| {
-            let change = Credits::from_units(row.try_get("", "change")?);
-            Ok(BalanceChange {
-                at: Timestamp::from_millis(row.try_get("", "occurred_at")?),
-                low: change,
-                change,
-                is_paid: row.try_get::<i32>("", "paid")? > 0,
-            })
-        })
-        .collect()
+    let steps: Vec<(Timestamp, Credits, i32)> = select.values(database).await?;
+    let steps = steps.into_iter().map(|(at, change, paid)| BalanceChange {
+        at,
+        low: change,
+        change,
+        is_paid: paid > 0,
+    });
+    Ok(steps.collect())
 }
 
 /// As [`steps`], grouped by hours: the low of each hour is the lowest available amount at any instant of it, so the simulation never
@@ -130,9 +117,7 @@ pub(super) async fn hours(
     ));
     let mut before = 0_i64;
     let mut steps = Vec::new();
-    for row in select.all(database).await? {
-        let (hour, low): (i64, i64) = (row.try_get("", "hour")?, row.try_get("", "low")?);
-        let change: i64 = row.try_get("", "change")?;
+    for (hour, low, change) in select.values::<(i64, i64, i64)>(database).await? {
         steps.push(BalanceChange {
             at: Timestamp::from_millis(hour.saturating_mul(HOUR)).max(within.0),
             low: Credits::from_units(low.saturating_sub(before)),

@@ -64,5 +64,5 @@ pub use model::{
 pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over, require_to_reach};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use sign_in_failure::SignInFailure;
+pub(in crate::domain) use store::ContactRow;
 pub use store::bring_account_words_up_to_date;
-pub(in crate::domain) use store::contact_from_row;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::database::select::Condition;
-use crate::domain::database::{Database, Transaction};
+use crate::domain::database::{Database, Transaction, records};
 use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
@@ -234,7 +234,7 @@ impl Alerts {
         let mut keyset = store::inbox_keyset(member_id, conditions);
         narrow(&mut keyset, filter, request)?;
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
-        let page = scan.into_page(request, position, store::inbox_mark)?;
+        let page = scan.into_page(request, position, records::record::<store::InboxRow>)?;
         let ids: Vec<AlertId> = page.items.iter().map(|((_, id), _)| *id).collect();
         let mut alerts = store::alerts_by_id(&self.database, account_id, &ids).await?;
         let items = page.items.into_iter().filter_map(|(place, row)| {
@@ -264,10 +264,7 @@ impl Alerts {
         let mut keyset = store::alerts_keyset(filter.conditions());
         narrow(&mut keyset, filter, request)?;
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
-        Ok(scan.into_page(request, position, |row| {
-            let alert = store::alert(row, account_id)?;
-            Ok(InboxItem::of_nobody(alert))
-        })?)
+        Ok(scan.into_page(request, position, |row| records::record(row).map(InboxItem::of_nobody))?)
     }
 
     /// Returns alerts by id: as in the member's inbox, or as in the account where no member is named. Unknown ids are left out.

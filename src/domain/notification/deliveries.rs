@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::domain::database::keyset::Branch;
 use crate::domain::database::select::{Condition, Value};
-use crate::domain::database::{Database, Transaction};
+use crate::domain::database::{Database, Transaction, records};
 use crate::domain::fault::QueryError;
 use crate::domain::ledger::credit_log::{InstantRange, unique};
 use crate::domain::ledger::{Ledger, LockedAccount};
@@ -127,7 +127,7 @@ impl Deliveries {
         keyset.turn_to(true, request, |(at, id)| (at.millis(), id.uuid()));
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), DeliveryId::from_uuid(id));
-        Ok(scan.into_page(request, position, |row| store::delivery(row, account_id))?)
+        Ok(scan.into_page(request, position, records::record)?)
     }
 
     /// Returns deliveries by id. Those that the actor may not see are left out.

@@ -3,21 +3,14 @@
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::Quota;
-use crate::domain::database::Transaction;
+use crate::domain::database::{Transaction, records};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 
 /// Returns when the count of a quota starts over, and how often it was used.
 pub(super) async fn used(tx: &Transaction, quota: &Quota) -> Result<Option<(Timestamp, i64)>, Fault> {
     let sql = "SELECT ends_at, used FROM quota WHERE scope = $1 AND subject = $2";
-    let values: [Value; 2] = [quota.scope.into(), quota.subject.clone().into()];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let row = tx.query_one_raw(statement).await?;
-    row.map(|row| {
-        let ends_at = Timestamp::from_millis(row.try_get("", "ends_at")?);
-        Ok((ends_at, row.try_get("", "used")?))
-    })
-    .transpose()
+    records::value(tx, sql, [quota.scope.into(), quota.subject.clone().into()]).await
 }
 
 /// Uses a quota once, by one statement, so that it is exact however many processes do so. Returns false when it was used up.

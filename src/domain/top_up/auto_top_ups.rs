@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use crate::domain::database::Transaction;
+use crate::domain::database::{Transaction, records};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::model::{AccountHeader, AccountStatus};
 use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
@@ -177,7 +177,7 @@ impl AutoTopUps {
         keyset.turn_to(true, request, |(at, id)| (at.millis(), id.uuid()));
         let scan = keyset.scan(&self.context.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), TopUpDecisionId::from_uuid(id));
-        Ok(scan.into_page(request, position, |row| store::decision(row, account_id))?)
+        Ok(scan.into_page(request, position, records::record)?)
     }
 
     /// Returns decisions by id.

@@ -10,6 +10,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpId};
 use crate::primitives::money::Money;
 use crate::primitives::page::{Page, PageRequest};
+use crate::primitives::record::FromRow;
 
 use super::webhooks::{StoredWebhook, WebhookStatus, Webhooks};
 use super::{TopUpPosition, TopUps, store};
@@ -32,7 +33,7 @@ pub struct UnsettledTopUp {
 }
 
 /// A refund whose money did not reach the card.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct FailedRefund {
     /// The account of the top-up.
     pub account_id: AccountId,
@@ -43,6 +44,7 @@ pub struct FailedRefund {
     /// The credits of the refund. `None` if the money came back.
     pub credits: Option<Credits>,
     /// The money.
+    #[record(flatten)]
     pub amount: Money,
     /// The reason of the refund. `None` if the money came back.
     pub reason: Option<String>,

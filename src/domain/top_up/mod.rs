@@ -34,8 +34,8 @@ mod webhooks;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::domain::database::Transaction;
 use crate::domain::database::select::Condition;
+use crate::domain::database::{Transaction, records};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::LockedAccount;
 use crate::domain::ledger::credit_log::list;
@@ -137,7 +137,7 @@ impl TopUps {
         });
         let scan = keyset.scan(&self.context.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), TopUpId::from_uuid(id));
-        Ok(scan.into_page(request, position, |row| store::top_up(row, account_id))?)
+        Ok(scan.into_page(request, position, records::record)?)
     }
 
     /// Returns top-ups by id.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::ids::{GlobalId, IdKind, TopUpId};
+use crate::primitives::record::{FromRow, Record};
 
 use super::charging::{Charging, GatewayFault};
 use super::context::TopUpContext;
@@ -36,7 +37,7 @@ crate::text_enum! {
 }
 
 /// A stored webhook.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Record, FromRow)]
 pub struct StoredWebhook {
     /// The gateway's id of the event.
     pub event_id: String,

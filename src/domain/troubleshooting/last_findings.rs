@@ -13,6 +13,7 @@ use crate::domain::notification::model::Severity;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::ids::AccountId;
+use crate::primitives::record::{FromRow, Record};
 
 use super::model::Finding;
 use super::{Troubleshooting, rules, store};
@@ -27,9 +28,10 @@ const NEW_AT_ONCE: u32 = 1_000;
 const COMMITTED_WITHIN: i64 = 10 * MINUTE;
 
 /// The findings of an account at its last check, as numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Record, FromRow)]
 pub struct LastFindings {
     /// The number of findings.
+    #[record(name = "findings")]
     pub count: i32,
     /// The highest severity. `None` without findings.
     pub severity: Option<Severity>,

@@ -1,8 +1,8 @@
 //! Generated rows: random, but the same in every run.
 
-use ledgerbell::domain::database::bulk::{Columns, Kind, Rows};
+use ledgerbell::domain::database::bulk::{Record, Rows};
 use ledgerbell::domain::ledger::credit_log::search::searchable;
-use ledgerbell::domain::ledger::model::EntryKind;
+use ledgerbell::domain::ledger::model::{ContraAccount, EntryKind};
 use ledgerbell::primitives::ids::AccountId;
 use uuid::Uuid;
 
@@ -102,27 +102,30 @@ pub(crate) fn log_rows(dice: &mut Dice, count: i64, start: i64) -> Vec<LogRow> {
         .collect()
 }
 
-const ENTRY: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("sequence", Kind::BigInt),
-    ("id", Kind::Uuid),
-    ("occurred_at", Kind::BigInt),
-    ("kind", Kind::Text),
-    ("contra", Kind::Text),
-    ("amount", Kind::BigInt),
-    ("balance_after", Kind::BigInt),
-    ("description", Kind::Text),
-    ("actor_kind", Kind::Text),
-    ("actor_key_id", Kind::Uuid),
-    ("actor_member_id", Kind::Uuid),
-    ("member_id", Kind::Uuid),
-    ("session_id", Kind::Uuid),
-    ("top_up_id", Kind::Uuid),
-    ("taken_back", Kind::BigInt),
-    ("search_text", Kind::Text),
-    ("hash_version", Kind::Int),
-    ("hash", Kind::Bytes),
-];
+#[derive(Record)]
+struct EntryColumns {
+    account_id: AccountId,
+    sequence: i64,
+    id: Uuid,
+    occurred_at: i64,
+    kind: EntryKind,
+    contra: ContraAccount,
+    amount: i64,
+    balance_after: i64,
+    description: String,
+    #[record(text)]
+    actor_kind: &'static str,
+    actor_key_id: Option<Uuid>,
+    actor_member_id: Option<Uuid>,
+    member_id: Option<Uuid>,
+    session_id: Option<Uuid>,
+    top_up_id: Option<Uuid>,
+    taken_back: i64,
+    search_text: String,
+    hash_version: i32,
+    #[record(bytes)]
+    hash: [u8; 32],
+}
 
 pub(crate) async fn insert_log(ground: &Ground, account: AccountId, log: &[LogRow]) {
     for chunk in log.chunks(5_000) {
@@ -133,58 +136,57 @@ pub(crate) async fn insert_log(ground: &Ground, account: AccountId, log: &[LogRo
 
 /// Returns entries of an account as rows of their table.
 pub(crate) fn log_insertion(account: AccountId, log: &[LogRow]) -> Rows {
-    let mut rows = Rows::new(ENTRY);
-    for row in log {
-        rows.push([
-            account.number().into(),
-            row.sequence.into(),
-            entry_id(row.sequence).into(),
-            row.occurred_at.into(),
-            row.kind.as_str().into(),
-            "ADJUSTMENTS".into(),
-            row.amount.into(),
-            row.balance_after.into(),
-            (&row.description).into(),
-            row.actor_kind.into(),
-            row.actor_key.into(),
-            row.actor_member.into(),
-            row.member.into(),
-            row.session.into(),
-            row.top_up.into(),
-            0_i64.into(),
-            (&searchable(&row.description)).into(),
-            1_i64.into(),
-            (&[7_u8; 32]).into(),
-        ]);
-    }
-    rows
+    Rows::of(log.iter().map(|row| EntryColumns {
+        account_id: account,
+        sequence: row.sequence,
+        id: entry_id(row.sequence),
+        occurred_at: row.occurred_at,
+        kind: row.kind,
+        contra: ContraAccount::Adjustments,
+        amount: row.amount,
+        balance_after: row.balance_after,
+        description: row.description.clone(),
+        actor_kind: row.actor_kind,
+        actor_key_id: row.actor_key,
+        actor_member_id: row.actor_member,
+        member_id: row.member,
+        session_id: row.session,
+        top_up_id: row.top_up,
+        taken_back: 0,
+        search_text: searchable(&row.description),
+        hash_version: 1,
+        hash: [7; 32],
+    }))
 }
 
 pub(crate) fn entry_id(sequence: i64) -> Uuid {
     id(9, usize::try_from(sequence).expect("positive"))
 }
 
-const ACCOUNT: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("name", Kind::Text),
-    ("timezone", Kind::Text),
-    ("currency", Kind::Text),
-    ("credit_price", Kind::BigInt),
-    ("version", Kind::Int),
-    ("created_at", Kind::BigInt),
-];
+#[derive(Record)]
+struct AccountColumns<'a> {
+    account_id: AccountId,
+    #[record(text)]
+    name: &'a str,
+    #[record(text)]
+    timezone: &'a str,
+    #[record(text)]
+    currency: &'a str,
+    credit_price: i64,
+    version: i32,
+    created_at: i64,
+}
 
 pub(crate) async fn insert_account(ground: &Ground, account: AccountId, timezone: &str) {
-    let mut rows = Rows::new(ACCOUNT);
-    rows.push([
-        account.number().into(),
-        "Team".into(),
-        timezone.into(),
-        "EUR".into(),
-        1_000_000_i64.into(),
-        1_i64.into(),
-        0_i64.into(),
-    ]);
+    let rows = Rows::of([AccountColumns {
+        account_id: account,
+        name: "Team",
+        timezone,
+        currency: "EUR",
+        credit_price: 1_000_000,
+        version: 1,
+        created_at: 0,
+    }]);
     ground.execute(rows.insert(ground.backend(), "account", "")).await;
 }
 
@@ -229,53 +231,50 @@ pub(crate) fn session_rows(dice: &mut Dice, count: usize) -> Vec<SessionRow> {
         .collect()
 }
 
-const SESSION: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("id", Kind::Uuid),
-    ("external_id", Kind::Text),
-    ("member_id", Kind::Uuid),
-    ("title", Kind::Text),
-    ("status", Kind::Text),
-    ("starts_at", Kind::BigInt),
-    ("ends_at", Kind::BigInt),
-    ("booked", Kind::BigInt),
-    ("held", Kind::BigInt),
-    ("charge_entry_id", Kind::Uuid),
-    ("refunded", Kind::BigInt),
-    ("booked_at", Kind::BigInt),
-    ("resolved_at", Kind::BigInt),
-    ("hold_expires_at", Kind::BigInt),
-    ("search_text", Kind::Text),
-    ("processing_announced", Kind::Bool),
-];
+#[derive(Record)]
+struct SessionColumns {
+    account_id: AccountId,
+    id: Uuid,
+    external_id: Option<String>,
+    member_id: Uuid,
+    title: String,
+    #[record(text)]
+    status: &'static str,
+    starts_at: i64,
+    ends_at: i64,
+    booked: i64,
+    held: i64,
+    charge_entry_id: Option<Uuid>,
+    refunded: i64,
+    booked_at: i64,
+    resolved_at: Option<i64>,
+    hold_expires_at: i64,
+    search_text: String,
+    processing_announced: bool,
+}
 
 pub(crate) async fn insert_sessions(ground: &Ground, account: AccountId, sessions: &[SessionRow]) {
-    let mut rows = Rows::new(SESSION);
-    for row in sessions {
-        let search_text = searchable(&format!(
-            "{} {}",
-            row.title,
-            row.external_id.as_deref().unwrap_or_default()
-        ));
-        rows.push([
-            account.number().into(),
-            row.id.into(),
-            row.external_id.as_ref().into(),
-            row.member.into(),
-            (&row.title).into(),
-            row.status.into(),
-            row.starts_at.into(),
-            row.ends_at.into(),
-            10_000_i64.into(),
-            (if row.status == "BOOKED" { 10_000_i64 } else { 0 }).into(),
-            row.charge.into(),
-            0_i64.into(),
-            row.booked_at.into(),
-            row.resolved_at.into(),
-            (row.ends_at + 1_000_000).into(),
-            (&search_text).into(),
-            false.into(),
-        ]);
-    }
+    let rows = Rows::of(sessions.iter().map(|row| {
+        let external_id = row.external_id.as_deref().unwrap_or_default();
+        SessionColumns {
+            account_id: account,
+            id: row.id,
+            external_id: row.external_id.clone(),
+            member_id: row.member,
+            title: row.title.clone(),
+            status: row.status,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            booked: 10_000,
+            held: if row.status == "BOOKED" { 10_000 } else { 0 },
+            charge_entry_id: row.charge,
+            refunded: 0,
+            booked_at: row.booked_at,
+            resolved_at: row.resolved_at,
+            hold_expires_at: row.ends_at + 1_000_000,
+            search_text: searchable(&format!("{} {external_id}", row.title)),
+            processing_announced: false,
+        }
+    }));
     ground.execute(rows.insert(ground.backend(), "session", "")).await;
 }

@@ -6,6 +6,8 @@ use crate::event::NewEvent;
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, LotId, MemberId, SessionId, TopUpId};
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::Record;
 use crate::primitives::timestamp::Timestamp;
 
 use super::command::Origin;
@@ -16,6 +18,7 @@ use super::state::{
 
 /// A new line of the credit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record))]
 pub struct NewEntry {
     /// The entry's public id, made from the request's seed.
     pub id: EntryId,
@@ -34,6 +37,7 @@ pub struct NewEntry {
     /// Human-readable text.
     pub description: String,
     /// Who caused the entry.
+    #[cfg_attr(feature = "sea-orm", record(flatten, prefix = "actor_"))]
     pub cause: Cause,
     /// The member who used the credits.
     pub member_id: Option<MemberId>,
@@ -42,12 +46,16 @@ pub struct NewEntry {
     /// The top-up that the entry belongs to.
     pub top_up_id: Option<TopUpId>,
     /// The entry that this one reverses.
+    #[cfg_attr(feature = "sea-orm", record(name = "reverses_entry_id"))]
     pub reverses: Option<EntryId>,
     /// The text that `search` scans: description, session title, external ids.
+    #[cfg_attr(feature = "sea-orm", record(skip))]
     pub search_text: String,
     /// The movements of lots and debt. Their sum is the amount.
+    #[cfg_attr(feature = "sea-orm", record(skip))]
     pub movements: Vec<LotMovement>,
     /// Hash over the entry and the hash of the previous one.
+    #[cfg_attr(feature = "sea-orm", record(bytes))]
     pub hash: [u8; 32],
 }
 
@@ -85,6 +93,7 @@ pub struct Decision {
 
 /// The end of a freeze: see [`Decision::shift_expiries_by`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record))]
 pub struct ShiftExpiries {
     /// Lots that had expired at this instant stay expired.
     pub not_expired_at: Timestamp,

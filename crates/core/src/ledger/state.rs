@@ -1,5 +1,7 @@
 //! The input of the pure core: one account's figures and the rows that a batch of commands uses.
 
+#[cfg(feature = "sea-orm")]
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
@@ -7,6 +9,8 @@ use uuid::Uuid;
 use crate::event::{EventKind, NewEvent, Place};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, LotId, MemberId, SessionId, TopUpId};
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{Fields, FromRow, Kind, Record, TryGetError, Value, unreadable};
 use crate::primitives::timestamp::Timestamp;
 
 use super::command::Origin;
@@ -93,6 +97,7 @@ crate::text_enum! {
 
 /// The locked row of an account: every figure that commands read and change.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct AccountHeader {
     /// The account that the figures belong to.
     pub account_id: AccountId,
@@ -121,6 +126,7 @@ pub struct AccountHeader {
     /// Nonce of the last event; 0 before the first.
     pub event_nonce: i64,
     /// Hash of the last entry, or the account's genesis.
+    #[cfg_attr(feature = "sea-orm", record(bytes))]
     pub last_hash: [u8; 32],
     /// The latest time of a decision. Time never runs backwards in an account.
     pub last_at: Timestamp,
@@ -230,6 +236,7 @@ impl AccountHeader {
 
 /// Credits that came in together and share an expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct Lot {
     /// The lot's id; ids grow in the order of creation.
     pub id: LotId,
@@ -270,6 +277,7 @@ impl Lot {
 
 /// Part of a session's hold: what was booked, or added by a reschedule, at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct HoldPart {
     /// The time of booking. The part keeps credits that had not expired then.
     pub booked_at: Timestamp,
@@ -313,8 +321,30 @@ impl Holder {
     }
 }
 
+#[cfg(feature = "sea-orm")]
+impl Record for Holder {
+    fn columns(add: &mut dyn FnMut(Cow<'static, str>, Kind)) {
+        add("holder".into(), Kind::Text);
+        add("holder_id".into(), Kind::Uuid);
+    }
+
+    fn write(&self, add: &mut dyn FnMut(Value)) {
+        add(self.as_str().into());
+        add(self.uuid().into());
+    }
+}
+
+#[cfg(feature = "sea-orm")]
+impl FromRow for Holder {
+    fn read(fields: &mut Fields<'_>) -> Result<Self, TryGetError> {
+        let kind: String = fields.next()?;
+        Self::from_columns(&kind, fields.next()?).ok_or_else(|| unreadable(&kind))
+    }
+}
+
 /// Credits held for a top-up: while it is disputed, and while money of it is to be refunded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct TopUpHold {
     /// All credits that are held.
     pub amount: Credits,
@@ -324,8 +354,10 @@ pub struct TopUpHold {
 
 /// A change of what is held. Together with the entries it gives every past balance.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record))]
 pub struct HoldMovement {
     /// The holder of the credits.
+    #[cfg_attr(feature = "sea-orm", record(flatten))]
     pub holder: Holder,
     /// The number of the event that reports the change.
     pub sequence: i64,
@@ -341,6 +373,7 @@ pub struct HoldMovement {
 
 /// A booked use of credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct Session {
     /// The session's public id.
     pub id: SessionId,
@@ -359,6 +392,7 @@ pub struct Session {
     /// All credits that were booked.
     pub booked: Credits,
     /// The parts of the hold in booking order; empty once resolved.
+    #[cfg_attr(feature = "sea-orm", record(skip))]
     pub holds: Vec<HoldPart>,
     /// Credits that were deducted at the end; `None` until completed, missed, or canceled for a fee.
     pub charged: Option<Credits>,
@@ -396,6 +430,7 @@ impl Session {
 ///
 /// The movements of an entry sum up to its amount, those of a lot to its remainder, those without a lot to −debt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct LotMovement {
     /// The lot; `None` is the account's debt.
     pub lot_id: Option<LotId>,
@@ -407,6 +442,7 @@ pub struct LotMovement {
 
 /// A past entry that a command may refund or reverse.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct PastEntry {
     /// The entry's public id.
     pub id: EntryId,
@@ -427,20 +463,25 @@ pub struct PastEntry {
     /// The top-up it belongs to.
     pub top_up_id: Option<TopUpId>,
     /// The movements of lots and debt, in order.
+    #[cfg_attr(feature = "sea-orm", record(skip))]
     pub movements: Vec<LotMovement>,
 }
 
 /// A stored idempotency key: the input it is bound to, and the outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct KeyRecord {
     /// Digest of the input.
+    #[cfg_attr(feature = "sea-orm", record(bytes))]
     pub digest: [u8; 32],
     /// What the command made or changed.
+    #[cfg_attr(feature = "sea-orm", record(flatten))]
     pub outcome: Outcome,
 }
 
 /// What a command made or changed, by id. A replay shows these objects in their later state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct Outcome {
     /// The session that was booked, resolved or refunded.
     pub session_id: Option<SessionId>,

@@ -9,7 +9,11 @@ use crate::primitives::actor::{Actor, Cause, MemberRole, Permissions, Side};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, RecipientId};
 use crate::primitives::money::{CreditPrice, Currency};
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{Fields, FromRow, Kind, Record, TryGetError, Value, unreadable};
 use crate::primitives::timestamp::{HOUR, Timestamp};
+#[cfg(feature = "sea-orm")]
+use std::borrow::Cow;
 
 pub use rights::{
     beyond_own, may_change_owners, may_vouch, require_directory, require_over, require_over_role,
@@ -144,6 +148,7 @@ pub struct AccountPosition {
 
 /// A person of a team.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct Member {
     /// The member's id within the account.
     pub id: MemberId,
@@ -218,6 +223,32 @@ pub struct Vouch {
     pub by: Cause,
     /// The time of the statement.
     pub at: Timestamp,
+}
+
+/// The member of the cause is not stored: a vouch is a statement of the platform.
+#[cfg(feature = "sea-orm")]
+impl Record for Vouch {
+    fn columns(add: &mut dyn FnMut(Cow<'static, str>, Kind)) {
+        add("voucher_kind".into(), Kind::Text);
+        add("voucher_key_id".into(), Kind::Uuid);
+        add("vouched_at".into(), Kind::BigInt);
+    }
+
+    fn write(&self, add: &mut dyn FnMut(Value)) {
+        let (kind, key, _) = self.by.columns();
+        add(kind.into());
+        add(key.into());
+        add(self.at.into());
+    }
+}
+
+#[cfg(feature = "sea-orm")]
+impl FromRow for Vouch {
+    fn read(fields: &mut Fields<'_>) -> Result<Self, TryGetError> {
+        let kind: String = fields.next()?;
+        let by = Cause::from_columns(&kind, fields.next()?, None).ok_or_else(|| unreadable(&kind))?;
+        Ok(Self { by, at: fields.next()? })
+    }
 }
 
 /// How a member or a notification address is reached.

@@ -8,11 +8,14 @@ use super::resolver::SuppressionReason;
 use crate::member::require_to_reach;
 use crate::primitives::actor::{Actor, MemberRole, Permission};
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, EntryId, MemberId, RecipientId, SessionId, TopUpId};
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{FromRow, Record};
 use crate::primitives::timestamp::Timestamp;
 use crate::top_up::{DecisionOutcome, FailureCode, PauseReason};
 
 /// A fact or condition that members are notified of.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct Alert {
     /// The id within the account.
     pub id: AlertId,
@@ -21,8 +24,10 @@ pub struct Alert {
     /// The kind, which selects the rule.
     pub kind: AlertKind,
     /// The member that it is about.
+    #[cfg_attr(feature = "sea-orm", record(name = "subject_id"))]
     pub subject: Option<MemberId>,
     /// The facts at the time at which it was raised.
+    #[cfg_attr(feature = "sea-orm", record(text))]
     pub facts: Facts,
     /// The line of the credit log that it is about.
     pub entry_id: Option<EntryId>,
@@ -62,6 +67,23 @@ pub struct Facts {
     /// The future time that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
+}
+
+/// As JSON.
+#[cfg(feature = "sea-orm")]
+impl std::fmt::Display for Facts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
+    }
+}
+
+#[cfg(feature = "sea-orm")]
+impl std::str::FromStr for Facts {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        serde_json::from_str(text)
+    }
 }
 
 impl Alert {
@@ -166,6 +188,7 @@ crate::text_enum! {
 
 /// One alert for one recipient by one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct Delivery {
     /// The id within the account.
     pub id: DeliveryId,
@@ -174,6 +197,7 @@ pub struct Delivery {
     /// The alert that it delivers.
     pub alert_id: AlertId,
     /// The member or the address that gets it.
+    #[cfg_attr(feature = "sea-orm", record(flatten, prefix = "recipient_"))]
     pub recipient: RecipientId,
     /// The channel that it uses.
     pub channel: Channel,

@@ -273,6 +273,9 @@ macro_rules! uuid_ids {
                 GlobalId::new(IdKind::$kind, account_id, self.0)
             }
         }
+
+        #[cfg(feature = "sea-orm")]
+        crate::stored!($name, Uuid, $name::uuid, |uuid: Uuid| Ok($name::from_uuid(uuid)));
     )*};
 }
 

@@ -11,6 +11,8 @@ pub mod mailbox;
 pub mod money;
 pub mod page;
 pub mod period;
+#[cfg(feature = "sea-orm")]
+pub mod record;
 #[cfg(feature = "graphql")]
 pub mod scalars;
 pub mod signature;

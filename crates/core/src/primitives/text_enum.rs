@@ -22,5 +22,27 @@ macro_rules! text_enum {
                 match text { $($text => Some(Self::$variant),)* _ => None }
             }
         }
+
+        $crate::stored_as_text!($name);
     };
+}
+
+/// Has the ORM store an enum by its name.
+#[cfg(feature = "sea-orm")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! stored_as_text {
+    ($name:ident) => {
+        $crate::stored!($name, String, $name::as_str, |text: String| {
+            $name::from_text(&text).ok_or_else(|| $crate::primitives::record::unreadable(&text))
+        });
+    };
+}
+
+/// Nothing is stored without the feature `sea-orm`.
+#[cfg(not(feature = "sea-orm"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! stored_as_text {
+    ($name:ident) => {};
 }

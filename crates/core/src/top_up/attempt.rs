@@ -2,6 +2,8 @@
 
 use crate::primitives::actor::Cause;
 use crate::primitives::ids::{AccountId, PaymentMethodId, TopUpAttemptId, TopUpId};
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{FromRow, Record};
 use crate::primitives::timestamp::{HOUR, MINUTE, Timestamp};
 
 use super::failure::FailureCode;
@@ -40,6 +42,7 @@ crate::text_enum! {
 
 /// One attempt to charge for a top-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct Attempt {
     /// The id; also the idempotency key of the confirmation.
     pub id: TopUpAttemptId,
@@ -80,6 +83,7 @@ pub struct Attempt {
     /// When a worker continues, or when the lease of the current worker ends. `None` once the attempt is finished.
     pub due_at: Option<Timestamp>,
     /// Who requested the attempt.
+    #[cfg_attr(feature = "sea-orm", record(flatten, prefix = "actor_"))]
     pub actor: Cause,
     /// When it was requested.
     pub created_at: Timestamp,

@@ -7,6 +7,8 @@ use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, PaymentMethodId};
 use crate::primitives::money::Money;
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{FromRow, Record};
 use crate::primitives::timestamp::{HOUR, MINUTE, Timestamp};
 
 use super::evaluation::Obstacle;
@@ -74,29 +76,38 @@ crate::text_enum! {
 
 /// The terms that a member has agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct Consent {
     /// The available credits at which a top-up starts.
+    #[cfg_attr(feature = "sea-orm", record(name = "consent_trigger"))]
     pub trigger: Credits,
     /// The credits of one amount.
+    #[cfg_attr(feature = "sea-orm", record(name = "consent_amount"))]
     pub amount: Credits,
     /// The maximum money per month, in minor units; `None` means no limit.
+    #[cfg_attr(feature = "sea-orm", record(name = "consent_cap_minor"))]
     pub monthly_cap_minor: Option<i64>,
     /// The price of one amount, in minor units.
+    #[cfg_attr(feature = "sea-orm", record(name = "consent_price_minor"))]
     pub price_minor: i64,
     /// Who agreed.
+    #[cfg_attr(feature = "sea-orm", record(flatten, prefix = "consent_actor_"))]
     pub by: Cause,
     /// When the member agreed.
+    #[cfg_attr(feature = "sea-orm", record(name = "consented_at"))]
     pub at: Timestamp,
 }
 
 /// The auto top-up rule of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct AutoTopUp {
     /// The account of the rule.
     pub account_id: AccountId,
     /// Whether the rule is enabled.
     pub is_enabled: bool,
     /// A top-up starts when available credits are at or below this.
+    #[cfg_attr(feature = "sea-orm", record(name = "trigger_credits"))]
     pub trigger: Option<Credits>,
     /// The credits of one amount. A charge buys as many amounts as needed.
     pub amount: Option<Credits>,
@@ -105,6 +116,7 @@ pub struct AutoTopUp {
     /// The card to charge.
     pub payment_method_id: Option<PaymentMethodId>,
     /// The terms that a member has agreed to.
+    #[cfg_attr(feature = "sea-orm", record(flatten))]
     pub consent: Option<Consent>,
     /// Why the rule is paused.
     pub pause: Option<PauseReason>,

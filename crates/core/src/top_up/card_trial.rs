@@ -2,6 +2,8 @@
 
 use uuid::Uuid;
 
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{FromRow, Record};
 use crate::primitives::timestamp::{DAY, Timestamp};
 
 crate::text_enum! {
@@ -23,6 +25,7 @@ const FORMS_A_CARD: usize = 3;
 
 /// A card that was tried, or a form that was started.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct CardTrial {
     /// Whether a card or a form was tried.
     pub kind: TrialKind,

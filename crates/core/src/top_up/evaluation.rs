@@ -4,6 +4,8 @@ use crate::ledger::AccountStatus;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpDecisionId, TopUpId};
 use crate::primitives::money::{CreditPrice, Currency, Money};
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{FromRow, Record};
 use crate::primitives::timestamp::Timestamp;
 
 use super::auto_top_up::{AutoTopUp, Consent, PauseReason};
@@ -138,6 +140,7 @@ pub struct Decision {
 
 /// A stored decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct StoredDecision {
     /// The id of the decision.
     pub id: TopUpDecisionId,
@@ -152,6 +155,7 @@ pub struct StoredDecision {
     /// The credits that could be spent.
     pub available: Credits,
     /// The trigger at that time.
+    #[cfg_attr(feature = "sea-orm", record(name = "trigger_credits"))]
     pub trigger: Option<Credits>,
     /// A human-readable explanation.
     pub message: String,

@@ -3,6 +3,8 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::primitives::ids::{AccountId, PaymentMethodId};
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{FromRow, Record};
 use crate::primitives::timestamp::{DAY, Timestamp};
 
 use super::failure::FailureCode;
@@ -36,6 +38,7 @@ crate::text_enum! {
 
 /// A card that the gateway stores for an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct PaymentMethod {
     /// The id of the card.
     pub id: PaymentMethodId,

@@ -9,6 +9,8 @@ use uuid::Uuid;
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, TopUpId};
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{FromRow, Record};
 use crate::primitives::timestamp::Timestamp;
 
 use super::gateway::{DisputeStatus, KnownRefund};
@@ -31,6 +33,7 @@ crate::text_enum! {
 
 /// A requested refund of a top-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct Refund {
     /// The id; also the idempotency key at the gateway.
     pub id: Uuid,
@@ -49,6 +52,7 @@ pub struct Refund {
     /// When a worker continues with it.
     pub due_at: Option<Timestamp>,
     /// Who requested it.
+    #[cfg_attr(feature = "sea-orm", record(flatten, prefix = "actor_"))]
     pub actor: Cause,
     /// When it was requested.
     pub created_at: Timestamp,

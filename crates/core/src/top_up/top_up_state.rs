@@ -4,6 +4,8 @@ use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 use crate::primitives::money::Money;
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{FromRow, Record};
 use crate::primitives::timestamp::Timestamp;
 
 use super::failure::FailureCode;
@@ -43,6 +45,7 @@ crate::text_enum! {
 
 /// A purchase of credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct TopUp {
     /// The id of the top-up.
     pub id: TopUpId,
@@ -55,8 +58,10 @@ pub struct TopUp {
     /// The credits that are bought.
     pub credits: Credits,
     /// Their price at the time of the request.
+    #[cfg_attr(feature = "sea-orm", record(flatten))]
     pub price: Money,
     /// Who requested it.
+    #[cfg_attr(feature = "sea-orm", record(flatten, prefix = "actor_"))]
     pub requested_by: Cause,
     /// The entry that credited it.
     pub entry_id: Option<EntryId>,

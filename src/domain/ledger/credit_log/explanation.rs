@@ -14,6 +14,8 @@ use crate::primitives::page::{Page, PageRequest};
 
 use super::store::explanation as store;
 use super::{CreditLog, invalid};
+use crate::domain::database::records;
+use crate::primitives::record::{FromRow, Record};
 
 /// The balance of an account at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +40,16 @@ impl BalanceAt {
 }
 
 /// What one holder held at an instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Record, FromRow)]
 pub struct HoldAt {
     /// The session or the top-up that holds the credits.
+    #[record(flatten)]
     pub holder: Holder,
     /// The credits that were held.
+    #[record(name = "held")]
     pub credits: Credits,
     /// The time of the holder's last change up to the instant.
+    #[record(name = "occurred_at")]
     pub since: Timestamp,
 }
 
@@ -83,6 +88,6 @@ impl CreditLog {
         keyset.turn_to(true, request, |(at, sequence)| (at.millis(), sequence));
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
         let position = |(millis, sequence)| (Timestamp::from_millis(millis), sequence);
-        Ok(scan.into_page(request, position, store::hold)?)
+        Ok(scan.into_page(request, position, records::record)?)
     }
 }

@@ -22,7 +22,7 @@ use futures_util::Stream;
 
 use ledgerbell_core::primitives::period;
 
-use crate::domain::database::Database;
+use crate::domain::database::{Database, records};
 use crate::domain::fault::{Fault, QueryError};
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
@@ -216,10 +216,6 @@ impl CreditLog {
         let mut keyset = selection.keyset();
         keyset.turn_to(order == SortOrder::NewestFirst, request, |sequence| sequence);
         let scan = keyset.scan(&self.database, selection.account_id, request.limit).await?;
-        scan.into_page(
-            request,
-            |sequence| sequence,
-            |row| store::entry(row, selection.account_id),
-        )
+        scan.into_page(request, |sequence| sequence, records::record)
     }
 }

@@ -7,9 +7,10 @@ use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
+use crate::primitives::record::{FromRow, Record};
 
 /// One immutable line of the credit log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Record, FromRow)]
 pub struct Entry {
     /// The entry's public id.
     pub id: EntryId,
@@ -30,6 +31,7 @@ pub struct Entry {
     /// Human-readable text.
     pub description: String,
     /// Who caused the entry.
+    #[record(flatten, prefix = "actor_")]
     pub cause: Cause,
     /// The member whose use it was; `None` for entries that concern no member.
     pub member_id: Option<MemberId>,
@@ -38,10 +40,12 @@ pub struct Entry {
     /// The top-up that the entry belongs to.
     pub top_up_id: Option<TopUpId>,
     /// The entry that this one reverses.
+    #[record(name = "reverses_entry_id")]
     pub reverses: Option<EntryId>,
     /// How much of the entry was reversed since.
     pub taken_back: Credits,
     /// Hash over the entry and the hash of the previous one.
+    #[record(bytes)]
     pub hash: [u8; 32],
 }
 

@@ -4,7 +4,7 @@ pub(super) mod store;
 
 use std::collections::HashMap;
 
-use crate::domain::database::Database;
+use crate::domain::database::{Database, records};
 use crate::domain::fault::QueryError;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::Timestamp;
@@ -41,7 +41,7 @@ impl Lots {
         keyset.turn_to(false, request, |(created_at, id)| (created_at.millis(), id.uuid()));
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), LotId::from_uuid(id));
-        Ok(scan.into_page(request, position, store::lot)?)
+        Ok(scan.into_page(request, position, records::record)?)
     }
 
     /// Returns lots by id.

@@ -3,31 +3,40 @@
 use uuid::Uuid;
 
 use crate::domain::database::Database;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::keyset::{Branch, Keyset, Position};
+use crate::domain::database::records::{self, FromRow, column_list};
 use crate::domain::database::select::{Condition, Row, Select};
 use crate::domain::fault::{Fault, QueryError};
-use crate::domain::ledger::credit_log::store::broken;
 use crate::domain::ledger::credit_log::{list, search, unique};
-use crate::domain::ledger::model::{Session, SessionStatus};
+use crate::domain::ledger::model::Session;
 use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, may_be_external_id};
+use crate::primitives::ids::{AccountId, MemberId, SessionId, may_be_external_id};
 
 use super::{SessionFilter, SessionOrder, SessionView, ShownStatus};
 
-const COLUMNS: &str = "id, external_id, member_id, title, status, starts_at, ends_at, booked, held, charged, charge_entry_id, \
-     refunded, booked_at, resolved_at, hold_expires_at, cancel_reason, metadata, search_text, processing_announced";
+/// A session as readers see it. The parts of its hold are not read.
+#[derive(Record, FromRow)]
+struct SessionRow {
+    #[record(flatten)]
+    session: Session,
+    held: Credits,
+}
 
-/// External ids as parameters of a statement.
-const EXTERNAL_IDS: Columns = &[("external_id", Kind::Text)];
+/// An external id as a parameter of a statement.
+#[derive(Record)]
+struct ExternalId<'a> {
+    #[record(text)]
+    external_id: &'a str,
+}
+
 /// The default duration of a deduction, without earlier ones to judge by: 15 minutes.
 const DEFAULT_PROCESSING_MILLIS: i64 = 15 * MINUTE;
 
 /// Begins a statement that finds sessions, of one member alone if `own` is set.
 fn select_sessions(database: &Database, account_id: AccountId, own: Option<MemberId>) -> Select {
-    let mut select = Select::of(database, account_id, "");
-    select.push(&format!("SELECT {COLUMNS} FROM session WHERE account_id = $1"));
+    let mut select = Select::from::<SessionRow>(database, account_id, "session");
     select.and_all(&own.map(|member_id| Condition::Uuids("member_id", vec![member_id.uuid()])));
     select
 }
@@ -46,10 +55,8 @@ pub(super) fn newest_by_external_ids(
     external_ids: &[String],
     own: Option<MemberId>,
 ) -> Select {
-    let mut named = Rows::new(EXTERNAL_IDS);
-    for external_id in external_ids.iter().filter(|id| may_be_external_id(id)) {
-        named.push([external_id.into()]);
-    }
+    let external_ids = external_ids.iter().filter(|id| may_be_external_id(id));
+    let named = Rows::of(external_ids.map(|external_id| ExternalId { external_id }));
     let mut select = select_sessions(database, account_id, own);
     // One look-up for each id, so that an id with a thousand sessions costs no more than an id with one.
     select
@@ -69,19 +76,16 @@ pub(in crate::domain) const PROCESSING_TIMES: &str = "SELECT resolved_at - ends_
      WHERE account_id = $1 AND charge_entry_id IS NOT NULL AND resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT 100";
 
 /// Returns the usual duration of a deduction by [`PROCESSING_TIMES`]: the median.
-pub(in crate::domain) fn usual_processing_millis(rows: &[Row]) -> Result<i64, Fault> {
-    let mut taken = Vec::with_capacity(rows.len());
-    for row in rows {
-        taken.push(row.try_get::<i64>("", "taken")?.max(0));
-    }
+pub(in crate::domain) fn usual_processing_millis(mut taken: Vec<i64>) -> i64 {
     taken.sort_unstable();
-    Ok(taken.get(taken.len() / 2).copied().unwrap_or(DEFAULT_PROCESSING_MILLIS))
+    let median = taken.get(taken.len() / 2).copied();
+    median.map_or(DEFAULT_PROCESSING_MILLIS, |millis| millis.max(0))
 }
 
 /// Returns the usual duration of the account's deductions.
 pub(super) async fn usual_processing_of(database: &Database, account_id: AccountId) -> Result<i64, Fault> {
-    let rows = Select::of(database, account_id, PROCESSING_TIMES);
-    usual_processing_millis(&rows.all(database).await?)
+    let taken = Select::of(database, account_id, PROCESSING_TIMES);
+    Ok(usual_processing_millis(taken.values(database).await?))
 }
 
 /// Returns the list of a filter; `None` where nothing can match.
@@ -150,7 +154,8 @@ pub(super) fn keyset(
             SessionOrder::BookedAt => &["booked_at", "id"],
             SessionOrder::StartsAt => &["starts_at", "id"],
         },
-        columns: COLUMNS,
+        // Conditions scan the text.
+        columns: format!("{}, search_text", column_list::<SessionRow>()),
         branches,
         has_repeats: false,
         residuals,
@@ -183,41 +188,11 @@ fn booked_or_processing(statuses: &[ShownStatus], now: Timestamp) -> Option<Cond
 
 /// Reads a session from its row, as the API shows it at `now`.
 pub(super) fn view(row: &Row, now: Timestamp) -> Result<SessionView, Fault> {
-    let session = session(row)?;
+    let SessionRow { session, held } = records::record(row)?;
     Ok(SessionView {
         status: ShownStatus::of(&session, now),
-        held: Credits::from_units(row.try_get("", "held")?),
+        held,
         deduction_expected_by: None,
         session,
-    })
-}
-
-fn session(row: &Row) -> Result<Session, Fault> {
-    let status: String = row.try_get("", "status")?;
-    let instant = |name: &str| row.try_get("", name).map(Timestamp::from_millis);
-    let credits = |name: &str| row.try_get("", name).map(Credits::from_units);
-    Ok(Session {
-        id: SessionId::from_uuid(row.try_get("", "id")?),
-        external_id: row.try_get("", "external_id")?,
-        member_id: MemberId::from_uuid(row.try_get("", "member_id")?),
-        title: row.try_get("", "title")?,
-        status: SessionStatus::from_text(&status).ok_or_else(|| broken("status"))?,
-        starts_at: instant("starts_at")?,
-        ends_at: instant("ends_at")?,
-        booked: credits("booked")?,
-        holds: Vec::new(),
-        charged: row.try_get::<Option<i64>>("", "charged")?.map(Credits::from_units),
-        charge_entry_id: row
-            .try_get::<Option<Uuid>>("", "charge_entry_id")?
-            .map(EntryId::from_uuid),
-        refunded: credits("refunded")?,
-        booked_at: instant("booked_at")?,
-        resolved_at: row
-            .try_get::<Option<i64>>("", "resolved_at")?
-            .map(Timestamp::from_millis),
-        hold_expires_at: instant("hold_expires_at")?,
-        cancel_reason: row.try_get("", "cancel_reason")?,
-        metadata: row.try_get("", "metadata")?,
-        processing_announced: row.try_get("", "processing_announced")?,
     })
 }

@@ -2,53 +2,42 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
+use entity::account_state;
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::{self, column_list};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::model::{AccountHeader, AccountStatus};
+use crate::domain::ledger::model::AccountHeader;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
 use super::execute;
-use super::fields::Fields;
 
-const COLUMNS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("status", Kind::Text),
-    ("halted_at", Kind::BigInt),
-    ("halt_reason", Kind::Text),
-    ("posted", Kind::BigInt),
-    ("held", Kind::BigInt),
-    ("incoming", Kind::BigInt),
-    ("debt", Kind::BigInt),
-    ("balance_version", Kind::BigInt),
-    ("balance_at", Kind::BigInt),
-    ("entry_sequence", Kind::BigInt),
-    ("event_sequence", Kind::BigInt),
-    ("event_nonce", Kind::BigInt),
-    ("last_hash", Kind::Bytes),
-    ("last_at", Kind::BigInt),
-    ("lot_count", Kind::BigInt),
-    ("session_grace_millis", Kind::BigInt),
-    ("next_lot_expiry_at", Kind::BigInt),
-    ("next_hold_expiry_at", Kind::BigInt),
-    ("next_processing_at", Kind::BigInt),
-    ("due_at", Kind::BigInt),
-    ("low_mark", Kind::BigInt),
-    ("low_since", Kind::BigInt),
-    ("unread_since", Kind::BigInt),
-    ("is_followed", Kind::Bool),
-    ("unchecked_since", Kind::BigInt),
-];
+/// The figures as they are written. `due_at` is derived from the others.
+#[derive(Record)]
+struct HeaderRow<'a> {
+    #[record(flatten)]
+    header: &'a AccountHeader,
+    due_at: Option<Timestamp>,
+}
 
-/// All columns except `due_at`, which is derived from the others.
-const SELECT: &str = "SELECT account_id, status, halted_at, halt_reason, posted, held, incoming, debt, balance_version, \
-    balance_at, entry_sequence, event_sequence, event_nonce, last_hash, last_at, lot_count, session_grace_millis, \
-    next_lot_expiry_at, next_hold_expiry_at, next_processing_at, low_mark, low_since, unread_since, is_followed, \
-    unchecked_since FROM account_state";
+impl<'a> From<&'a AccountHeader> for HeaderRow<'a> {
+    fn from(header: &'a AccountHeader) -> Self {
+        Self {
+            due_at: header.due_at(),
+            header,
+        }
+    }
+}
+
+/// The events of an account that were read.
+#[derive(Record)]
+struct Read {
+    account_id: AccountId,
+    sequence: i64,
+}
 
 /// Locks accounts and reads their figures: the first statement of every transaction that changes anything of an account.
 ///
@@ -65,7 +54,7 @@ pub(in crate::domain::ledger) async fn lock(
         " FOR UPDATE"
     };
     let statement = selecting(backend, accounts, locking);
-    tx.query_all_raw(statement).await?.iter().map(header).collect()
+    records::read(&tx.query_all_raw(statement).await?)
 }
 
 /// Reads figures without a lock, as of the last commit.
@@ -74,31 +63,24 @@ pub(in crate::domain::ledger) async fn headers(
     accounts: &[AccountId],
 ) -> Result<HashMap<AccountId, AccountHeader>, Fault> {
     let statement = selecting(connection.get_database_backend(), accounts, "");
-    let rows = connection.query_all_raw(statement).await?;
-    rows.iter()
-        .map(|row| header(row).map(|header| (header.account_id, header)))
-        .collect()
+    let headers = records::read(&connection.query_all_raw(statement).await?)?;
+    Ok(records::by_id(headers, |header: &AccountHeader| header.account_id))
 }
 
 /// Writes the figures of a new account.
 pub(in crate::domain::ledger) async fn insert(tx: &Transaction, header: &AccountHeader) -> Result<(), Fault> {
-    let rows = rows(&[header]);
-    execute(tx, rows.insert(tx.get_database_backend(), "account_state", "")).await
+    let rows = Rows::of([HeaderRow::from(header)]);
+    execute(tx, rows.insert_into::<account_state::Entity>(tx.get_database_backend())).await
 }
 
 /// Writes the figures of accounts that are locked.
 pub(in crate::domain::ledger) async fn update(tx: &Transaction, headers: &[&AccountHeader]) -> Result<(), Fault> {
-    let rows = rows(headers);
+    let rows = Rows::of(headers.iter().map(|header| HeaderRow::from(*header)));
     if rows.is_empty() {
         return Ok(());
     }
     // An upsert uses the key whatever the planner estimates. The rows exist, because they are locked.
-    let assignments: Vec<String> = COLUMNS[1..]
-        .iter()
-        .map(|(name, _)| format!("{name} = excluded.{name}"))
-        .collect();
-    let conflict = format!("ON CONFLICT (account_id) DO UPDATE SET {}", assignments.join(", "));
-    execute(tx, rows.insert(tx.get_database_backend(), "account_state", &conflict)).await
+    execute(tx, rows.save::<account_state::Entity>(tx.get_database_backend(), "")).await
 }
 
 /// Returns accounts that need the sweeper, the most overdue first.
@@ -127,14 +109,14 @@ pub(in crate::domain::ledger) async fn unread_accounts(
     limit: u32,
 ) -> Result<Vec<AccountId>, Fault> {
     let sql = "SELECT account_id FROM account_state WHERE unread_since IS NOT NULL ORDER BY unread_since, account_id LIMIT $1";
-    accounts(connection, sql, vec![i64::from(limit).into()]).await
+    records::values(connection, sql, [i64::from(limit).into()]).await
 }
 
 /// Has an account's events checked for what is wrong from now on, those that there are as well.
 pub(in crate::domain) async fn begin_following(tx: &Transaction, account_id: AccountId) -> Result<(), Fault> {
     let sql = "UPDATE account_state SET is_followed = TRUE, unchecked_since = COALESCE(unchecked_since, last_at) \
                WHERE account_id = $1 AND NOT is_followed";
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.into()]);
     execute(tx, statement).await
 }
 
@@ -145,7 +127,7 @@ pub(in crate::domain) async fn unchecked_accounts(
 ) -> Result<Vec<AccountId>, Fault> {
     let sql = "SELECT account_id FROM account_state WHERE unchecked_since IS NOT NULL \
                ORDER BY unchecked_since, account_id LIMIT $1";
-    accounts(connection, sql, vec![i64::from(limit).into()]).await
+    records::values(connection, sql, [i64::from(limit).into()]).await
 }
 
 /// Who goes through the events of accounts, and is noted in their rows to have more to read.
@@ -173,10 +155,10 @@ pub(in crate::domain) async fn mark_read(
     reader: EventReader,
     read: &[(AccountId, i64)],
 ) -> Result<(), Fault> {
-    let mut rows = Rows::new(&[("account_id", Kind::BigInt), ("sequence", Kind::BigInt)]);
-    for (account_id, sequence) in read {
-        rows.push([account_id.number().into(), (*sequence).into()]);
-    }
+    let rows = Rows::of(read.iter().map(|(account_id, sequence)| Read {
+        account_id: *account_id,
+        sequence: *sequence,
+    }));
     if rows.is_empty() {
         return Ok(());
     }
@@ -204,15 +186,7 @@ async fn accounts_by_time(
     now: Timestamp,
     limit: u32,
 ) -> Result<Vec<AccountId>, Fault> {
-    accounts(connection, sql, vec![now.millis().into(), i64::from(limit).into()]).await
-}
-
-async fn accounts(connection: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<Vec<AccountId>, Fault> {
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let rows = connection.query_all_raw(statement).await?;
-    rows.iter()
-        .map(|row| Fields::of(row).next().map(AccountId::from_number))
-        .collect()
+    records::values(connection, sql, [now.into(), i64::from(limit).into()]).await
 }
 
 fn selecting(backend: DbBackend, accounts: &[AccountId], locking: &str) -> Statement {
@@ -226,72 +200,9 @@ fn selecting(backend: DbBackend, accounts: &[AccountId], locking: &str) -> State
     } else {
         ("account_id = ANY($1)", numbers.collect::<Vec<i64>>().into())
     };
-    let sql = format!("{SELECT} WHERE {condition} ORDER BY account_id{locking}");
+    let sql = format!(
+        "SELECT {} FROM account_state WHERE {condition} ORDER BY account_id{locking}",
+        column_list::<AccountHeader>()
+    );
     Statement::from_sql_and_values(backend, sql, [value])
-}
-
-fn header(row: &QueryResult) -> Result<AccountHeader, Fault> {
-    let mut fields = Fields::of(row);
-    Ok(AccountHeader {
-        account_id: fields.next().map(AccountId::from_number)?,
-        status: fields.word(AccountStatus::from_text)?,
-        halted_at: fields.optional_timestamp()?,
-        halt_reason: fields.next()?,
-        posted: fields.credits()?,
-        held: fields.credits()?,
-        incoming: fields.credits()?,
-        debt: fields.credits()?,
-        balance_version: fields.next()?,
-        balance_at: fields.timestamp()?,
-        entry_sequence: fields.next()?,
-        event_sequence: fields.next()?,
-        event_nonce: fields.next()?,
-        last_hash: fields.hash()?,
-        last_at: fields.timestamp()?,
-        lot_count: fields.next()?,
-        session_grace_millis: fields.next()?,
-        next_lot_expiry_at: fields.optional_timestamp()?,
-        next_hold_expiry_at: fields.optional_timestamp()?,
-        next_processing_at: fields.optional_timestamp()?,
-        low_mark: fields.next::<Option<i64>>()?.map(Credits::from_units),
-        low_since: fields.optional_timestamp()?,
-        unread_since: fields.optional_timestamp()?,
-        is_followed: fields.next()?,
-        unchecked_since: fields.optional_timestamp()?,
-    })
-}
-
-fn rows(headers: &[&AccountHeader]) -> Rows {
-    let mut rows = Rows::new(COLUMNS);
-    for header in headers {
-        rows.push([
-            header.account_id.number().into(),
-            header.status.as_str().into(),
-            header.halted_at.map(Timestamp::millis).into(),
-            header.halt_reason.as_deref().into(),
-            header.posted.units().into(),
-            header.held.units().into(),
-            header.incoming.units().into(),
-            header.debt.units().into(),
-            header.balance_version.into(),
-            header.balance_at.millis().into(),
-            header.entry_sequence.into(),
-            header.event_sequence.into(),
-            header.event_nonce.into(),
-            (&header.last_hash).into(),
-            header.last_at.millis().into(),
-            header.lot_count.into(),
-            header.session_grace_millis.into(),
-            header.next_lot_expiry_at.map(Timestamp::millis).into(),
-            header.next_hold_expiry_at.map(Timestamp::millis).into(),
-            header.next_processing_at.map(Timestamp::millis).into(),
-            header.due_at().map(Timestamp::millis).into(),
-            header.low_mark.map(Credits::units).into(),
-            header.low_since.map(Timestamp::millis).into(),
-            header.unread_since.map(Timestamp::millis).into(),
-            header.is_followed.into(),
-            header.unchecked_since.map(Timestamp::millis).into(),
-        ]);
-    }
-    rows
 }

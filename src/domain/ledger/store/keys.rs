@@ -1,45 +1,64 @@
 //! SQL of idempotency keys, and of members as far as commands name them.
 
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use entity::idempotency_key;
+use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::{self, Fields, FromRow, columns_of};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::model::{KeyRecord, MemberRef, MemberStanding, Origin, Outcome};
-use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
+use crate::domain::ledger::model::{KeyRecord, MemberRef, MemberStanding, Origin};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::ids::{AccountId, MemberId};
 
-use super::fields::Fields;
-use super::{Batch, Work, execute, query};
+use super::{Batch, Named, Work, execute, query};
 
-const NAMED_KEYS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("origin", Kind::Text),
-    ("key", Kind::Text),
-];
+#[derive(Record)]
+struct NamedKey<'a> {
+    account_id: AccountId,
+    origin: Origin,
+    #[record(text)]
+    key: &'a str,
+}
 
-const KEY_COLUMNS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("origin", Kind::Text),
-    ("key", Kind::Text),
-    ("digest", Kind::Bytes),
-    ("operation", Kind::Text),
-    ("session_id", Kind::Uuid),
-    ("entry_id", Kind::Uuid),
-    ("top_up_id", Kind::Uuid),
-    ("created_at", Kind::BigInt),
-];
+#[derive(Record)]
+struct KeyRow<'a> {
+    #[record(flatten)]
+    named: NamedKey<'a>,
+    #[record(text)]
+    operation: &'a str,
+    #[record(flatten)]
+    record: KeyRecord,
+    created_at: Timestamp,
+}
 
-const NAMED_MEMBERS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
-const NAMED_EXTERNAL_MEMBERS: Columns = &[("account_id", Kind::BigInt), ("external_id", Kind::Text)];
+#[derive(Record)]
+struct NamedMember<'a> {
+    account_id: AccountId,
+    #[record(text)]
+    external_id: &'a str,
+}
+
+/// A member as commands see it.
+#[derive(Record, FromRow)]
+struct KnownMember {
+    account_id: AccountId,
+    id: MemberId,
+    external_id: Option<String>,
+    removed_at: Option<Timestamp>,
+}
 
 /// Loads the records of the keys in the batch's requests, where they are known.
 pub(super) async fn load_requested(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
-    let mut named = Rows::new(NAMED_KEYS);
-    for work in &*batch.works {
-        for (origin, key) in &work.needs.keys {
-            named.push([work.number().into(), origin.as_str().into(), key.into()]);
-        }
-    }
+    let named = batch.works.iter().flat_map(|work| {
+        let keys = work.needs.keys.iter();
+        keys.map(move |(origin, key)| NamedKey {
+            account_id: work.account_id(),
+            origin: *origin,
+            key,
+        })
+    });
+    let named = Rows::of(named);
     load_named(tx, batch, &named).await
 }
 
@@ -49,10 +68,12 @@ pub(in crate::domain::ledger) async fn load(
     works: &mut [Work; 1],
     keys: &[&(Origin, String)],
 ) -> Result<(), Fault> {
-    let mut named = Rows::new(NAMED_KEYS);
-    for (origin, key) in keys {
-        named.push([works[0].number().into(), origin.as_str().into(), key.into()]);
-    }
+    let account_id = works[0].account_id();
+    let named = Rows::of(keys.iter().map(|(origin, key)| NamedKey {
+        account_id,
+        origin: *origin,
+        key,
+    }));
     let backend = tx.get_database_backend();
     load_named(tx, &mut Batch { works, backend }, &named).await
 }
@@ -63,71 +84,71 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     }
     let (scope, backend) = (batch.scope(), batch.backend);
     let sql = format!(
-        "SELECT t.account_id, t.origin, t.key, t.digest, t.session_id, t.entry_id, t.top_up_id FROM {} {}",
+        "SELECT t.account_id, t.origin, t.key, {} FROM {} {}",
+        columns_of::<KeyRecord>("t"),
         named.relation(backend, 1),
         scope.probe(backend, "idempotency_key", "t.origin = r.origin AND t.key = r.key"),
     );
     for row in query(tx, scope.statement(backend, sql, named)).await? {
         let mut fields = Fields::of(&row);
         let work = batch.work(fields.next()?)?;
-        let key = (fields.word(Origin::from_text)?, fields.next()?);
-        let digest = fields.hash()?;
-        let outcome = Outcome {
-            session_id: fields.optional_id(SessionId::from_uuid)?,
-            entry_id: fields.optional_id(EntryId::from_uuid)?,
-            top_up_id: fields.optional_id(TopUpId::from_uuid)?,
-        };
-        work.state.keys.insert(key, KeyRecord { digest, outcome });
+        let key = (fields.next()?, fields.next()?);
+        work.state.keys.insert(key, KeyRecord::read(&mut fields)?);
     }
     Ok(())
 }
 
 /// Stores the keys of accepted commands.
 pub(in crate::domain::ledger) async fn insert(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
-    let mut rows = Rows::new(KEY_COLUMNS);
-    for work in works {
-        for ((origin, key), operation, record) in &work.changes.keys {
-            rows.push([
-                work.number().into(),
-                origin.as_str().into(),
-                key.into(),
-                (&record.digest).into(),
-                (*operation).into(),
-                record.outcome.session_id.map(SessionId::uuid).into(),
-                record.outcome.entry_id.map(EntryId::uuid).into(),
-                record.outcome.top_up_id.map(TopUpId::uuid).into(),
-                work.now.millis().into(),
-            ]);
-        }
-    }
+    let rows = Rows::of(works.iter().flat_map(|work| {
+        let keys = work.changes.keys.iter();
+        keys.map(move |((origin, key), operation, record)| KeyRow {
+            named: NamedKey {
+                account_id: work.account_id(),
+                origin: *origin,
+                key,
+            },
+            operation,
+            record: record.clone(),
+            created_at: work.now,
+        })
+    }));
     if rows.is_empty() {
         return Ok(());
     }
-    execute(tx, rows.insert(tx.get_database_backend(), "idempotency_key", "")).await
+    execute(
+        tx,
+        rows.insert_into::<idempotency_key::Entity>(tx.get_database_backend()),
+    )
+    .await
 }
 
 /// The members that sessions are booked for, and those on whose behalf keys act.
 pub(super) async fn load_members(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
-    let mut by_id = Rows::new(NAMED_MEMBERS);
-    let mut by_external_id = Rows::new(NAMED_EXTERNAL_MEMBERS);
+    let (mut by_id, mut by_external_id) = (Vec::new(), Vec::new());
     for work in &*batch.works {
+        let account_id = work.account_id();
         for member in &work.needs.members {
             match member {
-                MemberRef::Id(id) => by_id.push([work.number().into(), id.uuid().into()]),
-                MemberRef::ExternalId(id) => by_external_id.push([work.number().into(), id.into()]),
+                MemberRef::Id(id) => by_id.push(Named { account_id, id: *id }),
+                MemberRef::ExternalId(external_id) => by_external_id.push(NamedMember {
+                    account_id,
+                    external_id,
+                }),
             }
         }
     }
     for (named, condition) in [
-        (by_id, "t.id = r.id"),
-        (by_external_id, "t.external_id = r.external_id"),
+        (Rows::of(by_id), "t.id = r.id"),
+        (Rows::of(by_external_id), "t.external_id = r.external_id"),
     ] {
         if named.is_empty() {
             continue;
         }
         let (scope, backend) = (batch.scope(), batch.backend);
         let sql = format!(
-            "SELECT t.account_id, t.id, t.external_id, t.removed_at FROM {} {}",
+            "SELECT {} FROM {} {}",
+            columns_of::<KnownMember>("t"),
             named.relation(backend, 1),
             scope.probe(backend, "member", condition),
         );
@@ -145,24 +166,25 @@ pub(in crate::domain::ledger) async fn member_standing(
     id: MemberId,
 ) -> Result<Option<MemberStanding>, Fault> {
     let sql = "SELECT removed_at FROM member WHERE account_id = $1 AND id = $2";
-    let values = [Value::from(account_id.number()), id.uuid().into()];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let row = tx.query_one_raw(statement).await?;
-    row.map(|row| {
-        let is_removed = Fields::of(&row).optional_timestamp()?.is_some();
-        Ok(MemberStanding { id, is_removed })
-    })
-    .transpose()
+    let removed_at: Option<Option<Timestamp>> = records::value(tx, sql, [account_id.into(), id.into()]).await?;
+    Ok(removed_at.map(|removed_at| MemberStanding {
+        id,
+        is_removed: removed_at.is_some(),
+    }))
 }
 
 fn add_member(batch: &mut Batch<'_>, row: &QueryResult) -> Result<(), Fault> {
-    let mut fields = Fields::of(row);
-    let state = &mut batch.work(fields.next()?)?.state;
-    let id = fields.id(MemberId::from_uuid)?;
-    if let Some(external_id) = fields.next::<Option<String>>()? {
+    let KnownMember {
+        account_id,
+        id,
+        external_id,
+        removed_at,
+    } = KnownMember::from_row(row)?;
+    let state = &mut batch.work(account_id)?.state;
+    if let Some(external_id) = external_id {
         state.members_by_external_id.insert(external_id, id);
     }
-    let is_removed = fields.optional_timestamp()?.is_some();
+    let is_removed = removed_at.is_some();
     state.members.insert(id, MemberStanding { id, is_removed });
     Ok(())
 }

@@ -1,50 +1,35 @@
 //! SQL of lots, as far as a batch uses them.
 
+use entity::credit_lot;
 use sea_orm::{ConnectionTrait, QueryResult};
 
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::{self, columns_of};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::model::{Lot, LotKind, MAX_LOTS};
+use crate::domain::ledger::model::{Lot, MAX_LOTS, ShiftExpiries};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{EntryId, LotId};
+use crate::primitives::ids::{AccountId, LotId};
 
-use super::fields::Fields;
-use super::{Batch, Scope, Work, execute, query};
+use super::{Batch, Named, Scope, Work, execute, query};
 
-const WANTED: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("expiry_now", Kind::BigInt),
-    ("demand", Kind::BigInt),
-    ("paid_too", Kind::Bool),
-];
-const NAMED: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
-const EXPIRED: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("id", Kind::Uuid),
-    ("expires_at", Kind::BigInt),
-];
-const SHIFTS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("not_expired_at", Kind::BigInt),
-    ("millis", Kind::BigInt),
-];
+/// What a batch may draw from an account's lots.
+#[derive(Record)]
+struct Wanted {
+    account_id: AccountId,
+    expiry_now: Timestamp,
+    demand: Credits,
+    paid_too: bool,
+}
 
-const COLUMNS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("id", Kind::Uuid),
-    ("kind", Kind::Text),
-    ("granted", Kind::BigInt),
-    ("remaining", Kind::BigInt),
-    ("priority", Kind::Int),
-    ("expires_at", Kind::BigInt),
-    ("created_at", Kind::BigInt),
-    ("entry_id", Kind::Uuid),
-];
-
-const SELECTED: &str =
-    "t.account_id, t.id, t.kind, t.granted, t.remaining, t.priority, t.expires_at, t.created_at, t.entry_id";
+/// A lot that has expired with a remainder.
+#[derive(Record)]
+struct Expired {
+    account_id: AccountId,
+    id: LotId,
+    expires_at: Timestamp,
+}
 
 /// Leaves space for lots that a batch makes beside its additions: refunds make some too.
 const NEARLY_FULL: i64 = MAX_LOTS - 600;
@@ -61,24 +46,30 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
 /// The statement contains the demand of each account: live lots are taken in spending order until they cover
 /// it.
 async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
-    let mut wanted = Rows::new(WANTED);
+    let mut wanted = Vec::new();
     for work in &mut *batch.works {
         let expiry_now = work.expiry_now();
         work.due.expiries |= work.state.header.next_lot_expiry_at.is_some_and(|at| at <= expiry_now);
         let demand = demand(work);
         let paid_too = work.state.header.lot_count >= NEARLY_FULL;
         if work.due.expiries || paid_too || work.needs.draws.is_some() {
-            let (expiry_now, demand) = (expiry_now.millis(), demand.units());
-            wanted.push([work.number().into(), expiry_now.into(), demand.into(), paid_too.into()]);
+            wanted.push(Wanted {
+                account_id: work.account_id(),
+                expiry_now,
+                demand,
+                paid_too,
+            });
         }
     }
     if wanted.is_empty() {
         return Ok(());
     }
+    let wanted = Rows::of(wanted);
     let (scope, backend) = (batch.scope(), batch.backend);
+    let columns = columns_of::<(AccountId, Lot)>("t");
     let sql = format!(
-        "SELECT {SELECTED} FROM (
-           SELECT {SELECTED}, r.demand, r.paid_too, CASE WHEN t.expires_at <= r.expiry_now THEN 1 ELSE 0 END AS expired,
+        "SELECT {columns} FROM (
+           SELECT {columns}, r.demand, r.paid_too, CASE WHEN t.expires_at <= r.expiry_now THEN 1 ELSE 0 END AS expired,
              SUM(CASE WHEN t.expires_at <= r.expiry_now THEN 0 ELSE t.remaining END) OVER (
                PARTITION BY t.account_id
                ORDER BY t.priority, COALESCE(t.expires_at, 9223372036854775807),
@@ -90,10 +81,7 @@ async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fa
         wanted.relation(backend, 1),
         scope.probe(backend, "credit_lot", "t.remaining > 0"),
     );
-    for row in query(tx, scope.statement(backend, sql, &wanted)).await? {
-        add(batch, &row)?;
-    }
-    Ok(())
+    add(batch, &query(tx, scope.statement(backend, sql, &wanted)).await?)
 }
 
 /// More than the batch can draw: what its commands say themselves, the holds of sessions loaded, and what the batch itself
@@ -109,60 +97,57 @@ fn demand(work: &Work) -> Credits {
 
 /// Loads the lots that the loaded entries moved something into or out of, also those with nothing left.
 async fn load_returning(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
-    let mut named = Rows::new(NAMED);
+    let mut named = Vec::new();
     for work in &*batch.works {
         let moved = work.state.entries.values().flat_map(|entry| &entry.movements);
         for lot_id in moved.filter_map(|movement| movement.lot_id) {
             if !work.state.lots.contains_key(&lot_id) {
-                named.push([work.number().into(), lot_id.uuid().into()]);
+                named.push(Named {
+                    account_id: work.account_id(),
+                    id: lot_id,
+                });
             }
         }
     }
     if named.is_empty() {
         return Ok(());
     }
+    let named = Rows::of(named);
     let (scope, backend) = (batch.scope(), batch.backend);
     let sql = format!(
-        "SELECT {SELECTED} FROM {} {}",
+        "SELECT {} FROM {} {}",
+        columns_of::<(AccountId, Lot)>("t"),
         named.relation(backend, 1),
         scope.probe(backend, "credit_lot", "t.id = r.id"),
     );
-    for row in query(tx, scope.statement(backend, sql, &named)).await? {
-        add(batch, &row)?;
+    add(batch, &query(tx, scope.statement(backend, sql, &named)).await?)
+}
+
+fn add(batch: &mut Batch<'_>, rows: &[QueryResult]) -> Result<(), Fault> {
+    for (account_id, lot) in records::read::<(AccountId, Lot)>(rows)? {
+        batch.work(account_id)?.state.lots.insert(lot.id, lot);
     }
     Ok(())
 }
 
-fn add(batch: &mut Batch<'_>, row: &QueryResult) -> Result<(), Fault> {
-    let mut fields = Fields::of(row);
-    let state = &mut batch.work(fields.next()?)?.state;
-    let lot = Lot {
-        id: fields.id(LotId::from_uuid)?,
-        kind: fields.word(LotKind::from_text)?,
-        granted: fields.credits()?,
-        remaining: fields.credits()?,
-        priority: fields.next()?,
-        expires_at: fields.optional_timestamp()?,
-        created_at: fields.timestamp()?,
-        entry_id: fields.id(EntryId::from_uuid)?,
-    };
-    state.lots.insert(lot.id, lot);
-    Ok(())
-}
-
 async fn load_held_before(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
-    let mut expired = Rows::new(EXPIRED);
+    let mut expired = Vec::new();
     for work in &*batch.works {
         let expiry_now = work.expiry_now();
         for lot in work.state.lots.values().filter(|lot| lot.remaining.is_positive()) {
             if let Some(expires_at) = lot.expires_at.filter(|_| lot.is_expired(expiry_now)) {
-                expired.push([work.number().into(), lot.id.uuid().into(), expires_at.millis().into()]);
+                expired.push(Expired {
+                    account_id: work.account_id(),
+                    id: lot.id,
+                    expires_at,
+                });
             }
         }
     }
     if expired.is_empty() {
         return Ok(());
     }
+    let expired = Rows::of(expired);
     let (scope, backend) = (batch.scope(), batch.backend);
     let sql = format!(
         "SELECT r.account_id, r.id, (SELECT CAST(COALESCE(SUM(h.amount), 0) AS BIGINT) FROM session_hold AS h \
@@ -171,49 +156,32 @@ async fn load_held_before(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(),
         expired.relation(backend, 1),
     );
     for row in query(tx, scope.statement(backend, sql, &expired)).await? {
-        let mut fields = Fields::of(&row);
-        let state = &mut batch.work(fields.next()?)?.state;
-        let lot_id = fields.id(LotId::from_uuid)?;
-        state.held_before.insert(lot_id, fields.credits()?);
+        let (account_id, lot_id, held): (_, LotId, Credits) = row.try_get_many_by_index()?;
+        batch.work(account_id)?.state.held_before.insert(lot_id, held);
     }
     Ok(())
 }
 
 /// Writes lots that were made or changed.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
-    let mut rows = Rows::new(COLUMNS);
-    for work in works {
-        for lot in work.changes.lots.iter().filter_map(|id| work.state.lots.get(id)) {
-            rows.push([
-                work.number().into(),
-                lot.id.uuid().into(),
-                lot.kind.as_str().into(),
-                lot.granted.units().into(),
-                lot.remaining.units().into(),
-                lot.priority.into(),
-                lot.expires_at.map(Timestamp::millis).into(),
-                lot.created_at.millis().into(),
-                lot.entry_id.uuid().into(),
-            ]);
-        }
-    }
+    let changed = works.iter().flat_map(|work| {
+        let lots = work.changes.lots.iter().filter_map(move |id| work.state.lots.get(id));
+        lots.map(move |lot| (work.account_id(), lot))
+    });
+    let rows = Rows::of(changed);
     if rows.is_empty() {
         return Ok(());
     }
-    let conflict = "ON CONFLICT (account_id, id) DO UPDATE SET granted = excluded.granted, remaining = excluded.remaining, \
-        expires_at = excluded.expires_at";
-    execute(tx, rows.insert(tx.get_database_backend(), "credit_lot", conflict)).await
+    execute(tx, rows.save::<credit_lot::Entity>(tx.get_database_backend(), "")).await
 }
 
 /// Moves what expires by the length of a freeze: all lots that had not expired when it began, and all holds.
 pub(super) async fn shift_expiries(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
-    let mut rows = Rows::new(SHIFTS);
-    for work in works {
-        if let Some(shift) = work.changes.shift_expiries_by {
-            let not_expired_at = shift.not_expired_at.millis();
-            rows.push([work.number().into(), not_expired_at.into(), shift.millis.into()]);
-        }
-    }
+    let shifts = works.iter().filter_map(|work| {
+        let shift = work.changes.shift_expiries_by?;
+        Some((work.account_id(), shift))
+    });
+    let rows = Rows::of::<(AccountId, ShiftExpiries)>(shifts);
     if rows.is_empty() {
         return Ok(());
     }

@@ -9,7 +9,6 @@
 
 mod entries;
 mod expiring;
-mod fields;
 mod header;
 mod hold_movements;
 mod keys;
@@ -23,10 +22,11 @@ mod write;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+use sea_orm::sea_query::ValueType;
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{self, Rows};
+use crate::domain::database::bulk::{self, Record, Rows};
 use crate::domain::event::NewEvent;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -111,13 +111,16 @@ impl Work {
         self.state.header.account_id
     }
 
-    fn number(&self) -> i64 {
-        self.account_id().number()
-    }
-
     fn expiry_now(&self) -> Timestamp {
         self.state.header.expiry_now(self.now)
     }
+}
+
+/// A row that a statement looks up by its id.
+#[derive(Record)]
+struct Named<I: Copy + Into<Value> + ValueType> {
+    account_id: AccountId,
+    id: I,
 }
 
 /// The accounts of a batch, in the order of their ids.
@@ -127,11 +130,12 @@ struct Batch<'w> {
 }
 
 impl Batch<'_> {
-    fn work(&mut self, account_id: i64) -> Result<&mut Work, Fault> {
-        match self.works.binary_search_by_key(&account_id, Work::number) {
+    fn work(&mut self, account_id: AccountId) -> Result<&mut Work, Fault> {
+        match self.works.binary_search_by_key(&account_id, Work::account_id) {
             Ok(at) => Ok(&mut self.works[at]),
             Err(_) => Err(Fault::Internal(format!(
-                "rows of account {account_id}, which is not locked"
+                "rows of account {}, which is not locked",
+                account_id.number()
             ))),
         }
     }
@@ -143,12 +147,12 @@ impl Batch<'_> {
 
 /// The single account of a statement, which then names it directly; `None` for several accounts.
 #[derive(Clone, Copy, Debug)]
-struct Scope(Option<i64>);
+struct Scope(Option<AccountId>);
 
 impl Scope {
     fn of(works: &[Work]) -> Self {
         Self(match works {
-            [work] => Some(work.number()),
+            [work] => Some(work.account_id()),
             _ => None,
         })
     }

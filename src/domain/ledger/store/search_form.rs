@@ -46,17 +46,11 @@ async fn rewrite_sessions(tx: &DatabaseTransaction) -> Result<(), DbErr> {
             .query_all_raw(Statement::from_sql_and_values(backend, &select, values))
             .await?;
         for row in &rows {
-            let (account_id, id): (i64, Uuid) = (row.try_get("", "account_id")?, row.try_get("", "id")?);
-            let (title, external_id): (String, Option<String>) =
-                (row.try_get("", "title")?, row.try_get("", "external_id")?);
+            let (account_id, id, title, external_id, old): (i64, Uuid, String, Option<String>, String) =
+                row.try_get_many_by_index()?;
             let kept = searchable(&format!("{title} {}", external_id.unwrap_or_default()));
             let update = "UPDATE session SET search_text = $1 WHERE account_id = $2 AND id = $3";
-            write(
-                tx,
-                (update, kept, row.try_get("", "search_text")?),
-                [account_id.into(), id.into()],
-            )
-            .await?;
+            write(tx, (update, kept, old), [account_id.into(), id.into()]).await?;
             after = (account_id, id);
         }
         if rows.is_empty() {
@@ -64,6 +58,8 @@ async fn rewrite_sessions(tx: &DatabaseTransaction) -> Result<(), DbErr> {
         }
     }
 }
+
+type EntryTexts = (i64, i64, String, String, Option<String>, Option<String>);
 
 async fn rewrite_entries(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     let backend = tx.get_database_backend();
@@ -81,11 +77,8 @@ async fn rewrite_entries(tx: &DatabaseTransaction) -> Result<(), DbErr> {
             .query_all_raw(Statement::from_sql_and_values(backend, &select, values))
             .await?;
         for row in &rows {
-            let (account_id, sequence): (i64, i64) = (row.try_get("", "account_id")?, row.try_get("", "sequence")?);
-            let (description, old): (String, String) =
-                (row.try_get("", "description")?, row.try_get("", "search_text")?);
-            let (title, external_id): (Option<String>, Option<String>) =
-                (row.try_get("", "title")?, row.try_get("", "external_id")?);
+            let row: EntryTexts = row.try_get_many_by_index()?;
+            let (account_id, sequence, description, old, title, external_id) = row;
             let texts = [Some(description), title, external_id].into_iter().flatten();
             let mut kept = searchable(&texts.collect::<Vec<_>>().join(" "));
             // Other words that found it before: a title that was changed since.

@@ -2,67 +2,62 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ConnectionTrait, QueryResult};
+use entity::{session, session_hold};
+use sea_orm::ConnectionTrait;
 
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::{Fields, FromRow, columns_of};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::searchable;
-use crate::domain::ledger::model::{AccountStatus, HoldPart, MAX_DUE, Session, SessionRef, SessionStatus};
+use crate::domain::ledger::model::{AccountStatus, HoldPart, MAX_DUE, Session, SessionRef};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{EntryId, MemberId, SessionId};
+use crate::primitives::ids::{AccountId, SessionId};
 
-use super::fields::Fields;
-use super::{Batch, Scope, Work, execute, query};
+use super::{Batch, Named, Scope, Work, execute, query};
 
-const NAMED: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
-const NAMED_EXTERNAL: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("external_id", Kind::Text),
-    ("closed_too", Kind::Bool),
-];
-const RANGES: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("since", Kind::BigInt),
-    ("until", Kind::BigInt),
-];
+#[derive(Record)]
+struct NamedExternally<'a> {
+    account_id: AccountId,
+    #[record(text)]
+    external_id: &'a str,
+    closed_too: bool,
+}
 
-const COLUMNS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("id", Kind::Uuid),
-    ("external_id", Kind::Text),
-    ("member_id", Kind::Uuid),
-    ("title", Kind::Text),
-    ("status", Kind::Text),
-    ("starts_at", Kind::BigInt),
-    ("ends_at", Kind::BigInt),
-    ("booked", Kind::BigInt),
-    ("held", Kind::BigInt),
-    ("charged", Kind::BigInt),
-    ("charge_entry_id", Kind::Uuid),
-    ("refunded", Kind::BigInt),
-    ("booked_at", Kind::BigInt),
-    ("resolved_at", Kind::BigInt),
-    ("hold_expires_at", Kind::BigInt),
-    ("cancel_reason", Kind::Text),
-    ("metadata", Kind::Text),
-    ("search_text", Kind::Text),
-    ("processing_announced", Kind::Bool),
-];
+/// A time within which sessions are due.
+#[derive(Record)]
+struct Range {
+    account_id: AccountId,
+    since: Timestamp,
+    until: Timestamp,
+}
 
-const PART_COLUMNS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("session_id", Kind::Uuid),
-    ("ordinal", Kind::Int),
-    ("booked_at", Kind::BigInt),
-    ("amount", Kind::BigInt),
-];
-const GONE_PARTS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("session_id", Kind::Uuid),
-    ("ordinal", Kind::Int),
-];
+/// A session as it is stored.
+#[derive(Record)]
+struct SessionRow<'a> {
+    account_id: AccountId,
+    #[record(flatten)]
+    session: &'a Session,
+    held: Credits,
+    search_text: String,
+}
+
+/// The key of a part of a hold.
+#[derive(Clone, Copy, Record)]
+struct PartKey {
+    account_id: AccountId,
+    session_id: SessionId,
+    ordinal: i32,
+}
+
+#[derive(Record)]
+struct PartRow {
+    #[record(flatten)]
+    key: PartKey,
+    #[record(flatten)]
+    part: HoldPart,
+}
 
 /// Loads sessions that commands name, those that are due, and those whose external id a booking uses.
 pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
@@ -87,67 +82,69 @@ const OPEN_ELSE_NEWEST: &str = "t.id = COALESCE(
       ORDER BY n.booked_at DESC, n.id DESC LIMIT 1))";
 
 fn named(works: &[Work]) -> (Rows, Rows) {
-    let mut by_id = Rows::new(NAMED);
-    let mut by_external_id = Rows::new(NAMED_EXTERNAL);
+    let (mut by_id, mut by_external_id) = (Vec::new(), Vec::new());
     for work in works {
-        let number = work.number();
+        let account_id = work.account_id();
         let mut external_ids: BTreeMap<&String, bool> = BTreeMap::new();
         for id in &work.needs.free_external_ids {
             external_ids.insert(id, false);
         }
         for session in &work.needs.sessions {
             match session {
-                SessionRef::Id(id) => by_id.push([number.into(), id.uuid().into()]),
+                SessionRef::Id(id) => by_id.push(Named { account_id, id: *id }),
                 SessionRef::ExternalId(id) => {
                     external_ids.insert(id, true);
                 }
             }
         }
-        for (id, closed_too) in external_ids {
-            by_external_id.push([number.into(), id.into(), closed_too.into()]);
-        }
+        let external_ids = external_ids.into_iter();
+        by_external_id.extend(external_ids.map(|(external_id, closed_too)| NamedExternally {
+            account_id,
+            external_id,
+            closed_too,
+        }));
     }
-    (by_id, by_external_id)
+    (Rows::of(by_id), Rows::of(by_external_id))
 }
 
 async fn load_due(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
-    let mut holds = Rows::new(RANGES);
-    let mut ended = Rows::new(RANGES);
-    let mut to_cancel = Rows::new(RANGES);
+    let (mut holds, mut ended, mut to_cancel) = (Vec::new(), Vec::new(), Vec::new());
     for work in &mut *batch.works {
+        let account_id = work.account_id();
+        let range = |since, until| Range {
+            account_id,
+            since,
+            until,
+        };
         let (header, now) = (&work.state.header, work.now);
         let is_due = |at: Option<Timestamp>| at.filter(|at| *at <= now);
         if header.halted_at.is_none()
             && let Some(at) = is_due(header.next_hold_expiry_at)
         {
-            holds.push([work.number().into(), at.millis().into(), now.millis().into()]);
+            holds.push(range(at, now));
             work.due.expiries = true;
         }
         if work.needs.ended_sessions
             && let Some(at) = is_due(header.next_processing_at)
         {
-            ended.push([work.number().into(), at.millis().into(), now.millis().into()]);
+            ended.push(range(at, now));
         }
         if work.needs.booked_sessions || (work.needs.ended_sessions && header.status == AccountStatus::Closed) {
-            to_cancel.push([
-                work.number().into(),
-                now.millis().into(),
-                Timestamp::MAX.millis().into(),
-            ]);
+            to_cancel.push(range(now, Timestamp::MAX));
         }
     }
-    load_where(tx, batch, &holds, |scope, backend| {
+    load_where(tx, batch, &Rows::of(holds), |scope, backend| {
         let condition = "t.status = 'BOOKED' AND t.hold_expires_at >= r.since AND t.hold_expires_at <= r.until";
         scope.probe_first(backend, "session", condition, "t.hold_expires_at", MAX_DUE)
     })
     .await?;
-    let ended = load_where(tx, batch, &ended, |scope, backend| {
+    let ended = load_where(tx, batch, &Rows::of(ended), |scope, backend| {
         let condition =
             "t.status = 'BOOKED' AND NOT t.processing_announced AND t.ends_at >= r.since AND t.ends_at <= r.until";
         scope.probe_first(backend, "session", condition, "t.ends_at", MAX_DUE)
     })
     .await?;
-    let to_cancel = load_where(tx, batch, &to_cancel, |scope, backend| {
+    let to_cancel = load_where(tx, batch, &Rows::of(to_cancel), |scope, backend| {
         let condition = "t.status = 'BOOKED' AND t.ends_at > r.since AND t.ends_at <= r.until";
         scope.probe_first(backend, "session", condition, "t.ends_at", MAX_DUE)
     })
@@ -172,7 +169,7 @@ async fn load_due(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> 
 }
 
 /// Accounts for which the maximum number of sessions was loaded.
-fn full(loaded: &[(i64, SessionId)]) -> impl Iterator<Item = i64> {
+fn full(loaded: &[(AccountId, SessionId)]) -> impl Iterator<Item = AccountId> {
     loaded
         .chunk_by(|one, other| one.0 == other.0)
         .filter(|chunk| chunk.len() >= MAX_DUE)
@@ -185,23 +182,25 @@ async fn load_where(
     batch: &mut Batch<'_>,
     rows: &Rows,
     join: impl FnOnce(Scope, sea_orm::DbBackend) -> String,
-) -> Result<Vec<(i64, SessionId)>, Fault> {
+) -> Result<Vec<(AccountId, SessionId)>, Fault> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let (scope, backend) = (batch.scope(), batch.backend);
     let sql = format!(
-        "SELECT t.account_id, t.id, t.external_id, t.member_id, t.title, t.status, t.starts_at, t.ends_at, t.booked, t.charged, \
-         t.charge_entry_id, t.refunded, t.booked_at, t.resolved_at, t.hold_expires_at, t.cancel_reason, t.metadata, \
-         t.processing_announced, p.booked_at, p.amount FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
+        "SELECT {}, {} FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
+        columns_of::<(AccountId, Session)>("t"),
+        columns_of::<HoldPart>("p"),
         rows.relation(backend, 1),
         join(scope, backend),
         Scope::parts(backend, "session_hold", "p.session_id = t.id"),
     );
     let found = query(tx, scope.statement(backend, sql, rows)).await?;
-    let mut loaded: Vec<(i64, SessionId)> = Vec::with_capacity(found.len());
+    let mut loaded: Vec<(AccountId, SessionId)> = Vec::with_capacity(found.len());
     for row in &found {
-        let (account_id, session, part) = session(row)?;
+        let mut fields = Fields::of(row);
+        let (account_id, session) = <(AccountId, Session)>::read(&mut fields)?;
+        let part = Option::<HoldPart>::read(&mut fields)?;
         let work = batch.work(account_id)?;
         let id = session.id;
         if loaded.last() == Some(&(account_id, id)) {
@@ -241,49 +240,12 @@ fn add(work: &mut Work, session: Session) {
     state.sessions.insert(session.id, session);
 }
 
-fn session(row: &QueryResult) -> Result<(i64, Session, Option<HoldPart>), Fault> {
-    let mut fields = Fields::of(row);
-    let account_id = fields.next()?;
-    let session = Session {
-        id: fields.id(SessionId::from_uuid)?,
-        external_id: fields.next()?,
-        member_id: fields.id(MemberId::from_uuid)?,
-        title: fields.next()?,
-        status: fields.word(SessionStatus::from_text)?,
-        starts_at: fields.timestamp()?,
-        ends_at: fields.timestamp()?,
-        booked: fields.credits()?,
-        holds: Vec::new(),
-        charged: fields.next::<Option<i64>>()?.map(Credits::from_units),
-        charge_entry_id: fields.optional_id(EntryId::from_uuid)?,
-        refunded: fields.credits()?,
-        booked_at: fields.timestamp()?,
-        resolved_at: fields.optional_timestamp()?,
-        hold_expires_at: fields.timestamp()?,
-        cancel_reason: fields.next()?,
-        metadata: fields.next()?,
-        processing_announced: fields.next()?,
-    };
-    let (booked_at, amount) = (fields.optional_timestamp()?, fields.next::<Option<i64>>()?);
-    let part = booked_at.zip(amount).map(|(booked_at, amount)| HoldPart {
-        booked_at,
-        amount: Credits::from_units(amount),
-    });
-    Ok((account_id, session, part))
-}
-
 /// Writes sessions that were made or changed, and their holds.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
     let backend = tx.get_database_backend();
     let sessions = session_rows(works);
     if !sessions.is_empty() {
-        let conflict = "ON CONFLICT (account_id, id) DO UPDATE SET title = excluded.title, status = excluded.status, \
-            starts_at = excluded.starts_at, ends_at = excluded.ends_at, booked = excluded.booked, held = excluded.held, \
-            charged = excluded.charged, charge_entry_id = excluded.charge_entry_id, refunded = excluded.refunded, \
-            resolved_at = excluded.resolved_at, hold_expires_at = excluded.hold_expires_at, \
-            cancel_reason = excluded.cancel_reason, search_text = excluded.search_text, \
-            processing_announced = excluded.processing_announced";
-        execute(tx, sessions.insert(backend, "session", conflict)).await?;
+        execute(tx, sessions.save::<session::Entity>(backend, "")).await?;
     }
     let (parts, gone) = part_rows(works);
     if !gone.is_empty() {
@@ -301,9 +263,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
         execute(tx, scope.statement(backend, sql, &gone)).await?;
     }
     if !parts.is_empty() {
-        let conflict = "ON CONFLICT (account_id, session_id, ordinal) DO UPDATE SET booked_at = excluded.booked_at, \
-            amount = excluded.amount";
-        execute(tx, parts.insert(backend, "session_hold", conflict)).await?;
+        execute(tx, parts.save::<session_hold::Entity>(backend, "")).await?;
     }
     Ok(())
 }
@@ -311,7 +271,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
 /// Sessions that are no longer open come first: one may release its external id for another one within the
 /// batch.
 fn session_rows(works: &[Work]) -> Rows {
-    let mut rows = Rows::new(COLUMNS);
+    let mut rows = Vec::new();
     for open in [false, true] {
         for work in works {
             let changed = work
@@ -320,67 +280,39 @@ fn session_rows(works: &[Work]) -> Rows {
                 .iter()
                 .filter_map(|id| work.state.sessions.get(id));
             for session in changed.filter(|session| session.is_open() == open) {
-                push(&mut rows, work.number(), session);
+                let external_id = session.external_id.as_deref().unwrap_or_default();
+                rows.push(SessionRow {
+                    account_id: work.account_id(),
+                    session,
+                    held: session.held(),
+                    search_text: searchable(&format!("{} {external_id}", session.title)),
+                });
             }
         }
     }
-    rows
-}
-
-fn push(rows: &mut Rows, number: i64, session: &Session) {
-    let external_id = session.external_id.as_deref();
-    let search_text = searchable(&format!("{} {}", session.title, external_id.unwrap_or_default()));
-    rows.push([
-        number.into(),
-        session.id.uuid().into(),
-        external_id.into(),
-        session.member_id.uuid().into(),
-        (&session.title).into(),
-        session.status.as_str().into(),
-        session.starts_at.millis().into(),
-        session.ends_at.millis().into(),
-        session.booked.units().into(),
-        session.held().units().into(),
-        session.charged.map(Credits::units).into(),
-        session.charge_entry_id.map(EntryId::uuid).into(),
-        session.refunded.units().into(),
-        session.booked_at.millis().into(),
-        session.resolved_at.map(Timestamp::millis).into(),
-        session.hold_expires_at.millis().into(),
-        session.cancel_reason.as_deref().into(),
-        session.metadata.as_deref().into(),
-        (&search_text).into(),
-        session.processing_announced.into(),
-    ]);
+    Rows::of(rows)
 }
 
 /// Returns the parts that changed sessions hold now, and the stored parts that are gone.
 fn part_rows(works: &[Work]) -> (Rows, Rows) {
-    let mut parts = Rows::new(PART_COLUMNS);
-    let mut gone = Rows::new(GONE_PARTS);
+    let (mut parts, mut gone) = (Vec::new(), Vec::new());
     for work in works {
-        for session in work
-            .changes
-            .sessions
-            .iter()
-            .filter_map(|id| work.state.sessions.get(id))
-        {
-            let (number, id) = (work.number(), session.id.uuid());
-            for (ordinal, part) in (0_i64..).zip(&session.holds) {
-                let (booked_at, amount) = (part.booked_at.millis(), part.amount.units());
-                parts.push([
-                    number.into(),
-                    id.into(),
-                    ordinal.into(),
-                    booked_at.into(),
-                    amount.into(),
-                ]);
-            }
+        let changed = work.changes.sessions.iter();
+        for session in changed.filter_map(|id| work.state.sessions.get(id)) {
+            let key = |ordinal| PartKey {
+                account_id: work.account_id(),
+                session_id: session.id,
+                ordinal,
+            };
+            let held = (0_i32..).zip(&session.holds);
+            parts.extend(held.map(|(ordinal, part)| PartRow {
+                key: key(ordinal),
+                part: *part,
+            }));
             let stored = work.stored_parts.get(&session.id).copied().unwrap_or(0);
-            for (ordinal, _) in (0_i64..).zip(0..stored).skip(session.holds.len()) {
-                gone.push([number.into(), id.into(), ordinal.into()]);
-            }
+            let stored = (0_i32..).zip(0..stored).skip(session.holds.len());
+            gone.extend(stored.map(|(ordinal, _)| key(ordinal)));
         }
     }
-    (parts, gone)
+    (Rows::of(parts), Rows::of(gone))
 }

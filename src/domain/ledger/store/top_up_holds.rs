@@ -1,80 +1,88 @@
 //! SQL of credits held for top-ups: while they are disputed, and while money of them is to be refunded.
 
-use sea_orm::{ConnectionTrait, Statement, Value};
+use entity::top_up_hold;
+use sea_orm::ConnectionTrait;
 
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::{self, FromRow, columns_of};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::TopUpHold;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpId};
 
-use super::fields::Fields;
 use super::{Batch, Scope, Work, execute, query};
 
-const NAMED: Columns = &[("account_id", Kind::BigInt), ("top_up_id", Kind::Uuid)];
-const COLUMNS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("top_up_id", Kind::Uuid),
-    ("amount", Kind::BigInt),
-    ("refunding", Kind::BigInt),
-];
+#[derive(Record, FromRow)]
+struct Named {
+    account_id: AccountId,
+    top_up_id: TopUpId,
+}
+
+#[derive(Record, FromRow)]
+struct HoldRow {
+    #[record(flatten)]
+    of: Named,
+    #[record(flatten)]
+    hold: TopUpHold,
+}
 
 /// Loads the holds of the top-ups whose entries are loaded. Only commands about such holds and corrections of an entry
 /// need them.
 pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
-    let mut named = Rows::new(NAMED);
+    let mut named = Vec::new();
     for work in &*batch.works {
         if work.needs.top_up_holds {
             for top_up_id in work.state.entries.values().filter_map(|entry| entry.top_up_id) {
-                named.push([work.number().into(), top_up_id.uuid().into()]);
+                named.push(Named {
+                    account_id: work.account_id(),
+                    top_up_id,
+                });
             }
         }
     }
     if named.is_empty() {
         return Ok(());
     }
+    let named = Rows::of(named);
     let (scope, backend) = (batch.scope(), batch.backend);
     let sql = format!(
-        "SELECT t.account_id, t.top_up_id, t.amount, t.refunding FROM {} {}",
+        "SELECT {} FROM {} {}",
+        columns_of::<HoldRow>("t"),
         named.relation(backend, 1),
         scope.probe(backend, "top_up_hold", "t.top_up_id = r.top_up_id"),
     );
     for row in query(tx, scope.statement(backend, sql, &named)).await? {
-        let mut fields = Fields::of(&row);
-        let state = &mut batch.work(fields.next()?)?.state;
-        let top_up_id = fields.id(TopUpId::from_uuid)?;
-        let hold = TopUpHold {
-            amount: fields.credits()?,
-            refunding: fields.credits()?,
-        };
-        state.top_up_holds.insert(top_up_id, hold);
+        let HoldRow { of, hold } = HoldRow::from_row(&row)?;
+        let state = &mut batch.work(of.account_id)?.state;
+        state.top_up_holds.insert(of.top_up_id, hold);
     }
     Ok(())
 }
 
 /// Writes changed holds, and deletes released ones.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
-    let (mut kept, mut released) = (Rows::new(COLUMNS), Rows::new(NAMED));
+    let (mut kept, mut released) = (Vec::new(), Vec::new());
     for work in works {
         for top_up_id in &work.changes.top_up_holds {
             let hold = work.state.top_up_holds.get(top_up_id).copied().unwrap_or_default();
-            let (number, id) = (work.number(), top_up_id.uuid());
+            let of = Named {
+                account_id: work.account_id(),
+                top_up_id: *top_up_id,
+            };
             if hold.amount.is_positive() {
-                let (amount, refunding) = (hold.amount.units(), hold.refunding.units());
-                kept.push([number.into(), id.into(), amount.into(), refunding.into()]);
+                kept.push(HoldRow { of, hold });
             } else {
-                released.push([number.into(), id.into()]);
+                released.push(of);
             }
         }
     }
     let backend = tx.get_database_backend();
     if !kept.is_empty() {
-        let conflict = "ON CONFLICT (account_id, top_up_id) DO UPDATE SET amount = excluded.amount, refunding = excluded.refunding";
-        execute(tx, kept.insert(backend, "top_up_hold", conflict)).await?;
+        execute(tx, Rows::of(kept).save::<top_up_hold::Entity>(backend, "")).await?;
     }
     if !released.is_empty() {
-        let scope = Scope::of(works);
+        let (scope, released) = (Scope::of(works), Rows::of(released));
         let sql = format!(
             "DELETE FROM top_up_hold WHERE (account_id, top_up_id) IN (SELECT t.account_id, t.top_up_id FROM {} {})",
             released.relation(backend, 1),
@@ -92,10 +100,6 @@ pub(in crate::domain::ledger) async fn refunding(
     top_up_id: TopUpId,
 ) -> Result<Credits, Fault> {
     let sql = "SELECT refunding FROM top_up_hold WHERE account_id = $1 AND top_up_id = $2";
-    let values = [Value::from(account_id.number()), top_up_id.uuid().into()];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    match tx.query_one_raw(statement).await? {
-        Some(row) => Fields::of(&row).credits(),
-        None => Ok(Credits::ZERO),
-    }
+    let found = records::value(tx, sql, [account_id.into(), top_up_id.into()]).await?;
+    Ok(found.unwrap_or(Credits::ZERO))
 }

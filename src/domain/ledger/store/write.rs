@@ -3,20 +3,22 @@
 use sea_orm::ConnectionTrait;
 
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::event::{self, NewEvent};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountHeader;
+use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
-use super::fields::Fields;
 use super::{Batch, Work, entries, header, hold_movements, keys, lots, query, sessions, top_up_holds};
 
-const NEXT_TIMES: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("expiry_now", Kind::BigInt),
-    ("now", Kind::BigInt),
-];
+/// The times of an account after which the next due times are queried.
+#[derive(Record)]
+struct Times {
+    account_id: AccountId,
+    expiry_now: Timestamp,
+    now: Timestamp,
+}
 
 /// Writes the changes of the accepted commands of a batch, by one statement for each table with changes.
 pub(in crate::domain::ledger) async fn write(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
@@ -44,11 +46,12 @@ fn events(works: &[Work]) -> Vec<(AccountId, &NewEvent)> {
 /// Queries again when something is due next, for accounts where due items were processed. The core knows the loaded rows, not
 /// those that come after them.
 async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
-    let mut rows = Rows::new(NEXT_TIMES);
-    for work in works.iter().filter(|work| work.deals_with_due()) {
-        let (expiry_now, now) = (work.expiry_now().millis(), work.now.millis());
-        rows.push([work.number().into(), expiry_now.into(), now.into()]);
-    }
+    let due = works.iter().filter(|work| work.deals_with_due());
+    let rows = Rows::of(due.map(|work| Times {
+        account_id: work.account_id(),
+        expiry_now: work.expiry_now(),
+        now: work.now,
+    }));
     if rows.is_empty() {
         return Ok(());
     }
@@ -70,18 +73,16 @@ async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fau
         rows.relation(backend, 1),
     );
     for row in query(tx, scope.statement(backend, sql, &rows)).await? {
-        let mut fields = Fields::of(&row);
-        let work = batch.work(fields.next()?)?;
+        let (account_id, lot, hold, end) = row.try_get_many_by_index()?;
+        let work = batch.work(account_id)?;
         let (due, swept) = (work.due, work.changes.swept);
         let shifted = work.changes.shift_expiries_by.is_some();
         let header = &mut work.state.header;
-        let (lot, hold) = (fields.optional_timestamp()?, fields.optional_timestamp()?);
         if due.expiries || shifted {
             (header.next_lot_expiry_at, header.next_hold_expiry_at) = (lot, hold);
         }
         if swept {
-            let next = fields.optional_timestamp()?;
-            header.next_processing_at = due.goes_on_at.or(next);
+            header.next_processing_at = due.goes_on_at.or(end);
         }
     }
     Ok(())

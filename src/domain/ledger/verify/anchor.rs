@@ -6,6 +6,7 @@
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
+use crate::primitives::record::FromRow;
 
 use super::store;
 
@@ -13,7 +14,7 @@ use super::store;
 const ACCOUNTS_AT_ONCE: u32 = 500;
 
 /// The last entry of an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Mark {
     /// The account that the mark belongs to.
     pub account_id: AccountId,

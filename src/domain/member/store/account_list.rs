@@ -3,21 +3,23 @@
 //! Each condition is tested on the row of one account. A condition on another table is a subquery of that account, which no database turns
 //! into a join with all of its rows.
 
-use entity::account;
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use crate::domain::database::Database;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
-use crate::domain::database::select::Row;
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::{self, Fields, FromRow, columns_of};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
 use super::super::model::{Account, AccountOrder, AccountPosition};
-use super::accounts::from_columns;
+use super::accounts::{AccountRow, Found, State};
 
-const IDS: Columns = &[("account_id", Kind::BigInt)];
+#[derive(Record)]
+struct Named {
+    account_id: AccountId,
+}
 
 /// A condition on an account.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,9 +102,7 @@ pub(in super::super) async fn find_accounts(
     let limit = sql.place(i64::try_from(limit).unwrap_or(i64::MAX));
     sql.push(&format!(" LIMIT {limit}"));
     let rows = database.read().query_all_raw(sql.statement(database.backend())).await?;
-    rows.iter()
-        .map(|row| Ok(AccountId::from_number(row.try_get("", "account_id")?)))
-        .collect()
+    records::tuples(&rows)
 }
 
 /// A list of accounts, from a position on.
@@ -120,8 +120,8 @@ impl AccountList<'_> {
         let mut sql = Sql::default();
         // Only the table of the key: the other one would be read for each account that is skipped.
         let (columns, table) = match self.order {
-            AccountOrder::OldestFirst | AccountOrder::NewestFirst => ("0 AS available, k.account_id", "account"),
-            AccountOrder::LowestAvailableFirst => ("k.posted - k.held AS available, k.account_id", "account_state"),
+            AccountOrder::OldestFirst | AccountOrder::NewestFirst => ("CAST(0 AS BIGINT), k.account_id", "account"),
+            AccountOrder::LowestAvailableFirst => ("k.posted - k.held, k.account_id", "account_state"),
         };
         sql.push(&format!("SELECT {columns} FROM {table} AS k WHERE true"));
         self.push_range(&mut sql, "k", None);
@@ -130,7 +130,16 @@ impl AccountList<'_> {
         sql.push(&format!(" ORDER BY {order} LIMIT 1 OFFSET {skipped}"));
         let statement = sql.statement(self.database.backend());
         let row = self.database.read().query_one_raw(statement).await?;
-        row.map(|row| position(&row, self.order)).transpose()
+        let found: Option<(i64, AccountId)> = row.map(|row| row.try_get_many_by_index()).transpose()?;
+        Ok(found.map(|(available, id)| self.position(Credits::from_units(available), id)))
+    }
+
+    fn position(&self, available: Credits, id: AccountId) -> AccountPosition {
+        let available = match self.order {
+            AccountOrder::LowestAvailableFirst => available,
+            AccountOrder::OldestFirst | AccountOrder::NewestFirst => Credits::ZERO,
+        };
+        AccountPosition { available, id }
     }
 
     /// Returns matching accounts in order, up to and including the horizon.
@@ -158,10 +167,9 @@ impl AccountList<'_> {
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
-        let mut rows = Rows::new(IDS);
-        for id in candidates {
-            rows.push([id.number().into()]);
-        }
+        let rows = Rows::of(candidates.iter().map(|account_id| Named {
+            account_id: *account_id,
+        }));
         let mut sql = Sql::default();
         sql.values.push(rows.value());
         let relation = rows.relation(self.database.backend(), sql.values.len());
@@ -195,7 +203,9 @@ impl AccountList<'_> {
         limit: u64,
     ) -> Result<Vec<(AccountPosition, Account)>, Fault> {
         sql.push(&format!(
-            "SELECT a.*, s.status, s.session_grace_millis, s.posted - s.held AS available FROM {from} WHERE {joined}"
+            "SELECT {}, {}, s.posted - s.held FROM {from} WHERE {joined}",
+            columns_of::<AccountRow>("a"),
+            columns_of::<State>("s"),
         ));
         let key = match self.order {
             AccountOrder::OldestFirst | AccountOrder::NewestFirst => "a",
@@ -211,13 +221,12 @@ impl AccountList<'_> {
         sql.push(&format!(" ORDER BY {order} LIMIT {limit}"));
         let statement = sql.statement(self.database.backend());
         let rows = self.database.read().query_all_raw(statement).await?;
-        let read = |row: &Row| {
-            let model = account::Model::from_query_result(row, "")?;
-            let status: String = row.try_get("", "status")?;
-            let (account, _) = from_columns(model, &status, row.try_get("", "session_grace_millis")?)?;
-            Ok((position(row, self.order)?, account))
-        };
-        rows.iter().map(read).collect()
+        let listed = rows.iter().map(|row| {
+            let mut fields = Fields::of(row);
+            let (account, _) = Found::read(&mut fields)?.account();
+            Ok((self.position(fields.next()?, account.id), account))
+        });
+        listed.collect()
     }
 
     fn order_by(&self, table: &str) -> String {
@@ -282,15 +291,4 @@ impl ListCondition {
             }
         }
     }
-}
-
-fn position(row: &Row, order: AccountOrder) -> Result<AccountPosition, Fault> {
-    let available = match order {
-        AccountOrder::LowestAvailableFirst => Credits::from_units(row.try_get("", "available")?),
-        AccountOrder::OldestFirst | AccountOrder::NewestFirst => Credits::ZERO,
-    };
-    Ok(AccountPosition {
-        available,
-        id: AccountId::from_number(row.try_get("", "account_id")?),
-    })
 }

@@ -2,15 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use entity::account_word;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value};
 
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::ledger::credit_log::search::{FORM, searchable};
+use crate::primitives::ids::AccountId;
 
 /// Accounts that are read together.
 const AT_ONCE: i64 = 500;
 
-const WORDS: Columns = &[("account_id", Kind::BigInt), ("word", Kind::Text)];
+#[derive(Record)]
+struct Word<'a> {
+    account_id: AccountId,
+    #[record(text)]
+    word: &'a str,
+}
 
 /// Returns the text of an account in the form for searching.
 pub(super) fn search_text(name: &str, external_id: Option<&str>) -> String {
@@ -18,23 +25,21 @@ pub(super) fn search_text(name: &str, external_id: Option<&str>) -> String {
 }
 
 /// Replaces the words of an account with those of its searchable text.
-pub(super) async fn save_words(tx: &impl ConnectionTrait, account_id: i64, search_text: &str) -> Result<(), DbErr> {
+pub(super) async fn save_words(
+    tx: &impl ConnectionTrait,
+    account_id: AccountId,
+    search_text: &str,
+) -> Result<(), DbErr> {
     let backend = tx.get_database_backend();
     let delete = "DELETE FROM account_word WHERE account_id = $1";
     tx.execute_raw(Statement::from_sql_and_values(backend, delete, [account_id.into()]))
         .await?;
-    let mut rows = Rows::new(WORDS);
-    for word in search_text.split_whitespace().collect::<BTreeSet<_>>() {
-        rows.push([account_id.into(), word.into()]);
+    let words: BTreeSet<&str> = search_text.split_whitespace().collect();
+    let rows = Rows::of(words.into_iter().map(|word| Word { account_id, word }));
+    if !rows.is_empty() {
+        tx.execute_raw(rows.insert_into::<account_word::Entity>(backend))
+            .await?;
     }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let insert = format!(
-        "INSERT INTO account_word (account_id, word) SELECT r.account_id, r.word FROM {}",
-        rows.relation(backend, 1)
-    );
-    tx.execute_raw(rows.statement(backend, insert)).await?;
     Ok(())
 }
 
@@ -55,11 +60,12 @@ pub async fn bring_account_words_up_to_date(tx: &DatabaseTransaction) -> Result<
     loop {
         let found = Statement::from_sql_and_values(backend, &select, [after.into()]);
         let rows = tx.query_all_raw(found).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.try_get("", "account_id")?;
+        if rows.is_empty() {
+            return Ok(());
+        }
         for row in &rows {
-            let (account_id, name): (i64, String) = (row.try_get("", "account_id")?, row.try_get("", "name")?);
-            let external_id: Option<String> = row.try_get("", "external_id")?;
+            let (account_id, name, external_id): (AccountId, String, Option<String>) = row.try_get_many_by_index()?;
+            after = account_id.number();
             let text = search_text(&name, external_id.as_deref());
             save_words(tx, account_id, &text).await?;
             let update = "UPDATE account SET search_text = $1 WHERE account_id = $2";

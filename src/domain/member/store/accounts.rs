@@ -1,23 +1,22 @@
 //! SQL of the installation, the directory of external ids, and accounts.
 
-use entity::{account, account_directory, account_state, installation};
+use chrono_tz::Tz;
+use entity::{account, account_directory, installation};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect, SelectTwo,
-    TryInsertResult,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, TryInsertResult};
 use uuid::Uuid;
 
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::{self, FromRow, columns_of};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, may_be_external_id};
-use crate::primitives::money::CreditPrice;
+use crate::primitives::money::{CreditPrice, Currency};
 
 use super::super::model::{Account, Installation, grace_hours};
 use super::account_words::{save_words, search_text};
-use super::{timezone, unreadable};
 
 /// The installation's only row.
 const INSTALLATION: i32 = 1;
@@ -125,11 +124,8 @@ pub(in super::super) async fn account(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
 ) -> Result<Option<Account>, Fault> {
-    let row = select()
-        .filter(account::Column::AccountId.eq(account_id.number()))
-        .one(connection)
-        .await?;
-    Ok(row.map(from_row).transpose()?.map(|(account, _)| account))
+    let found = accounts(connection, &[account_id]).await?;
+    Ok(found.into_iter().next().map(|(account, _)| account))
 }
 
 /// Returns accounts, each with its status.
@@ -137,89 +133,102 @@ pub(in super::super) async fn accounts(
     connection: &impl ConnectionTrait,
     account_ids: &[AccountId],
 ) -> Result<Vec<(Account, AccountStatus)>, Fault> {
-    let rows = select()
-        .filter(account::Column::AccountId.is_in(account_ids.iter().map(|id| id.number())))
-        .all(connection)
-        .await?;
-    rows.into_iter().map(from_row).collect()
+    let rows = Rows::of(account_ids.iter().map(|account_id| Named {
+        account_id: *account_id,
+    }));
+    let sql = format!(
+        "SELECT {}, {} FROM {} JOIN account a ON a.account_id = r.account_id \
+         JOIN account_state s ON s.account_id = r.account_id",
+        columns_of::<AccountRow>("a"),
+        columns_of::<State>("s"),
+        rows.relation(connection.get_database_backend(), 1),
+    );
+    let found: Vec<Found> = records::all(connection, sql, [rows.value()]).await?;
+    Ok(found.into_iter().map(Found::account).collect())
 }
 
 pub(in super::super) async fn insert_account(tx: &impl ConnectionTrait, account: &Account) -> Result<(), Fault> {
-    let row = to_row(account);
-    let (account_id, text) = (row.account_id, row.search_text.clone().unwrap_or_default());
-    account::Entity::insert(row.into_active_model())
-        .exec_without_returning(tx)
-        .await?;
-    Ok(save_words(tx, account_id, &text).await?)
+    let row = AccountRow::of(account);
+    let insert = Rows::of([&row]).insert_into::<account::Entity>(tx.get_database_backend());
+    tx.execute_raw(insert).await?;
+    Ok(save_words(tx, account.id, &row.search_text.unwrap_or_default()).await?)
 }
 
-/// Writes all mutable columns of the account.
+/// Writes the changed row of an account that exists.
 pub(in super::super) async fn update_account(tx: &impl ConnectionTrait, account: &Account) -> Result<(), Fault> {
-    let row = to_row(account);
-    let text = row.search_text.clone().unwrap_or_default();
-    account::Entity::update_many()
-        .col_expr(account::Column::ExternalId, Expr::value(row.external_id))
-        .col_expr(account::Column::Name, Expr::value(row.name))
-        .col_expr(account::Column::Timezone, Expr::value(row.timezone))
-        .col_expr(account::Column::CreditPrice, Expr::value(row.credit_price))
-        .col_expr(account::Column::Version, Expr::value(row.version))
-        .col_expr(account::Column::SearchText, Expr::value(row.search_text))
-        .filter(account::Column::AccountId.eq(row.account_id))
-        .exec(tx)
-        .await?;
-    Ok(save_words(tx, row.account_id, &text).await?)
+    let row = AccountRow::of(account);
+    records::save::<account::Entity>(tx, &row).await?;
+    Ok(save_words(tx, account.id, &row.search_text.unwrap_or_default()).await?)
 }
 
-fn select() -> SelectTwo<account::Entity, account_state::Entity> {
-    let figures = account::Entity::belongs_to(account_state::Entity)
-        .from(account::Column::AccountId)
-        .to(account_state::Column::AccountId)
-        .into();
-    account::Entity::find()
-        .join(JoinType::InnerJoin, figures)
-        .select_also(account_state::Entity)
+#[derive(Record)]
+struct Named {
+    account_id: AccountId,
 }
 
-fn to_row(account: &Account) -> account::Model {
-    account::Model {
-        account_id: account.id.number(),
-        external_id: account.external_id.clone(),
-        name: account.name.clone(),
-        timezone: account.timezone.name().to_owned(),
-        currency: account.currency.code().to_owned(),
-        credit_price: account.credit_price.millionths(),
-        version: account.version,
-        created_at: account.created_at.millis(),
-        search_text: Some(search_text(&account.name, account.external_id.as_deref())),
+/// An account, as it is stored.
+#[derive(Record, FromRow)]
+pub(super) struct AccountRow {
+    account_id: AccountId,
+    external_id: Option<String>,
+    name: String,
+    #[record(text)]
+    timezone: Tz,
+    #[record(text)]
+    currency: Currency,
+    credit_price: i64,
+    version: i32,
+    created_at: Timestamp,
+    search_text: Option<String>,
+}
+
+impl AccountRow {
+    fn of(account: &Account) -> Self {
+        Self {
+            account_id: account.id,
+            external_id: account.external_id.clone(),
+            name: account.name.clone(),
+            timezone: account.timezone,
+            currency: account.currency,
+            credit_price: account.credit_price.millionths(),
+            version: account.version,
+            created_at: account.created_at,
+            search_text: Some(search_text(&account.name, account.external_id.as_deref())),
+        }
     }
 }
 
-fn from_row(row: (account::Model, Option<account_state::Model>)) -> Result<(Account, AccountStatus), Fault> {
-    let (row, figures) = row;
-    let figures = figures.ok_or_else(|| unreadable("account with figures", &row.account_id.to_string()))?;
-    from_columns(row, &figures.status, figures.session_grace_millis)
+/// What is stored with the figures of an account.
+#[derive(Record, FromRow)]
+pub(super) struct State {
+    status: AccountStatus,
+    session_grace_millis: i64,
 }
 
-/// Returns an account with its status, which is stored with its figures as the grace of sessions is.
-pub(super) fn from_columns(
-    row: account::Model,
-    status: &str,
-    session_grace_millis: i64,
-) -> Result<(Account, AccountStatus), Fault> {
-    let status = AccountStatus::from_text(status).ok_or_else(|| unreadable("status", status))?;
-    let account = Account {
-        id: AccountId::from_number(row.account_id),
-        external_id: row.external_id,
-        timezone: timezone(&row.timezone)?,
-        currency: row
-            .currency
-            .parse()
-            .map_err(|_| unreadable("currency", &row.currency))?,
-        credit_price: CreditPrice::from_millionths(row.credit_price),
-        session_grace_hours: grace_hours(session_grace_millis),
-        name: row.name,
-        version: row.version,
-        created_at: Timestamp::from_millis(row.created_at),
-    };
-    Ok((account, status))
+/// An account beside its figures.
+#[derive(FromRow)]
+pub(super) struct Found {
+    #[record(flatten)]
+    row: AccountRow,
+    #[record(flatten)]
+    state: State,
+}
+
+impl Found {
+    /// Returns the account with its status.
+    pub(super) fn account(self) -> (Account, AccountStatus) {
+        let Self { row, state } = self;
+        let account = Account {
+            id: row.account_id,
+            external_id: row.external_id,
+            name: row.name,
+            timezone: row.timezone,
+            currency: row.currency,
+            credit_price: CreditPrice::from_millionths(row.credit_price),
+            session_grace_hours: grace_hours(state.session_grace_millis),
+            version: row.version,
+            created_at: row.created_at,
+        };
+        (account, state.status)
+    }
 }

@@ -1,13 +1,26 @@
 //! Mails to addresses that contacts no longer have. The notification module sends them.
 
 use entity::address_notice;
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
 
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{IdMint, IdSeed};
+use crate::primitives::ids::{AccountId, IdMint, IdSeed};
 
 use super::super::model::Contact;
+
+#[derive(Record)]
+struct NoticeRow {
+    account_id: AccountId,
+    id: Uuid,
+    email: String,
+    locale: String,
+    created_at: Timestamp,
+    attempts: i32,
+    next_attempt_at: Timestamp,
+}
 
 /// Queues a mail to `email`, the address that the contact had.
 pub(in super::super) async fn insert_address_notice(
@@ -16,17 +29,16 @@ pub(in super::super) async fn insert_address_notice(
     email: String,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let row = address_notice::Model {
-        account_id: contact.account_id.number(),
+    let row = Rows::of([NoticeRow {
+        account_id: contact.account_id,
         id: IdMint::new(IdSeed::random(), now).next_uuid(),
         email,
         locale: contact.locale.clone(),
-        created_at: now.millis(),
+        created_at: now,
         attempts: 0,
-        next_attempt_at: now.millis(),
-    };
-    address_notice::Entity::insert(row.into_active_model())
-        .exec_without_returning(tx)
+        next_attempt_at: now,
+    }]);
+    tx.execute_raw(row.insert_into::<address_notice::Entity>(tx.get_database_backend()))
         .await?;
     Ok(())
 }

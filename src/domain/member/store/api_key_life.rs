@@ -1,9 +1,8 @@
 //! How API keys end, and lose permissions, together with their creator.
 
 use sea_orm::{ConnectionTrait, Statement, Value};
-use uuid::Uuid;
 
-use crate::domain::database::Transaction;
+use crate::domain::database::{Transaction, records};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::Permissions;
 use crate::primitives::clock::Timestamp;
@@ -81,13 +80,9 @@ pub(in super::super) async fn take_unannounced(
     let sql =
         "UPDATE api_key SET is_announced = TRUE WHERE account_id = $1 AND side = 'TEAM' AND revoked_at IS NOT NULL
         AND NOT is_announced RETURNING id";
-    let rows = tx
-        .query_all_raw(statement(tx, sql, [account_id.number().into()]))
-        .await?;
-    let ids = rows.iter().map(|row| Ok(row.try_get::<Uuid>("", "id")?));
-    let mut ids: Vec<Uuid> = ids.collect::<Result<_, Fault>>()?;
+    let mut ids: Vec<ApiKeyId> = records::values(tx, sql, [account_id.into()]).await?;
     ids.sort_unstable();
-    Ok(ids.into_iter().map(ApiKeyId::from_uuid).collect())
+    Ok(ids)
 }
 
 /// Returns up to `limit` accounts in which a key was revoked without an event so far.
@@ -98,12 +93,7 @@ pub(in super::super) async fn accounts_with_news(
     let sql =
         "SELECT DISTINCT account_id FROM api_key WHERE side = 'TEAM' AND revoked_at IS NOT NULL AND NOT is_announced
         ORDER BY account_id LIMIT $1";
-    let rows = connection.query_all_raw(statement(connection, sql, [i64::from(limit).into()]));
-    let accounts = rows.await?;
-    let accounts = accounts
-        .iter()
-        .map(|row| Ok(AccountId::from_number(row.try_get("", "account_id")?)));
-    accounts.collect()
+    records::values(connection, sql, [i64::from(limit).into()]).await
 }
 
 async fn execute(tx: &Transaction, sql: &str, values: impl IntoIterator<Item = Value>) -> Result<u64, Fault> {

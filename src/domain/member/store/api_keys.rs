@@ -3,27 +3,29 @@
 use std::collections::{HashMap, HashSet};
 
 use entity::{api_key, api_key_use};
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    Statement,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use crate::domain::database::bulk::Rows;
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::{self, FromRow, columns_of};
 use crate::domain::database::select::{is_one_of_texts, is_one_of_uuids};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Cause, Permissions, Side};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+use crate::primitives::ids::{AccountId, ApiKeyId};
 
 use super::super::model::{ApiKey, ApiKeyName};
-use super::{KEYS, rows_by_id};
+use super::{Named, records_by_id};
 
 /// Keys of one kind that are listed. Above the maximum number of active ones.
 const MAX_KEYS: u64 = 200;
-/// Uses written by one statement: each has three values, and databases bound their number.
-const USES_AT_ONCE: usize = 500;
+
+#[derive(Record, FromRow)]
+struct KeyUse {
+    account_id: AccountId,
+    api_key_id: ApiKeyId,
+    last_used_at: Timestamp,
+}
 
 pub(in super::super) async fn api_key(
     connection: &impl ConnectionTrait,
@@ -39,7 +41,7 @@ pub(in super::super) async fn api_keys_by_id(
     api_key_ids: &[ApiKeyId],
 ) -> Result<Vec<ApiKey>, Fault> {
     let ids = api_key_ids.iter().map(|id| id.uuid());
-    let rows = rows_by_id::<api_key::Entity>(connection, ("api_key", "id"), None, ids).await?;
+    let rows = records_by_id::<KeyRow>(connection, ("api_key", "id"), None, ids).await?;
     with_uses(connection, rows).await
 }
 
@@ -52,19 +54,13 @@ pub(in super::super) async fn api_key_names(
         return Ok(HashMap::new());
     }
     let ids: Vec<Uuid> = api_key_ids.iter().map(|id| id.uuid()).collect();
-    let backend = connection.get_database_backend();
-    let (condition, value) = is_one_of_uuids(backend, 1, &ids);
+    let (condition, value) = is_one_of_uuids(connection.get_database_backend(), 1, &ids);
     let sql = format!("SELECT id, account_id, name FROM api_key WHERE id{condition}");
-    let statement = Statement::from_sql_and_values(backend, sql, [value]);
-    let mut names = HashMap::new();
-    for row in connection.query_all_raw(statement).await? {
-        let name = ApiKeyName {
-            account_id: AccountId::from_number(row.try_get("", "account_id")?),
-            name: row.try_get("", "name")?,
-        };
-        names.insert(ApiKeyId::from_uuid(row.try_get("", "id")?), name);
-    }
-    Ok(names)
+    let rows: Vec<(ApiKeyId, AccountId, String)> = records::values(connection, sql, [value]).await?;
+    let names = rows
+        .into_iter()
+        .map(|(id, account_id, name)| (id, ApiKeyName { account_id, name }));
+    Ok(names.collect())
 }
 
 /// Returns the keys with these prefixes, and their stored hashes. The time of their last use is not read, because sign-in does
@@ -73,16 +69,17 @@ pub(in super::super) async fn api_keys_by_prefix(
     connection: &impl ConnectionTrait,
     prefixes: &[String],
 ) -> Result<HashMap<String, (ApiKey, Vec<u8>)>, Fault> {
-    let backend = connection.get_database_backend();
-    let (condition, value) = is_one_of_texts(backend, 1, prefixes);
-    let sql = format!("SELECT * FROM api_key WHERE prefix{condition}");
-    let statement = Statement::from_sql_and_values(backend, sql, [value]);
-    let rows = api_key::Entity::find().from_raw_sql(statement).all(connection).await?;
+    let (condition, value) = is_one_of_texts(connection.get_database_backend(), 1, prefixes);
+    let sql = format!(
+        "SELECT {} FROM api_key WHERE prefix{condition}",
+        columns_of::<KeyRow>("api_key")
+    );
+    let rows: Vec<KeyRow> = records::all(connection, sql, [value]).await?;
     let keys = rows.into_iter().map(|row| {
         let hash = row.secret_hash.clone();
-        Ok((row.prefix.clone(), (from_row(row, None)?, hash)))
+        (row.prefix.clone(), (row.key(None), hash))
     });
-    keys.collect()
+    Ok(keys.collect())
 }
 
 /// Returns all active keys of the account or the platform, and the newest of the others; newest first.
@@ -93,22 +90,22 @@ pub(in super::super) async fn api_keys(
 ) -> Result<Vec<ApiKey>, Fault> {
     let is_unexpired = Condition::any()
         .add(api_key::Column::ExpiresAt.is_null())
-        .add(api_key::Column::ExpiresAt.gt(now.millis()));
+        .add(api_key::Column::ExpiresAt.gt(now));
     let is_active = Condition::all()
         .add(api_key::Column::RevokedAt.is_null())
         .add(is_unexpired.clone());
     let is_over = Condition::any()
         .add(api_key::Column::RevokedAt.is_not_null())
         .add(is_unexpired.not());
-    let mut rows = Vec::new();
+    let mut rows: Vec<KeyRow> = Vec::new();
     for sort in [is_active, is_over] {
         let of_sort = api_key::Entity::find()
-            .filter(api_key::Column::AccountId.eq(account_id.number()))
+            .filter(api_key::Column::AccountId.eq(account_id))
             .filter(sort)
             .order_by_desc(api_key::Column::CreatedAt)
             .order_by_desc(api_key::Column::Id)
             .limit(MAX_KEYS);
-        rows.extend(of_sort.all(connection).await?);
+        rows.extend(records::find(connection, of_sort).await?);
     }
     rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
     with_uses(connection, rows).await
@@ -123,23 +120,18 @@ pub(in super::super) async fn active_api_keys(
     if api_keys.is_empty() {
         return Ok(HashSet::new());
     }
-    let mut rows = Rows::new(KEYS);
-    for (account_id, api_key_id) in api_keys {
-        rows.push([account_id.number().into(), api_key_id.uuid().into()]);
-    }
+    let rows = Rows::of(api_keys.iter().map(|(account_id, id)| Named {
+        account_id: *account_id,
+        id: *id,
+    }));
     let backend = connection.get_database_backend();
     let sql = format!(
         "SELECT k.account_id, k.id FROM {} JOIN api_key k ON k.account_id = r.account_id AND k.id = r.id \
          WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)",
         rows.relation(backend, 1)
     );
-    let statement = Statement::from_sql_and_values(backend, sql, [rows.value(), now.millis().into()]);
-    let active = connection.query_all_raw(statement).await?;
-    let active = active.iter().map(|row| {
-        let key = (row.try_get("", "account_id")?, row.try_get("", "id")?);
-        Ok((AccountId::from_number(key.0), ApiKeyId::from_uuid(key.1)))
-    });
-    active.collect()
+    let active = records::values(connection, sql, [rows.value(), now.into()]).await?;
+    Ok(active.into_iter().collect())
 }
 
 pub(in super::super) async fn insert_api_key(
@@ -147,33 +139,22 @@ pub(in super::super) async fn insert_api_key(
     api_key: &ApiKey,
     secret_hash: &[u8; 32],
 ) -> Result<(), Fault> {
-    let (maker_kind, maker_key_id, maker_member_id) = match api_key.created_by.map(Cause::columns) {
-        Some((kind, key, member)) => (
-            Some(kind.to_owned()),
-            key.map(ApiKeyId::uuid),
-            member.map(MemberId::uuid),
-        ),
-        None => (None, None, None),
-    };
-    let row = api_key::Model {
-        id: api_key.id.uuid(),
-        account_id: api_key.account_id.number(),
-        side: api_key.side.as_str().to_owned(),
+    let row = Rows::of([KeyRow {
+        id: api_key.id,
+        account_id: api_key.account_id,
+        side: api_key.side,
         prefix: api_key.prefix.clone(),
         secret_hash: secret_hash.to_vec(),
         name: api_key.name.clone(),
         permissions: api_key.permissions.bits(),
-        created_at: api_key.created_at.millis(),
-        expires_at: api_key.expires_at.map(Timestamp::millis),
-        revoked_at: api_key.revoked_at.map(Timestamp::millis),
-        maker_kind,
-        maker_key_id,
-        maker_member_id,
+        created_at: api_key.created_at,
+        expires_at: api_key.expires_at,
+        revoked_at: api_key.revoked_at,
+        maker: api_key.created_by,
         keys_made: 0,
         is_announced: false,
-    };
-    api_key::Entity::insert(row.into_active_model())
-        .exec_without_returning(tx)
+    }]);
+    tx.execute_raw(row.insert_into::<api_key::Entity>(tx.get_database_backend()))
         .await?;
     Ok(())
 }
@@ -183,78 +164,74 @@ pub(in super::super) async fn save_api_key_uses(
     tx: &impl ConnectionTrait,
     uses: &[(AccountId, ApiKeyId, Timestamp)],
 ) -> Result<(), Fault> {
-    for some in uses.chunks(USES_AT_ONCE) {
-        let rows = some.iter().map(|(account_id, api_key_id, at)| {
-            api_key_use::Model {
-                account_id: account_id.number(),
-                api_key_id: api_key_id.uuid(),
-                last_used_at: at.millis(),
-            }
-            .into_active_model()
-        });
-        let replace = OnConflict::columns([api_key_use::Column::AccountId, api_key_use::Column::ApiKeyId])
-            .update_column(api_key_use::Column::LastUsedAt)
-            .to_owned();
-        api_key_use::Entity::insert_many(rows)
-            .on_conflict(replace)
-            .exec_without_returning(tx)
+    let rows = Rows::of(uses.iter().map(|(account_id, api_key_id, at)| KeyUse {
+        account_id: *account_id,
+        api_key_id: *api_key_id,
+        last_used_at: *at,
+    }));
+    if !rows.is_empty() {
+        tx.execute_raw(rows.save::<api_key_use::Entity>(tx.get_database_backend(), ""))
             .await?;
     }
     Ok(())
 }
 
-async fn with_uses(connection: &impl ConnectionTrait, rows: Vec<api_key::Model>) -> Result<Vec<ApiKey>, Fault> {
+async fn with_uses(connection: &impl ConnectionTrait, rows: Vec<KeyRow>) -> Result<Vec<ApiKey>, Fault> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut keys = Rows::new(KEYS);
-    for row in &rows {
-        keys.push([row.account_id.into(), row.id.into()]);
-    }
+    let keys = Rows::of(rows.iter().map(|row| Named {
+        account_id: row.account_id,
+        id: row.id,
+    }));
     let backend = connection.get_database_backend();
     let sql = format!(
-        "SELECT u.* FROM {} JOIN api_key_use u ON u.account_id = r.account_id AND u.api_key_id = r.id",
+        "SELECT {} FROM {} JOIN api_key_use u ON u.account_id = r.account_id AND u.api_key_id = r.id",
+        columns_of::<KeyUse>("u"),
         keys.relation(backend, 1)
     );
-    let uses: HashMap<(i64, Uuid), i64> = api_key_use::Entity::find()
-        .from_raw_sql(keys.statement(backend, sql))
-        .all(connection)
-        .await?
-        .into_iter()
-        .map(|row| ((row.account_id, row.api_key_id), row.last_used_at))
-        .collect();
+    let uses: Vec<KeyUse> = records::all(connection, sql, [keys.value()]).await?;
+    let uses = records::by_id(uses, |used: &KeyUse| (used.account_id, used.api_key_id));
     let keys = rows.into_iter().map(|row| {
-        let last_used_at = uses.get(&(row.account_id, row.id)).copied();
-        from_row(row, last_used_at)
+        let used = uses.get(&(row.account_id, row.id));
+        row.key(used.map(|used| used.last_used_at))
     });
-    keys.collect()
+    Ok(keys.collect())
 }
 
-fn from_row(row: api_key::Model, last_used_at: Option<i64>) -> Result<ApiKey, Fault> {
-    let unknown = || Fault::Internal(format!("an API key has the side {}, which is none", row.side));
-    let side = Side::from_text(&row.side).ok_or_else(unknown)?;
-    let created_by = match &row.maker_kind {
-        Some(kind) => {
-            let (key, member) = (
-                row.maker_key_id.map(ApiKeyId::from_uuid),
-                row.maker_member_id.map(MemberId::from_uuid),
-            );
-            let unknown = || Fault::Internal(format!("an API key was made by {kind}, which its other columns deny"));
-            Some(Cause::from_columns(kind, key, member).ok_or_else(unknown)?)
+/// A key, as it is stored.
+#[derive(Record, FromRow)]
+struct KeyRow {
+    id: ApiKeyId,
+    account_id: AccountId,
+    side: Side,
+    prefix: String,
+    secret_hash: Vec<u8>,
+    name: String,
+    permissions: i64,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+    #[record(flatten, prefix = "maker_")]
+    maker: Option<Cause>,
+    keys_made: i64,
+    is_announced: bool,
+}
+
+impl KeyRow {
+    fn key(self, last_used_at: Option<Timestamp>) -> ApiKey {
+        ApiKey {
+            id: self.id,
+            account_id: self.account_id,
+            side: self.side,
+            prefix: self.prefix,
+            name: self.name,
+            permissions: Permissions::from_bits(self.permissions).within(self.side),
+            created_by: self.maker,
+            created_at: self.created_at,
+            last_used_at,
+            expires_at: self.expires_at,
+            revoked_at: self.revoked_at,
         }
-        None => None,
-    };
-    Ok(ApiKey {
-        id: ApiKeyId::from_uuid(row.id),
-        account_id: AccountId::from_number(row.account_id),
-        side,
-        prefix: row.prefix,
-        name: row.name,
-        permissions: Permissions::from_bits(row.permissions).within(side),
-        created_by,
-        created_at: Timestamp::from_millis(row.created_at),
-        last_used_at: last_used_at.map(Timestamp::from_millis),
-        expires_at: row.expires_at.map(Timestamp::from_millis),
-        revoked_at: row.revoked_at.map(Timestamp::from_millis),
-    })
+    }
 }

@@ -23,53 +23,49 @@ pub(super) use api_keys::{
     active_api_keys, api_key, api_key_names, api_keys, api_keys_by_id, api_keys_by_prefix, insert_api_key,
     save_api_key_uses,
 };
-pub(in crate::domain) use members::contact_from_row;
+pub(in crate::domain) use members::ContactRow;
 pub(super) use members::{
     contacts, count_owners, first_member, insert_member, member, member_by_external_id, members, members_after,
     present_members, save_contact, update_member,
 };
 pub(super) use verifications::{delete_verification, save_verification, verification};
 
-use chrono_tz::Tz;
-use sea_orm::{ConnectionTrait, EntityTrait};
+use sea_orm::sea_query::ValueType;
+use sea_orm::{ConnectionTrait, Value};
 use uuid::Uuid;
 
-use crate::domain::database::bulk::{Columns, Kind};
+use crate::domain::database::bulk::Record;
+use crate::domain::database::records::{self, FromRow};
 use crate::domain::database::select::is_one_of_uuids;
 use crate::domain::fault::Fault;
+use crate::primitives::ids::AccountId;
 
-/// Keys of rows of any account.
-const KEYS: Columns = &[("account_id", Kind::BigInt), ("id", Kind::Uuid)];
+/// The key of a row of any account.
+#[derive(Record)]
+struct Named<I: Clone + Into<Value> + ValueType> {
+    account_id: AccountId,
+    id: I,
+}
 
-/// Returns rows of `table` whose `column` is one of `ids`, by a statement with the same text whatever their number. Loaders
+/// Returns records of `table` whose `column` is one of `ids`, by a statement with the same text whatever their number. Loaders
 /// use it for every page.
-async fn rows_by_id<E: EntityTrait>(
+async fn records_by_id<R: Record + FromRow>(
     connection: &impl ConnectionTrait,
     (table, column): (&'static str, &'static str),
-    account_id: Option<i64>,
+    account_id: Option<AccountId>,
     ids: impl Iterator<Item = Uuid>,
-) -> Result<Vec<E::Model>, Fault> {
+) -> Result<Vec<R>, Fault> {
     let ids: Vec<Uuid> = ids.collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let backend = connection.get_database_backend();
-    let (condition, value) = is_one_of_uuids(backend, 1, &ids);
-    let mut sql = format!("SELECT * FROM {table} WHERE {column}{condition}");
+    let (condition, value) = is_one_of_uuids(connection.get_database_backend(), 1, &ids);
+    let columns = records::columns_of::<R>(table);
+    let mut sql = format!("SELECT {columns} FROM {table} WHERE {column}{condition}");
     let mut values = vec![value];
     if let Some(account_id) = account_id {
         sql.push_str(" AND account_id = $2");
         values.push(account_id.into());
     }
-    let statement = sea_orm::Statement::from_sql_and_values(backend, sql, values);
-    Ok(E::find().from_raw_sql(statement).all(connection).await?)
-}
-
-/// The fault of a stored value that no use case writes.
-fn unreadable(what: &str, value: &str) -> Fault {
-    Fault::Internal(format!("a row holds {value:?}, which is no {what}"))
-}
-
-fn timezone(name: &str) -> Result<Tz, Fault> {
-    name.parse().map_err(|_| unreadable("time zone", name))
+    records::all(connection, sql, values).await
 }

@@ -1,14 +1,26 @@
 //! SQL of codes that were sent to addresses.
 
 use entity::contact_verification;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ConnectionTrait, EntityTrait};
+use uuid::Uuid;
 
+use crate::domain::database::bulk::Record;
+use crate::domain::database::records::{self, FromRow};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, RecipientId};
 
 use super::super::contacts::Verification;
+
+#[derive(Record, FromRow)]
+struct VerificationRow {
+    account_id: AccountId,
+    recipient_id: Uuid,
+    email: String,
+    code_hash: Vec<u8>,
+    tries_left: i32,
+    made_at: Timestamp,
+}
 
 /// Returns the code that was sent last.
 pub(in super::super) async fn verification(
@@ -17,14 +29,15 @@ pub(in super::super) async fn verification(
     recipient: RecipientId,
 ) -> Result<Option<Verification>, Fault> {
     let key = (account_id.number(), recipient.uuid());
-    let row = contact_verification::Entity::find_by_id(key).one(connection).await?;
+    let row: Option<VerificationRow> =
+        records::find_one(connection, contact_verification::Entity::find_by_id(key)).await?;
     Ok(row.map(|row| Verification {
         account_id,
         recipient,
         email: row.email,
         code_hash: row.code_hash,
         tries_left: row.tries_left,
-        made_at: Timestamp::from_millis(row.made_at),
+        made_at: row.made_at,
     }))
 }
 
@@ -33,23 +46,15 @@ pub(in super::super) async fn save_verification(
     tx: &impl ConnectionTrait,
     verification: &Verification,
 ) -> Result<(), Fault> {
-    use contact_verification::Column;
-    let row = contact_verification::Model {
-        account_id: verification.account_id.number(),
+    let row = VerificationRow {
+        account_id: verification.account_id,
         recipient_id: verification.recipient.uuid(),
         email: verification.email.clone(),
         code_hash: verification.code_hash.clone(),
         tries_left: verification.tries_left,
-        made_at: verification.made_at.millis(),
+        made_at: verification.made_at,
     };
-    let replace = OnConflict::columns([Column::AccountId, Column::RecipientId])
-        .update_columns([Column::Email, Column::CodeHash, Column::TriesLeft, Column::MadeAt])
-        .to_owned();
-    contact_verification::Entity::insert(row.into_active_model())
-        .on_conflict(replace)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
+    records::save::<contact_verification::Entity>(tx, &row).await
 }
 
 pub(in super::super) async fn delete_verification(

@@ -3,13 +3,15 @@
 use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
 
+use crate::domain::database::bulk::Record;
+use crate::domain::database::records::{self, FromRow, column_list};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
 /// A mail to an old address. The holder of the claim may send it until the claim runs out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Record, FromRow)]
 pub(in super::super) struct AddressNotice {
     pub(in super::super) account_id: AccountId,
     pub(in super::super) id: Uuid,
@@ -17,6 +19,14 @@ pub(in super::super) struct AddressNotice {
     pub(in super::super) locale: String,
     pub(in super::super) created_at: Timestamp,
     pub(in super::super) attempts: i32,
+}
+
+#[derive(Record, FromRow)]
+struct DueNotice {
+    #[record(flatten)]
+    notice: AddressNotice,
+    #[record(name = "next_attempt_at")]
+    due: Timestamp,
 }
 
 /// Whether any mail is pending. It avoids a transaction that would find none.
@@ -33,23 +43,14 @@ pub(in super::super) async fn claim_address_notices(
     limit: i64,
 ) -> Result<Vec<AddressNotice>, Fault> {
     let backend = tx.get_database_backend();
-    let sql = "SELECT account_id, id, email, locale, created_at, attempts, next_attempt_at FROM address_notice \
-               WHERE next_attempt_at <= $1 ORDER BY next_attempt_at, account_id, id LIMIT $2";
-    let values: [Value; 2] = [now.millis().into(), limit.into()];
-    let rows = tx
-        .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
-        .await?;
-    let mut claimed = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let due: i64 = row.try_get("", "next_attempt_at")?;
-        let notice = AddressNotice {
-            account_id: AccountId::from_number(row.try_get("", "account_id")?),
-            id: row.try_get("", "id")?,
-            email: row.try_get("", "email")?,
-            locale: row.try_get("", "locale")?,
-            created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
-            attempts: row.try_get::<i32>("", "attempts")? + 1,
-        };
+    let sql = format!(
+        "SELECT {} FROM address_notice WHERE next_attempt_at <= $1 ORDER BY next_attempt_at, account_id, id LIMIT $2",
+        column_list::<DueNotice>()
+    );
+    let due: Vec<DueNotice> = records::all(tx, sql, [now.into(), limit.into()]).await?;
+    let mut claimed = Vec::with_capacity(due.len());
+    for DueNotice { mut notice, due } in due {
+        notice.attempts += 1;
         let sql = "UPDATE address_notice SET attempts = attempts + 1, next_attempt_at = $4 \
                    WHERE account_id = $1 AND id = $2 AND next_attempt_at = $3";
         let values: [Value; 4] = [

@@ -2,43 +2,35 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, Statement, Value};
+use entity::delivery;
+use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
 use uuid::Uuid;
 
-use super::{recipient_of, unreadable};
-use crate::domain::database::bulk::{Columns, Kind, Rows};
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::keyset::{Branch, Keyset, Position};
-use crate::domain::database::select::{Condition, Row, Select};
+use crate::domain::database::records::{self, Fields, FromRow, column_list};
+use crate::domain::database::select::{Condition, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
 
-use super::super::model::{Alert, Channel, Delivery, DeliveryStatus, InboxItem, MailFailure, SuppressionReason};
+use super::super::model::{Alert, AlertKind, Delivery, InboxItem, Severity};
 
-const NEW: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("id", Kind::Uuid),
-    ("alert_id", Kind::Uuid),
-    ("recipient_kind", Kind::Text),
-    ("recipient_id", Kind::Uuid),
-    ("channel", Kind::Text),
-    ("kind", Kind::Text),
-    ("severity", Kind::Text),
-    ("status", Kind::Text),
-    ("suppressed_because", Kind::Text),
-    ("attempts", Kind::Int),
-    ("next_attempt_at", Kind::BigInt),
-    ("sent_at", Kind::BigInt),
-    ("created_at", Kind::BigInt),
-];
+/// A delivery, with what it repeats of its alert.
+#[derive(Record)]
+struct DeliveryRow<'a> {
+    #[record(flatten)]
+    delivery: &'a Delivery,
+    kind: AlertKind,
+    severity: Severity,
+}
 
-pub(in super::super) const DELIVERY_COLUMNS: &str = "id, alert_id, recipient_kind, recipient_id, channel, kind, status, suppressed_because, address, attempts, last_error, \
-     next_attempt_at, sent_at, created_at";
-
-/// The columns for a page of an inbox, with those that conditions need.
-const INBOX_COLUMNS: &str =
-    "id, alert_id, created_at, channel, kind, severity, status, resolved_at, read_at, archived_at";
+/// An id as a parameter of a statement.
+#[derive(Record)]
+struct Named {
+    id: AlertId,
+}
 
 /// Deliveries in a member's inbox.
 const IN_INBOX: Condition = Condition::Plain("channel = 'IN_APP' AND status = 'SENT'");
@@ -48,27 +40,13 @@ pub(in super::super) async fn insert_deliveries(
     tx: &Transaction,
     deliveries: &[(&Alert, Delivery)],
 ) -> Result<(), Fault> {
-    let mut rows = Rows::new(NEW);
-    for (alert, delivery) in deliveries {
-        rows.push([
-            delivery.account_id.number().into(),
-            delivery.id.uuid().into(),
-            delivery.alert_id.uuid().into(),
-            delivery.recipient.kind().into(),
-            delivery.recipient.uuid().into(),
-            delivery.channel.as_str().into(),
-            alert.kind.as_str().into(),
-            alert.severity().as_str().into(),
-            delivery.status.as_str().into(),
-            delivery.suppressed_because.map(SuppressionReason::as_str).into(),
-            delivery.attempts.into(),
-            delivery.next_attempt_at.map(Timestamp::millis).into(),
-            delivery.sent_at.map(Timestamp::millis).into(),
-            delivery.created_at.millis().into(),
-        ]);
-    }
+    let rows = Rows::of(deliveries.iter().map(|(alert, delivery)| DeliveryRow {
+        delivery,
+        kind: alert.kind,
+        severity: alert.severity(),
+    }));
     if !rows.is_empty() {
-        tx.execute_raw(rows.insert(tx.get_database_backend(), "delivery", ""))
+        tx.execute_raw(rows.insert_into::<delivery::Entity>(tx.get_database_backend()))
             .await?;
     }
     Ok(())
@@ -76,7 +54,9 @@ pub(in super::super) async fn insert_deliveries(
 
 /// Deliveries that meet `residuals`, by when they were created. `of` drives the scan.
 pub(in super::super) fn deliveries_keyset(of: Branch, residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
-    keyset(of, &["created_at", "id"], DELIVERY_COLUMNS, residuals)
+    // Conditions may name the kind.
+    let columns = format!("{}, kind", column_list::<Delivery>());
+    keyset(of, &["created_at", "id"], columns, residuals)
 }
 
 /// The alerts in a member's inbox that meet `residuals`, by when they were raised.
@@ -86,15 +66,14 @@ pub(in super::super) fn inbox_keyset(member_id: MemberId, mut residuals: Vec<Con
         column: "recipient_id",
         value: member_id.uuid().into(),
     };
-    keyset(of, &["created_at", "alert_id"], INBOX_COLUMNS, residuals)
+    let columns = format!(
+        "{}, alert_id, created_at, channel, kind, severity, status, resolved_at",
+        column_list::<InboxRow>()
+    );
+    keyset(of, &["created_at", "alert_id"], columns, residuals)
 }
 
-fn keyset(
-    of: Branch,
-    key: &'static [&'static str],
-    columns: &'static str,
-    residuals: Vec<Condition>,
-) -> Keyset<(i64, Uuid)> {
+fn keyset(of: Branch, key: &'static [&'static str], columns: String, residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
     Keyset {
         table: "delivery",
         key,
@@ -108,43 +87,15 @@ fn keyset(
     }
 }
 
-pub(in super::super) fn delivery(row: &Row, account_id: AccountId) -> Result<Delivery, Fault> {
-    let (channel, status): (String, String) = (row.try_get("", "channel")?, row.try_get("", "status")?);
-    let because: Option<String> = row.try_get("", "suppressed_because")?;
-    let last_error: Option<String> = row.try_get("", "last_error")?;
-    let instant = |column: &str| Ok::<_, Fault>(row.try_get::<Option<i64>>("", column)?.map(Timestamp::from_millis));
-    Ok(Delivery {
-        id: DeliveryId::from_uuid(row.try_get("", "id")?),
-        account_id,
-        alert_id: AlertId::from_uuid(row.try_get("", "alert_id")?),
-        recipient: recipient_of(row)?,
-        channel: Channel::from_text(&channel).ok_or_else(|| unreadable("channel", &channel))?,
-        status: DeliveryStatus::from_text(&status).ok_or_else(|| unreadable("status", &status))?,
-        suppressed_because: because
-            .map(|text| SuppressionReason::from_text(&text).ok_or_else(|| unreadable("reason", &text)))
-            .transpose()?,
-        address: row.try_get("", "address")?,
-        attempts: row.try_get("", "attempts")?,
-        last_error: last_error.map(|text| MailFailure::from_text(&text).unwrap_or(MailFailure::Other)),
-        next_attempt_at: instant("next_attempt_at")?,
-        sent_at: instant("sent_at")?,
-        created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
-    })
-}
-
 pub(in super::super) async fn deliveries_by_id(
     database: &Database,
     account_id: AccountId,
     ids: &[DeliveryId],
 ) -> Result<Vec<Delivery>, Fault> {
-    let select = Select::by_ids(
-        database,
-        account_id,
-        ("delivery", DELIVERY_COLUMNS),
-        ids.iter().map(|id| id.uuid()),
-    );
-    let rows = select.all(database).await?;
-    rows.iter().map(|row| delivery(row, account_id)).collect()
+    let ids = ids.iter().map(|id| id.uuid());
+    Select::by_ids::<Delivery>(database, account_id, "delivery", ids)
+        .records(database)
+        .await
 }
 
 pub(in super::super) async fn delivery_by_id(
@@ -152,25 +103,15 @@ pub(in super::super) async fn delivery_by_id(
     account_id: AccountId,
     id: DeliveryId,
 ) -> Result<Option<Delivery>, Fault> {
-    let sql = format!("SELECT {DELIVERY_COLUMNS} FROM delivery WHERE account_id = $1 AND id = $2");
-    let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let row = connection.query_one_raw(statement).await?;
-    row.map(|row| delivery(&row, account_id)).transpose()
-}
-
-/// Reads from the row of an inbox when an alert was read and archived.
-pub(in super::super) fn inbox_mark(row: &Row) -> Result<InboxRow, Fault> {
-    let instant = |column: &str| Ok::<_, Fault>(row.try_get::<Option<i64>>("", column)?.map(Timestamp::from_millis));
-    Ok(InboxRow {
-        id: DeliveryId::from_uuid(row.try_get("", "id")?),
-        read_at: instant("read_at")?,
-        archived_at: instant("archived_at")?,
-    })
+    records::find_one(
+        connection,
+        delivery::Entity::find_by_id((account_id.number(), id.uuid())),
+    )
+    .await
 }
 
 /// An item of an inbox, without the alert.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Record, FromRow)]
 pub(in super::super) struct InboxRow {
     /// The delivery that put it into the inbox.
     pub(in super::super) id: DeliveryId,
@@ -198,11 +139,7 @@ pub(in super::super) async fn raised_at(
 ) -> Result<Option<Timestamp>, Fault> {
     let sql = "SELECT created_at FROM delivery WHERE account_id = $1 AND recipient_id = $2 AND alert_id = $3 \
                AND channel = 'IN_APP' AND status = 'SENT'";
-    let values: [Value; 3] = [account_id.number().into(), member_id.uuid().into(), id.uuid().into()];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let row = tx.query_one_raw(statement).await?;
-    row.map(|row| Ok(Timestamp::from_millis(row.try_get("", "created_at")?)))
-        .transpose()
+    records::value(tx, sql, [account_id.into(), member_id.into(), id.into()]).await
 }
 
 /// When a member read and archived alerts in their inbox. Alerts that are not in it are left out.
@@ -214,13 +151,17 @@ pub(in super::super) async fn marks(
 ) -> Result<HashMap<AlertId, InboxRow>, Fault> {
     let mut select = Select::of(database, account_id, "");
     select
-        .push("SELECT id, alert_id, read_at, archived_at FROM delivery WHERE account_id = $1 AND recipient_id = ")
+        .push(&format!("SELECT alert_id, {} FROM delivery", column_list::<InboxRow>()))
+        .push(" WHERE account_id = $1 AND recipient_id = ")
         .bind(member_id.uuid());
     let ids = alert_ids.iter().map(|id| id.uuid()).collect();
     select.and_all(&[IN_INBOX, Condition::Uuids("alert_id", ids)]);
     let rows = select.all(database).await?;
     rows.iter()
-        .map(|row| Ok((AlertId::from_uuid(row.try_get("", "alert_id")?), inbox_mark(row)?)))
+        .map(|row| {
+            let mut fields = Fields::of(row);
+            Ok((fields.next()?, InboxRow::read(&mut fields)?))
+        })
         .collect()
 }
 
@@ -238,10 +179,7 @@ pub(in super::super) async fn marked_in(
         .push(" AND marked_in = ")
         .bind(sequence)
         .push(" ORDER BY created_at, alert_id LIMIT 100");
-    let rows = select.all(database).await?;
-    rows.iter()
-        .map(|row| Ok(AlertId::from_uuid(row.try_get("", "alert_id")?)))
-        .collect()
+    select.values(database).await
 }
 
 /// Counts the alerts in a member's inbox that are neither read nor archived.
@@ -258,8 +196,7 @@ pub(in super::super) async fn unread(
     select
         .bind(member_id.uuid())
         .push(" AND channel = 'IN_APP' AND status = 'SENT' AND read_at IS NULL AND archived_at IS NULL");
-    let row = select.one(database).await?;
-    Ok(row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or(0))
+    Ok(select.value(database).await?.unwrap_or(0))
 }
 
 /// Selects alerts of a member's inbox.
@@ -319,11 +256,7 @@ pub(in super::super) async fn mark(
     ];
     let which = match meant {
         Meant::These(ids) => {
-            const IDS: Columns = &[("id", Kind::Uuid)];
-            let mut rows = Rows::new(IDS);
-            for id in ids {
-                rows.push([id.uuid().into()]);
-            }
+            let rows = Rows::of(ids.iter().map(|id| Named { id: *id }));
             values.push(rows.value());
             format!("alert_id IN (SELECT r.id FROM {})", rows.relation(backend, 5))
         }
@@ -350,22 +283,13 @@ pub(in super::super) async fn in_inbox(
     member_id: MemberId,
     alert_ids: &[AlertId],
 ) -> Result<HashSet<AlertId>, Fault> {
-    const IDS: Columns = &[("id", Kind::Uuid)];
     let backend = tx.get_database_backend();
-    let mut ids = Rows::new(IDS);
-    for id in alert_ids {
-        ids.push([id.uuid().into()]);
-    }
+    let ids = Rows::of(alert_ids.iter().map(|id| Named { id: *id }));
     let relation = ids.relation(backend, 3);
     let sql = format!(
         "SELECT d.alert_id FROM delivery d WHERE d.account_id = $1 AND d.recipient_id = $2 AND d.channel = 'IN_APP' \
          AND d.status = 'SENT' AND d.alert_id IN (SELECT r.id FROM {relation})"
     );
-    let values: [Value; 3] = [account_id.number().into(), member_id.uuid().into(), ids.value()];
-    let rows = tx
-        .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
-        .await?;
-    rows.iter()
-        .map(|row| Ok(AlertId::from_uuid(row.try_get("", "alert_id")?)))
-        .collect()
+    let found = records::values(tx, sql, [account_id.into(), member_id.into(), ids.value()]).await?;
+    Ok(found.into_iter().collect())
 }

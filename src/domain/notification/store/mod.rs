@@ -15,12 +15,12 @@ mod settings;
 pub(super) use address_notices::{AddressNotice, claim_address_notices, end_address_notice, is_address_notice_due};
 pub(super) use addresses::{address, addresses, addresses_by_id, addresses_of, label_of, save_address, timezone_of};
 pub(super) use alerts::{
-    OpenEdge, alert, alerts_by_id, alerts_keyset, close_edge, edges, end_for, insert_alerts, open_edge, open_of_top_up,
+    OpenEdge, alerts_by_id, alerts_keyset, close_edge, edges, end_for, insert_alerts, open_edge, open_of_top_up,
     resolve_alert, unresolved_sessions,
 };
 pub(super) use deliveries::{
-    DELIVERY_COLUMNS, Mark, Meant, deliveries_by_id, deliveries_keyset, delivery, delivery_by_id, in_inbox,
-    inbox_keyset, inbox_mark, insert_deliveries, mark, marked_in, marks, raised_at, unread,
+    InboxRow, Mark, Meant, deliveries_by_id, deliveries_keyset, delivery_by_id, in_inbox, inbox_keyset,
+    insert_deliveries, mark, marked_in, marks, raised_at, unread,
 };
 pub(super) use due::{StandingAlert, are_credits_expiring, due, due_accounts, save_due, standing};
 pub(super) use outbox::{
@@ -33,17 +33,7 @@ pub(super) use recipients::{reached, unsent};
 pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, standing_of};
 pub(super) use settings::{defaults_of, save_defaults, save_settings, settings};
 
-use sea_orm::QueryResult;
-
 use crate::domain::fault::Fault;
-use crate::primitives::ids::RecipientId;
-
-/// Reads the recipient of a row.
-fn recipient_of(row: &QueryResult) -> Result<RecipientId, Fault> {
-    let kind: String = row.try_get("", "recipient_kind")?;
-    let id = row.try_get("", "recipient_id")?;
-    RecipientId::from_columns(&kind, id).ok_or_else(|| unreadable("kind of recipient", &kind))
-}
 
 /// A value that no use case has written.
 fn unreadable(what: &str, value: &str) -> Fault {

@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, EntityTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
 
-use super::{address, recipient_of, settings, unreadable};
+use super::{address, settings};
+use crate::domain::database::bulk::Record;
+use crate::domain::database::records::{self, FromRow, column_list};
 use crate::domain::database::select::{Condition, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
@@ -55,14 +57,12 @@ pub(in super::super) async fn claim(
 ) -> Result<Vec<Claimed>, Fault> {
     let backend = tx.get_database_backend();
     let sql = format!(
-        "SELECT {DUE_COLUMNS} FROM delivery WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 \
-         ORDER BY next_attempt_at, account_id, recipient_id, created_at, id LIMIT $2"
+        "SELECT {} FROM delivery WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 \
+         ORDER BY next_attempt_at, account_id, recipient_id, created_at, id LIMIT $2",
+        column_list::<DueMail>()
     );
-    let values: [Value; 2] = [now.millis().into(), limit.into()];
-    let rows = tx
-        .query_all_raw(Statement::from_sql_and_values(backend, sql, values))
-        .await?;
-    let mut found = rows.iter().map(due_mail).collect::<Result<Vec<Claimed>, Fault>>()?;
+    let due: Vec<DueMail> = records::all(tx, sql, [now.into(), limit.into()]).await?;
+    let mut found: Vec<Claimed> = due.into_iter().map(DueMail::claimed).collect();
     if i64::try_from(found.len()).is_ok_and(|count| count >= limit)
         && let Some(last) = found.last()
     {
@@ -90,43 +90,56 @@ pub(in super::super) async fn claim(
     Ok(claimed)
 }
 
-const DUE_COLUMNS: &str = "account_id, id, alert_id, recipient_kind, recipient_id, kind, attempts, created_at, queued_at, address, next_attempt_at";
-
 /// Deliveries scheduled together with `last` for the same recipient that follow it in the order of claims.
 async fn rest_of_mail(tx: &Transaction, last: &Claimed) -> Result<Vec<Claimed>, Fault> {
     let sql = format!(
-        "SELECT {DUE_COLUMNS} FROM delivery WHERE account_id = $1 AND recipient_id = $2 AND next_attempt_at = $3 \
-         AND status IN ('QUEUED', 'SENDING') AND (created_at > $4 OR (created_at = $4 AND id > $5)) ORDER BY created_at, id"
+        "SELECT {} FROM delivery WHERE account_id = $1 AND recipient_id = $2 AND next_attempt_at = $3 \
+         AND status IN ('QUEUED', 'SENDING') AND (created_at > $4 OR (created_at = $4 AND id > $5)) ORDER BY created_at, id",
+        column_list::<DueMail>()
     );
     let values: [Value; 5] = [
-        last.account_id.number().into(),
+        last.account_id.into(),
         last.recipient.uuid().into(),
-        last.due.millis().into(),
-        last.created_at.millis().into(),
-        last.id.uuid().into(),
+        last.due.into(),
+        last.created_at.into(),
+        last.id.into(),
     ];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let rows = tx.query_all_raw(statement).await?;
-    rows.iter().map(due_mail).collect()
+    let due: Vec<DueMail> = records::all(tx, sql, values).await?;
+    Ok(due.into_iter().map(DueMail::claimed).collect())
 }
 
-fn due_mail(row: &QueryResult) -> Result<Claimed, Fault> {
-    let kind: String = row.try_get("", "kind")?;
-    let created_at: i64 = row.try_get("", "created_at")?;
-    let queued_at: Option<i64> = row.try_get("", "queued_at")?;
-    Ok(Claimed {
-        account_id: AccountId::from_number(row.try_get("", "account_id")?),
-        id: DeliveryId::from_uuid(row.try_get("", "id")?),
-        alert_id: AlertId::from_uuid(row.try_get("", "alert_id")?),
-        recipient: recipient_of(row)?,
-        kind: AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?,
-        attempts: row.try_get::<i32>("", "attempts")? + 1,
-        created_at: Timestamp::from_millis(created_at),
-        queued_at: Timestamp::from_millis(queued_at.unwrap_or(created_at)),
-        address: row.try_get("", "address")?,
-        is_requested: queued_at.is_some(),
-        due: Timestamp::from_millis(row.try_get("", "next_attempt_at")?),
-    })
+/// A mail that is due, as it is stored.
+#[derive(Record, FromRow)]
+struct DueMail {
+    account_id: AccountId,
+    id: DeliveryId,
+    alert_id: AlertId,
+    #[record(flatten, prefix = "recipient_")]
+    recipient: RecipientId,
+    kind: AlertKind,
+    attempts: i32,
+    created_at: Timestamp,
+    queued_at: Option<Timestamp>,
+    address: Option<String>,
+    next_attempt_at: Timestamp,
+}
+
+impl DueMail {
+    fn claimed(self) -> Claimed {
+        Claimed {
+            account_id: self.account_id,
+            id: self.id,
+            alert_id: self.alert_id,
+            recipient: self.recipient,
+            kind: self.kind,
+            attempts: self.attempts + 1,
+            created_at: self.created_at,
+            queued_at: self.queued_at.unwrap_or(self.created_at),
+            address: self.address,
+            is_requested: self.queued_at.is_some(),
+            due: self.next_attempt_at,
+        }
+    }
 }
 
 /// For each kind with a maximum rate: the last mail that went to a recipient within a day.
@@ -149,17 +162,12 @@ pub(in super::super) async fn last_sent(
         .bind(now.millis() - COOLDOWN_MILLIS)
         .and_all(&[Condition::Texts("kind", paced)]);
     select.push(" ORDER BY sent_at");
-    let mut last = HashMap::new();
-    for row in select.all(database).await? {
-        let kind: String = row.try_get("", "kind")?;
-        let kind = AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?;
-        let mail = LastMail {
-            at: Timestamp::from_millis(row.try_get("", "sent_at")?),
-            has_ended: row.try_get::<Option<i64>>("", "resolved_at")?.is_some(),
-        };
-        last.insert(kind, mail);
-    }
-    Ok(last)
+    let mails: Vec<(AlertKind, Timestamp, Option<Timestamp>)> = select.values(database).await?;
+    let last = mails.into_iter().map(|(kind, at, resolved_at)| {
+        let has_ended = resolved_at.is_some();
+        (kind, LastMail { at, has_ended })
+    });
+    Ok(last.collect())
 }
 
 /// Schedules the waiting mail of a member for now, because what it waits for may have changed. Mail that still has to wait is
@@ -249,23 +257,14 @@ pub(in super::super) async fn ended_deliveries(
     account_id: AccountId,
     ids: impl Iterator<Item = DeliveryId>,
 ) -> Result<HashSet<DeliveryId>, Fault> {
-    let select = Select::by_ids(
-        database,
-        account_id,
-        ("delivery", "id, resolved_at"),
-        ids.map(DeliveryId::uuid),
-    );
-    let mut ended = HashSet::new();
-    for row in select.all(database).await? {
-        if row.try_get::<Option<i64>>("", "resolved_at")?.is_some() {
-            ended.insert(DeliveryId::from_uuid(row.try_get("", "id")?));
-        }
-    }
-    Ok(ended)
+    let text = "SELECT id FROM delivery WHERE account_id = $1 AND resolved_at IS NOT NULL";
+    let mut select = Select::of(database, account_id, text);
+    select.and_all(&[Condition::Uuids("id", ids.map(DeliveryId::uuid).collect())]);
+    Ok(select.values(database).await?.into_iter().collect())
 }
 
 /// The alert and the recipient of a delivery.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, FromRow)]
 pub(in super::super) struct About {
     pub(in super::super) kind: AlertKind,
     pub(in super::super) subject: Option<MemberId>,
@@ -274,19 +273,10 @@ pub(in super::super) struct About {
 
 /// Reads the alert and the recipient of a delivery, as the transaction sees it.
 pub(in super::super) async fn about(tx: &Transaction, account_id: AccountId, id: DeliveryId) -> Result<About, Fault> {
-    let sql = "SELECT d.kind, d.resolved_at, a.subject_id FROM delivery d \
+    let sql = "SELECT d.kind, a.subject_id, d.resolved_at IS NOT NULL FROM delivery d \
                JOIN alert a ON a.account_id = d.account_id AND a.id = d.alert_id WHERE d.account_id = $1 AND d.id = $2";
-    let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let row = tx.query_one_raw(statement).await?;
-    let row = row.ok_or_else(|| Fault::Internal("a delivery has no alert".to_owned()))?;
-    let kind: String = row.try_get("", "kind")?;
-    let subject: Option<uuid::Uuid> = row.try_get("", "subject_id")?;
-    Ok(About {
-        kind: AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?,
-        subject: subject.map(MemberId::from_uuid),
-        has_ended: row.try_get::<Option<i64>>("", "resolved_at")?.is_some(),
-    })
+    let about = records::one(tx, sql, [account_id.into(), id.into()]).await?;
+    about.ok_or_else(|| Fault::Internal("a delivery has no alert".to_owned()))
 }
 
 /// Puts a mail back into the queue, as if it had never been tried, to be sent at `due`.
@@ -359,6 +349,19 @@ async fn addressed_address(
     }))
 }
 
+#[derive(FromRow)]
+struct AddressedMember {
+    name: String,
+    role: MemberRole,
+    removed_at: Option<Timestamp>,
+    team: String,
+    email: Option<String>,
+    contact: ContactStatus,
+    locale: String,
+    #[record(text)]
+    timezone: chrono_tz::Tz,
+}
+
 async fn addressed_member(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
@@ -367,26 +370,21 @@ async fn addressed_member(
     let sql = "SELECT m.name, m.role, m.removed_at, a.name AS team, c.email, c.email_status, c.locale, c.timezone FROM member m \
                JOIN contact c ON c.account_id = m.account_id AND c.recipient_id = m.id \
                JOIN account a ON a.account_id = m.account_id WHERE m.account_id = $1 AND m.id = $2";
-    let values: [Value; 2] = [account_id.number().into(), member_id.uuid().into()];
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let Some(row) = connection.query_one_raw(statement).await? else {
+    let values = [account_id.into(), member_id.into()];
+    let Some(row) = records::one::<AddressedMember>(connection, sql, values).await? else {
         return Ok(None);
     };
     let said = settings(connection, [(account_id, member_id)])
         .await?
         .remove(&member_id);
-    let (role, status): (String, String) = (row.try_get("", "role")?, row.try_get("", "email_status")?);
-    let role = MemberRole::from_text(&role).ok_or_else(|| unreadable("role", &role))?;
-    let is_removed = row.try_get::<Option<i64>>("", "removed_at")?.is_some();
-    let timezone: String = row.try_get("", "timezone")?;
     Ok(Some(Addressee {
-        name: Some(row.try_get("", "name")?),
-        team: row.try_get("", "team")?,
-        party: (!is_removed).then_some(Party::Member(role)),
-        email: row.try_get("", "email")?,
-        contact: ContactStatus::from_text(&status).ok_or_else(|| unreadable("contact status", &status))?,
-        locale: row.try_get("", "locale")?,
-        timezone: timezone.parse().map_err(|_| unreadable("time zone", &timezone))?,
+        name: Some(row.name),
+        team: row.team,
+        party: row.removed_at.is_none().then_some(Party::Member(row.role)),
+        email: row.email,
+        contact: row.contact,
+        locale: row.locale,
+        timezone: row.timezone,
         wishes: Wishes::Member(said.unwrap_or_else(|| NotificationSettings::new(account_id, member_id))),
     }))
 }

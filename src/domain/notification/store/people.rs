@@ -1,13 +1,13 @@
 //! Members and addresses that an alert may be for.
 
 use std::collections::{HashMap, HashSet};
-use std::str::FromStr;
 
 use sea_orm::ConnectionTrait;
 
-use super::{addresses_of, recipient_of, settings, unreadable};
+use super::{addresses_of, settings};
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{self, Columns, Kind, Rows};
+use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::records::{self, FromRow};
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
@@ -73,16 +73,32 @@ pub(in super::super) async fn read_recipients(
     Ok(Recipients { members, last_mails })
 }
 
-const TEAMS: Columns = &[
-    ("number", Kind::BigInt),
-    ("account_id", Kind::BigInt),
-    ("everybody", Kind::Bool),
-];
-const SUBJECTS: Columns = &[
-    ("number", Kind::BigInt),
-    ("account_id", Kind::BigInt),
-    ("member_id", Kind::Uuid),
-];
+/// The members of an account, or its owners and admins.
+#[derive(Record)]
+struct Team {
+    number: i64,
+    account_id: AccountId,
+    everybody: bool,
+}
+
+#[derive(Record)]
+struct Subject {
+    number: i64,
+    account_id: AccountId,
+    member_id: MemberId,
+}
+
+/// A member at the index of the alerts that are for them.
+#[derive(FromRow)]
+struct Found {
+    number: i64,
+    account_id: AccountId,
+    id: MemberId,
+    role: MemberRole,
+    contact: ContactStatus,
+    #[record(text)]
+    timezone: chrono_tz::Tz,
+}
 
 /// Reads for each of these the intended members, with their settings, and the addresses that chose the kind. The number of statements
 /// does not grow with the number of alerts.
@@ -90,17 +106,25 @@ pub(in super::super) async fn recipients(
     tx: &Transaction,
     addressed: &[Addressed],
 ) -> Result<Vec<Vec<Recipient>>, Fault> {
-    let (mut teams, mut subjects) = (Rows::new(TEAMS), Rows::new(SUBJECTS));
+    let (mut teams, mut subjects) = (Vec::new(), Vec::new());
     for (number, to) in (0_i64..).zip(addressed) {
-        let account = to.account_id.number();
+        let account_id = to.account_id;
         if to.audience != Audience::Subject {
-            let is_everybody = to.audience == Audience::Everybody;
-            teams.push([number.into(), account.into(), is_everybody.into()]);
+            teams.push(Team {
+                number,
+                account_id,
+                everybody: to.audience == Audience::Everybody,
+            });
         }
-        if let (Audience::Subject | Audience::SubjectAndAdmins, Some(subject)) = (to.audience, to.subject) {
-            subjects.push([number.into(), account.into(), subject.uuid().into()]);
+        if let (Audience::Subject | Audience::SubjectAndAdmins, Some(member_id)) = (to.audience, to.subject) {
+            subjects.push(Subject {
+                number,
+                account_id,
+                member_id,
+            });
         }
     }
+    let (teams, subjects) = (Rows::of(teams), Rows::of(subjects));
     let mut found = vec![Vec::new(); addressed.len()];
     let of_teams = " AND t.removed_at IS NULL AND (r.everybody OR t.role IN ('OWNER', 'ADMIN'))";
     let of_subjects = " AND t.id = r.member_id AND t.removed_at IS NULL";
@@ -160,37 +184,43 @@ async fn add_members(
         rows.relation(backend, 1),
         bulk::probe(backend, "member", condition)
     );
-    for row in &tx.query_all_raw(rows.statement(backend, sql)).await? {
-        let number: i64 = row.try_get("", "number")?;
-        let (role, status): (String, String) = (row.try_get("", "role")?, row.try_get("", "email_status")?);
-        let timezone: String = row.try_get("", "timezone")?;
-        let account_id = AccountId::from_number(row.try_get("", "account_id")?);
-        let member_id = MemberId::from_uuid(row.try_get("", "id")?);
-        let Some(found) = usize::try_from(number).ok().and_then(|number| found.get_mut(number)) else {
+    for member in records::all::<Found>(tx, sql, [rows.value()]).await? {
+        let at = usize::try_from(member.number).ok();
+        let Some(found) = at.and_then(|at| found.get_mut(at)) else {
             continue;
         };
-        if found.iter().any(|recipient| recipient.id == member_id.into()) {
+        if found.iter().any(|recipient| recipient.id == member.id.into()) {
             continue;
         }
-        let role = MemberRole::from_text(&role).ok_or_else(|| unreadable("role", &role))?;
         found.push(Recipient {
-            id: member_id.into(),
-            party: Party::Member(role),
-            contact: ContactStatus::from_text(&status).ok_or_else(|| unreadable("contact status", &status))?,
-            timezone: chrono_tz::Tz::from_str(&timezone).map_err(|_| unreadable("time zone", &timezone))?,
-            wishes: Wishes::Member(NotificationSettings::new(account_id, member_id)),
+            id: member.id.into(),
+            party: Party::Member(member.role),
+            contact: member.contact,
+            timezone: member.timezone,
+            wishes: Wishes::Member(NotificationSettings::new(member.account_id, member.id)),
         });
     }
     Ok(())
 }
 
-const KINDS: Columns = &[
-    ("account_id", Kind::BigInt),
-    ("kind", Kind::Text),
-    ("recipient_kind", Kind::Text),
-    ("recipient_id", Kind::Uuid),
-    ("since", Kind::BigInt),
-];
+/// A kind of mail to a recipient.
+#[derive(Record)]
+struct MailKind {
+    account_id: AccountId,
+    kind: AlertKind,
+    #[record(flatten, prefix = "recipient_")]
+    recipient: RecipientId,
+    since: Timestamp,
+}
+
+#[derive(FromRow)]
+struct FoundMail {
+    kind: AlertKind,
+    #[record(flatten)]
+    recipient: RecipientId,
+    at: Timestamp,
+    resolved_at: Option<Timestamp>,
+}
 
 /// Reads for each of these the last mail of a kind to a recipient that matters at an instant. It was sent or is on its way. Each
 /// takes one row of an index, for any number of mails.
@@ -198,23 +228,17 @@ async fn last_mails(
     tx: &Transaction,
     kinds: Vec<(AccountId, AlertKind, RecipientId, Timestamp)>,
 ) -> Result<HashMap<(AlertKind, RecipientId), LastMail>, Fault> {
-    let mut rows = Rows::new(KINDS);
     let mut asked = HashSet::new();
-    for (account_id, kind, recipient, now) in kinds {
-        if asked.insert((kind, recipient)) {
-            let since = now.millis() - COOLDOWN_MILLIS;
-            rows.push([
-                account_id.number().into(),
-                kind.as_str().into(),
-                recipient.kind().into(),
-                recipient.uuid().into(),
-                since.into(),
-            ]);
-        }
-    }
-    let mut last = HashMap::new();
+    let kinds = kinds.into_iter();
+    let kinds = kinds.filter(|(_, kind, recipient, _)| asked.insert((*kind, *recipient)));
+    let rows = Rows::of(kinds.map(|(account_id, kind, recipient, now)| MailKind {
+        account_id,
+        kind,
+        recipient,
+        since: Timestamp::from_millis(now.millis() - COOLDOWN_MILLIS),
+    }));
     if rows.is_empty() {
-        return Ok(last);
+        return Ok(HashMap::new());
     }
     let backend = tx.get_database_backend();
     let sql = format!(
@@ -226,14 +250,13 @@ async fn last_mails(
            ORDER BY d.created_at DESC LIMIT 1)",
         rows.relation(backend, 1),
     );
-    for row in &tx.query_all_raw(rows.statement(backend, sql)).await? {
-        let kind: String = row.try_get("", "kind")?;
-        let kind = AlertKind::from_text(&kind).ok_or_else(|| unreadable("kind of alert", &kind))?;
-        let mail = LastMail {
-            at: Timestamp::from_millis(row.try_get("", "at")?),
-            has_ended: row.try_get::<Option<i64>>("", "resolved_at")?.is_some(),
+    let found = records::all::<FoundMail>(tx, sql, [rows.value()]).await?.into_iter();
+    let last = found.map(|mail| {
+        let last = LastMail {
+            at: mail.at,
+            has_ended: mail.resolved_at.is_some(),
         };
-        last.insert((kind, recipient_of(row)?), mail);
-    }
-    Ok(last)
+        ((mail.kind, mail.recipient), last)
+    });
+    Ok(last.collect())
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, Statement};
+use entity::alert_place;
+use sea_orm::ConnectionTrait;
 
-use crate::domain::database::bulk::{self, Columns, Kind, Rows};
+use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::records::{self, FromRow};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
 use crate::domain::fault::Fault;
@@ -17,7 +19,7 @@ use super::alerts::UNRESOLVED_SESSION;
 use super::due::CREDITS_EXPIRING;
 
 /// The state of an account at one moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, FromRow)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(in super::super) struct Glance {
     pub(in super::super) account_id: AccountId,
@@ -27,8 +29,6 @@ pub(in super::super) struct Glance {
     pub(in super::super) head: i64,
     pub(in super::super) entry_sequence: i64,
     pub(in super::super) available: Credits,
-    /// The highest threshold of those who watch the balance.
-    pub(in super::super) highest_threshold: Option<Credits>,
     /// Whether an alert about the balance is open.
     pub(in super::super) is_open: bool,
     /// Whether a reminder of expiring credits is open. It ends when they are used.
@@ -37,40 +37,65 @@ pub(in super::super) struct Glance {
     pub(in super::super) is_unread: bool,
     /// Whether an alert is open that a session was not resolved in time. It ends when the session is resolved.
     pub(in super::super) is_session_open: bool,
+    #[record(flatten)]
+    thresholds: Thresholds,
+}
+
+/// The thresholds of those who watch a balance.
+#[derive(Clone, Copy, Debug, FromRow)]
+struct Thresholds {
+    /// The trigger of the rule, which the account stores while the rule is on. Recipients without a threshold use it.
+    trigger: Option<Credits>,
+    of_members: Option<Credits>,
+    of_addresses: Option<Credits>,
+}
+
+impl Thresholds {
+    fn highest(self) -> Option<Credits> {
+        self.trigger.max(self.of_members).max(self.of_addresses)
+    }
 }
 
 impl Glance {
     /// Whether its balance changes no alert.
     pub(in super::super) fn is_calm(&self) -> bool {
-        !self.is_open && !self.are_credits_expiring && is_calm(self.available, self.highest_threshold)
+        !self.is_open && !self.are_credits_expiring && is_calm(self.available, self.thresholds.highest())
     }
 }
 
-const ACCOUNTS: Columns = &[("account_id", Kind::BigInt)];
-const PLACES: Columns = &[("account_id", Kind::BigInt), ("sequence", Kind::BigInt)];
+#[derive(Record)]
+struct Named {
+    account_id: AccountId,
+}
+
+#[derive(Record)]
+struct Place {
+    account_id: AccountId,
+    sequence: i64,
+}
+
+fn rows_of(places: &[(AccountId, i64)]) -> Rows {
+    Rows::of(places.iter().map(|(account_id, sequence)| Place {
+        account_id: *account_id,
+        sequence: *sequence,
+    }))
+}
 
 /// A checkpoint never moves back.
-const MOVE_ON: &str = "ON CONFLICT (account_id) DO UPDATE SET sequence = excluded.sequence \
-                       WHERE alert_place.sequence < excluded.sequence";
+const MOVES_ON: &str = " WHERE alert_place.sequence < excluded.sequence";
 
 /// Returns the last event of the account that was processed; 0 before the first.
 pub(in super::super) async fn place(connection: &impl ConnectionTrait, account_id: AccountId) -> Result<i64, Fault> {
     let sql = "SELECT sequence FROM alert_place WHERE account_id = $1";
-    let backend = connection.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, sql, [account_id.number().into()]);
-    let row = connection.query_one_raw(statement).await?;
-    Ok(row.map(|row| row.try_get("", "sequence")).transpose()?.unwrap_or(0))
+    Ok(records::value(connection, sql, [account_id.into()]).await?.unwrap_or(0))
 }
 
 /// Advances the checkpoints of these accounts, by one statement for any number. A checkpoint that another process has moved further
 /// does not change.
 pub(in super::super) async fn save_places(tx: &Transaction, places: &[(AccountId, i64)]) -> Result<(), Fault> {
-    let mut rows = Rows::new(PLACES);
-    for (account_id, sequence) in places {
-        rows.push([account_id.number().into(), (*sequence).into()]);
-    }
+    let rows = rows_of(places);
     if !rows.is_empty() {
-        tx.execute_raw(rows.insert(tx.get_database_backend(), "alert_place", MOVE_ON))
+        tx.execute_raw(rows.save::<alert_place::Entity>(tx.get_database_backend(), MOVES_ON))
             .await?;
     }
     Ok(())
@@ -99,56 +124,35 @@ pub(in super::super) async fn glances(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
 ) -> Result<Vec<Glance>, Fault> {
-    let mut rows = Rows::new(ACCOUNTS);
-    for account_id in accounts {
-        rows.push([account_id.number().into()]);
-    }
+    let rows = Rows::of(accounts.iter().map(|account_id| Named {
+        account_id: *account_id,
+    }));
     let backend = connection.get_database_backend();
     let sql = format!(
-        "SELECT t.account_id, t.event_sequence, t.entry_sequence, t.posted, t.held, \
-         COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0) AS place, \
+        "SELECT t.account_id, \
+         COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0), \
+         t.event_sequence, t.entry_sequence, t.posted - t.held, \
          EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id \
-           AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')) AS is_open, t.low_mark, \
-         t.unread_since IS NOT NULL AS is_unread, \
-         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {CREDITS_EXPIRING}) AS are_credits_expiring, \
+           AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')), \
+         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {CREDITS_EXPIRING}), \
+         t.unread_since IS NOT NULL, \
          EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {UNRESOLVED_SESSION} \
-           AND session_id IS NOT NULL) AS is_session_open, \
+           AND session_id IS NOT NULL), \
+         t.low_mark, \
          (SELECT MAX(n.low_balance_threshold) FROM notification_settings n \
            JOIN member m ON m.account_id = n.account_id AND m.id = n.member_id \
-           WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')) AS highest_threshold, \
+           WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')), \
          (SELECT MAX(n.low_balance_threshold) FROM notification_address n \
-           WHERE n.account_id = t.account_id AND n.removed_at IS NULL) AS highest_of_addresses \
+           WHERE n.account_id = t.account_id AND n.removed_at IS NULL) \
          FROM {} {}",
         rows.relation(backend, 1),
         bulk::probe(backend, "account_state", "")
     );
-    let rows = connection.query_all_raw(rows.statement(backend, sql)).await?;
-    let mut glances = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let (posted, held): (i64, i64) = (row.try_get("", "posted")?, row.try_get("", "held")?);
-        // Recipients without a threshold of their own use the rule's trigger, which the account stores while the rule is on.
-        let (own, trigger): (Option<i64>, Option<i64>) =
-            (row.try_get("", "highest_threshold")?, row.try_get("", "low_mark")?);
-        let of_addresses: Option<i64> = row.try_get("", "highest_of_addresses")?;
-        let highest = own.max(trigger).max(of_addresses);
-        glances.push(Glance {
-            account_id: AccountId::from_number(row.try_get("", "account_id")?),
-            place: row.try_get("", "place")?,
-            head: row.try_get("", "event_sequence")?,
-            entry_sequence: row.try_get("", "entry_sequence")?,
-            available: Credits::from_units(posted.saturating_sub(held)),
-            highest_threshold: highest.map(Credits::from_units),
-            is_open: row.try_get("", "is_open")?,
-            is_unread: row.try_get("", "is_unread")?,
-            are_credits_expiring: row.try_get("", "are_credits_expiring")?,
-            is_session_open: row.try_get("", "is_session_open")?,
-        });
-    }
-    Ok(glances)
+    records::all(connection, sql, [rows.value()]).await
 }
 
 /// What an account's row and events show under its lock about alerts that were prepared before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, FromRow)]
 pub(in super::super) struct Checked {
     pub(in super::super) account_id: AccountId,
     /// The last event that was processed.
@@ -163,28 +167,17 @@ pub(in super::super) async fn check_places(
     tx: &Transaction,
     prepared: &[(AccountId, i64)],
 ) -> Result<Vec<Checked>, Fault> {
-    let mut rows = Rows::new(PLACES);
-    for (account_id, sequence) in prepared {
-        rows.push([account_id.number().into(), (*sequence).into()]);
-    }
+    let rows = rows_of(prepared);
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT r.account_id, COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = r.account_id), 0) AS place, \
+        "SELECT r.account_id, COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = r.account_id), 0), \
          EXISTS (SELECT 1 FROM event e WHERE e.account_id = r.account_id AND e.sequence > r.sequence \
-           AND e.kind IN ('{}', '{}')) AS has_changed FROM {}",
+           AND e.kind IN ('{}', '{}')) FROM {}",
         EventKind::MemberUpdated.as_str(),
         EventKind::AccountUpdated.as_str(),
         rows.relation(tx.get_database_backend(), 1),
     );
-    let found = tx.query_all_raw(rows.statement(tx.get_database_backend(), sql)).await?;
-    let checked = found.iter().map(|row| {
-        Ok(Checked {
-            account_id: AccountId::from_number(row.try_get("", "account_id")?),
-            place: row.try_get("", "place")?,
-            have_recipients_changed: row.try_get("", "has_changed")?,
-        })
-    });
-    checked.collect()
+    records::all(tx, sql, [rows.value()]).await
 }

@@ -1,9 +1,8 @@
 //! Contacts of the members of a team, and mail that does not get through.
 
-use sea_orm::{ConnectionTrait, Statement, Value};
-
-use super::{DELIVERY_COLUMNS, defaults_of, delivery, settings, unreadable};
+use super::{defaults_of, settings};
 use crate::domain::database::Transaction;
+use crate::domain::database::records::{self, FromRow, column_list};
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
@@ -12,6 +11,36 @@ use crate::primitives::ids::{AccountId, MemberId};
 
 use super::super::model::{Channel, Delivery, NotificationSettings};
 use super::super::recipients::MemberRecipient;
+
+/// A member with their contact.
+#[derive(FromRow)]
+struct Reached {
+    id: MemberId,
+    name: String,
+    role: MemberRole,
+    joined_at: Timestamp,
+    email: Option<String>,
+    contact: ContactStatus,
+    bounce_message: Option<String>,
+    contact_since: Option<Timestamp>,
+    settings_since: Option<Timestamp>,
+}
+
+impl Reached {
+    fn with_defaults(self, account_id: AccountId) -> MemberRecipient {
+        MemberRecipient {
+            member_id: self.id,
+            name: self.name,
+            role: self.role,
+            email: self.email,
+            contact: self.contact,
+            bounce_message: self.bounce_message,
+            contact_since: self.contact_since.unwrap_or(self.joined_at),
+            settings: NotificationSettings::new(account_id, self.id),
+            settings_since: self.settings_since.unwrap_or(self.joined_at),
+        }
+    }
+}
 
 /// Reads owners and admins, then others whose mail bounces, or who want mail (by their own settings or the account's) and have no
 /// verified address. Each group is in the order they joined.
@@ -30,33 +59,9 @@ pub(in super::super) async fn reached(
     let defaults = defaults_of(tx, account_id).await?;
     let mut said = defaults.preferences.iter();
     let is_mailed_by_default = said.any(|((_, channel), is_on)| *channel == Channel::Email && *is_on);
-    let values: [Value; 3] = [
-        account_id.number().into(),
-        i64::from(limit).into(),
-        is_mailed_by_default.into(),
-    ];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let mut found = Vec::new();
-    for row in &tx.query_all_raw(statement).await? {
-        let (role, status): (String, String) = (row.try_get("", "role")?, row.try_get("", "email_status")?);
-        let joined_at: i64 = row.try_get("", "created_at")?;
-        let since = |column: &str| {
-            let since = row.try_get::<Option<i64>>("", column)?;
-            Ok::<_, Fault>(Timestamp::from_millis(since.unwrap_or(joined_at)))
-        };
-        let member_id = MemberId::from_uuid(row.try_get("", "id")?);
-        found.push(MemberRecipient {
-            member_id,
-            name: row.try_get("", "name")?,
-            role: MemberRole::from_text(&role).ok_or_else(|| unreadable("role", &role))?,
-            email: row.try_get("", "email")?,
-            contact: ContactStatus::from_text(&status).ok_or_else(|| unreadable("contact status", &status))?,
-            bounce_message: row.try_get("", "bounce_message")?,
-            contact_since: since("status_since")?,
-            settings: NotificationSettings::new(account_id, member_id),
-            settings_since: since("changed_at")?,
-        });
-    }
+    let values = [account_id.into(), i64::from(limit).into(), is_mailed_by_default.into()];
+    let rows: Vec<Reached> = records::all(tx, sql, values).await?;
+    let mut found: Vec<MemberRecipient> = rows.into_iter().map(|row| row.with_defaults(account_id)).collect();
     let mut said = settings(tx, found.iter().map(|one| (account_id, one.member_id))).await?;
     for one in &mut found {
         if let Some(settings) = said.remove(&one.member_id) {
@@ -75,15 +80,12 @@ pub(in super::super) async fn unsent(
 ) -> Result<Vec<Delivery>, Fault> {
     // Matches the partial index.
     let sql = format!(
-        "SELECT {DELIVERY_COLUMNS} FROM delivery WHERE account_id = $1 AND channel = 'EMAIL' \
-         AND status IN ('QUEUED', 'SENDING', 'FAILED') AND created_at >= $2 ORDER BY created_at DESC LIMIT $3"
+        "SELECT {} FROM delivery WHERE account_id = $1 AND channel = 'EMAIL' \
+         AND status IN ('QUEUED', 'SENDING', 'FAILED') AND created_at >= $2 ORDER BY created_at DESC LIMIT $3",
+        column_list::<Delivery>()
     );
-    let values: [Value; 3] = [
-        account_id.number().into(),
-        since.millis().into(),
-        i64::from(limit).into(),
-    ];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let rows = tx.query_all_raw(statement).await?;
-    rows.iter().rev().map(|row| delivery(row, account_id)).collect()
+    let mut newest: Vec<Delivery> =
+        records::all(tx, sql, [account_id.into(), since.into(), i64::from(limit).into()]).await?;
+    newest.reverse();
+    Ok(newest)
 }

@@ -2,8 +2,9 @@
 
 use sea_orm::{ConnectionTrait, Statement, Value};
 
-use super::unreadable;
 use crate::domain::database::Transaction;
+use crate::domain::database::bulk::Record;
+use crate::domain::database::records::{self, FromRow, column_list};
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactStatus;
 use crate::primitives::clock::Timestamp;
@@ -12,7 +13,7 @@ use crate::primitives::ids::{AccountId, DeliveryId, RecipientId};
 use super::super::model::{DeliveryStatus, Fate, MailFailure, Report};
 
 /// A delivery that was part of a mail.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Record, FromRow)]
 pub(in super::super) struct Mailed {
     pub(in super::super) id: DeliveryId,
     pub(in super::super) status: DeliveryStatus,
@@ -48,26 +49,12 @@ pub(in super::super) async fn mailed(
     account_id: AccountId,
     id: DeliveryId,
 ) -> Result<Vec<Mailed>, Fault> {
-    let sql = "SELECT id, status, attempts, created_at, sent_at, address FROM delivery \
-               WHERE account_id = $1 AND id = $2 \
-               UNION ALL SELECT id, status, attempts, created_at, sent_at, address FROM delivery \
-               WHERE account_id = $1 AND sent_with = $2";
-    let values: [Value; 2] = [account_id.number().into(), id.uuid().into()];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let rows = tx.query_all_raw(statement).await?;
-    rows.iter()
-        .map(|row| {
-            let status: String = row.try_get("", "status")?;
-            Ok(Mailed {
-                id: DeliveryId::from_uuid(row.try_get("", "id")?),
-                status: DeliveryStatus::from_text(&status).ok_or_else(|| unreadable("status", &status))?,
-                attempts: row.try_get("", "attempts")?,
-                created_at: Timestamp::from_millis(row.try_get("", "created_at")?),
-                sent_at: row.try_get::<Option<i64>>("", "sent_at")?.map(Timestamp::from_millis),
-                address: row.try_get("", "address")?,
-            })
-        })
-        .collect()
+    let columns = column_list::<Mailed>();
+    let sql = format!(
+        "SELECT {columns} FROM delivery WHERE account_id = $1 AND id = $2 \
+         UNION ALL SELECT {columns} FROM delivery WHERE account_id = $1 AND sent_with = $2"
+    );
+    records::all(tx, sql, [account_id.into(), id.into()]).await
 }
 
 /// Returns the status of a recipient's address, and since when it has this address and status. `None` where the recipient does not exist.
@@ -77,15 +64,7 @@ pub(in super::super) async fn standing_of(
     recipient: RecipientId,
 ) -> Result<Option<(ContactStatus, Option<Timestamp>)>, Fault> {
     let sql = "SELECT email_status, status_since FROM contact WHERE account_id = $1 AND recipient_id = $2";
-    let values: [Value; 2] = [account_id.number().into(), recipient.uuid().into()];
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    let Some(row) = tx.query_one_raw(statement).await? else {
-        return Ok(None);
-    };
-    let status: String = row.try_get("", "email_status")?;
-    let since: Option<i64> = row.try_get("", "status_since")?;
-    let status = ContactStatus::from_text(&status).ok_or_else(|| unreadable("contact status", &status))?;
-    Ok(Some((status, since.map(Timestamp::from_millis))))
+    records::value(tx, sql, [account_id.into(), recipient.uuid().into()]).await
 }
 
 /// Whether a report confirmed that a mail arrived.

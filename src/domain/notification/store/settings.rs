@@ -8,7 +8,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel};
 
 use super::unreadable;
-use crate::domain::database::bulk::{self, Columns, Kind, Rows};
+use crate::domain::database::bulk::{self, Record, Rows};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -17,7 +17,11 @@ use crate::primitives::local_time::LocalTime;
 
 use super::super::model::{AlertKind, Channel, NotificationDefaults, NotificationSettings, Preferences, QuietHours};
 
-const MEMBERS: Columns = &[("account_id", Kind::BigInt), ("member_id", Kind::Uuid)];
+#[derive(Record)]
+struct Named {
+    account_id: AccountId,
+    member_id: MemberId,
+}
 
 /// Reads the settings of these members, of any accounts, also of those without stored settings. The statement is the same for any number
 /// of members.
@@ -25,11 +29,11 @@ pub(in super::super) async fn settings(
     connection: &impl ConnectionTrait,
     members: impl IntoIterator<Item = (AccountId, MemberId)>,
 ) -> Result<HashMap<MemberId, NotificationSettings>, Fault> {
-    let (mut rows, mut found) = (Rows::new(MEMBERS), HashMap::new());
-    for (account_id, member_id) in members {
-        rows.push([account_id.number().into(), member_id.uuid().into()]);
+    let mut found = HashMap::new();
+    let rows = Rows::of(members.into_iter().map(|(account_id, member_id)| {
         found.insert(member_id, NotificationSettings::new(account_id, member_id));
-    }
+        Named { account_id, member_id }
+    }));
     if rows.is_empty() {
         return Ok(found);
     }

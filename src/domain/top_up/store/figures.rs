@@ -1,10 +1,7 @@
 //! Counts rows in progress across accounts. A condition on the first column of a partial index makes both databases scan that
 //! index, which contains no finished rows.
 
-use sea_orm::{ConnectionTrait as _, Statement, Value};
-
-use super::word;
-use crate::domain::database::{Database, MOST_COUNTED};
+use crate::domain::database::{Database, MOST_COUNTED, records};
 use crate::domain::fault::Fault;
 use crate::domain::top_up::figures::TopUpFigures;
 use crate::domain::top_up::model::TopUpStatus;
@@ -25,15 +22,5 @@ async fn open(database: &Database) -> Result<Vec<(TopUpStatus, i64)>, Fault> {
              SELECT account_id, top_up_id FROM top_up_attempt WHERE due_at > 0 LIMIT {MOST_COUNTED}) AS a
          JOIN top_up AS t ON t.account_id = a.account_id AND t.id = a.top_up_id GROUP BY t.status"
     );
-    let statement = Statement::from_sql_and_values(database.backend(), sql, Vec::<Value>::new());
-    let rows = database.read().query_all_raw(statement).await?;
-    rows.iter()
-        .map(|row| {
-            let status: String = row.try_get("", "status")?;
-            Ok((
-                word(TopUpStatus::from_text, &status, "status")?,
-                row.try_get("", "many")?,
-            ))
-        })
-        .collect()
+    records::values(database.read(), sql, []).await
 }

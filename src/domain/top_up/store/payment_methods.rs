@@ -3,53 +3,29 @@
 use std::collections::HashMap;
 
 use entity::payment_customer;
-use entity::payment_method::{Column, Entity, Model};
+use entity::payment_method::{Column, Entity};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::domain::database::{Database, Transaction};
+use crate::domain::database::bulk::Record;
+use crate::domain::database::{Database, Transaction, records};
 use crate::domain::fault::Fault;
-use crate::domain::top_up::model::{PaymentMethod, Suspension};
+use crate::domain::top_up::model::PaymentMethod;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, PaymentMethodId};
 
-use super::{instant, optional_word, save_row};
-
-fn payment_method(row: Model) -> Result<PaymentMethod, Fault> {
-    Ok(PaymentMethod {
-        id: PaymentMethodId::from_uuid(row.id),
-        account_id: AccountId::from_number(row.account_id),
-        gateway_card_id: row.gateway_card_id,
-        brand: row.brand,
-        last4: row.last4,
-        expiry_month: row.expiry_month,
-        expiry_year: row.expiry_year,
-        fingerprint: row.fingerprint,
-        suspension: optional_word(Suspension::from_text, row.suspension.as_ref(), "suspension")?,
-        is_default: row.is_default,
-        added_at: Timestamp::from_millis(row.added_at),
-        last_declined_at: instant(row.last_declined_at),
-        removed_at: instant(row.removed_at),
-    })
+#[derive(Record)]
+struct Customer<'a> {
+    account_id: AccountId,
+    #[record(text)]
+    gateway: &'a str,
+    #[record(text)]
+    customer_id: &'a str,
+    created_at: Timestamp,
 }
 
 /// Writes a new or changed card.
 pub(in super::super) async fn save(tx: &Transaction, method: &PaymentMethod) -> Result<(), Fault> {
-    let row = Model {
-        account_id: method.account_id.number(),
-        id: method.id.uuid(),
-        gateway_card_id: method.gateway_card_id.clone(),
-        brand: method.brand.clone(),
-        last4: method.last4.clone(),
-        expiry_month: method.expiry_month,
-        expiry_year: method.expiry_year,
-        fingerprint: method.fingerprint.clone(),
-        suspension: method.suspension.map(|suspension| suspension.as_str().to_owned()),
-        is_default: method.is_default,
-        added_at: method.added_at.millis(),
-        last_declined_at: method.last_declined_at.map(Timestamp::millis),
-        removed_at: method.removed_at.map(Timestamp::millis),
-    };
-    save_row::<Entity>(tx, row).await
+    records::save::<Entity>(tx, method).await
 }
 
 /// Returns an account's cards, including removed ones, oldest first.
@@ -57,13 +33,11 @@ pub(in super::super) async fn all(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
 ) -> Result<Vec<PaymentMethod>, Fault> {
-    let rows = Entity::find()
-        .filter(Column::AccountId.eq(account_id.number()))
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account_id))
         .order_by_asc(Column::AddedAt)
-        .order_by_asc(Column::Id)
-        .all(connection)
-        .await?;
-    rows.into_iter().map(payment_method).collect()
+        .order_by_asc(Column::Id);
+    records::find(connection, query).await
 }
 
 /// Returns cards by id, including removed ones.
@@ -72,14 +46,11 @@ pub(in super::super) async fn by_ids(
     account_id: AccountId,
     ids: &[PaymentMethodId],
 ) -> Result<HashMap<PaymentMethodId, PaymentMethod>, Fault> {
-    let rows = Entity::find()
-        .filter(Column::AccountId.eq(account_id.number()))
-        .filter(Column::Id.is_in(ids.iter().map(|id| id.uuid())))
-        .all(database.read())
-        .await?;
-    rows.into_iter()
-        .map(|row| payment_method(row).map(|method| (method.id, method)))
-        .collect()
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account_id))
+        .filter(Column::Id.is_in(ids.iter().copied()));
+    let methods = records::find(database.read(), query).await?;
+    Ok(records::by_id(methods, |method: &PaymentMethod| method.id))
 }
 
 /// Returns the gateway's id of the account.
@@ -103,11 +74,11 @@ pub(in super::super) async fn insert_customer(
     if customer(tx, account_id, gateway).await?.is_some() {
         return Ok(());
     }
-    let row = payment_customer::Model {
-        account_id: account_id.number(),
-        gateway: gateway.to_owned(),
-        customer_id: customer_id.to_owned(),
-        created_at: now.millis(),
+    let customer = Customer {
+        account_id,
+        gateway,
+        customer_id,
+        created_at: now,
     };
-    save_row::<payment_customer::Entity>(tx, row).await
+    records::save::<payment_customer::Entity>(tx, &customer).await
 }

@@ -6,6 +6,7 @@ use crate::domain::top_up::TopUpSnapshot;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::SessionId;
+use crate::primitives::record::FromRow;
 
 /// Everything about an account that the rules need, at one instant.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub struct SessionFigures {
 }
 
 /// A session that is over and not resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
 pub struct OpenSession {
     /// The session.
     pub id: SessionId,

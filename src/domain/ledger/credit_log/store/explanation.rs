@@ -1,16 +1,14 @@
 //! SQL of past balances and holds.
 
-use uuid::Uuid;
-
 use crate::domain::database::Database;
 use crate::domain::database::keyset::{Keyset, Position};
-use crate::domain::database::select::{Condition, Row, Select};
+use crate::domain::database::records::column_list;
+use crate::domain::database::select::{Condition, Select};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::explanation::{BalanceAt, HoldAt};
-use crate::domain::ledger::model::Holder;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId};
+use crate::primitives::ids::AccountId;
 
 use super::broken;
 
@@ -43,8 +41,15 @@ pub(in crate::domain::ledger::credit_log) async fn balance_at(
         last("id", "credit_entry"),
         last("held_after", "hold_movement"),
     ));
-    let row = select.one(database).await?.ok_or_else(|| broken("balance"))?;
-    balance(&row, at)
+    let found = select.value(database).await?.ok_or_else(|| broken("balance"))?;
+    let (posted, sequence, last_entry, held): (Option<Credits>, Option<i64>, _, Option<Credits>) = found;
+    Ok(BalanceAt {
+        at,
+        posted: posted.unwrap_or_default(),
+        held: held.unwrap_or_default(),
+        sequence: sequence.unwrap_or_default(),
+        last_entry,
+    })
 }
 
 /// Returns the list of the holds at `at`, by their last change.
@@ -52,7 +57,7 @@ pub(in crate::domain::ledger::credit_log) fn holds_at(at: Timestamp) -> Keyset<(
     Keyset {
         table: "hold_movement",
         key: &["occurred_at", "sequence"],
-        columns: "occurred_at, sequence, holder, holder_id, held",
+        columns: format!("{}, sequence", column_list::<HoldAt>()),
         branches: Vec::new(),
         has_repeats: false,
         residuals: vec![
@@ -63,25 +68,4 @@ pub(in crate::domain::ledger::credit_log) fn holds_at(at: Timestamp) -> Keyset<(
         to: (at.millis(), i64::MAX),
         descending: true,
     }
-}
-
-fn balance(row: &Row, at: Timestamp) -> Result<BalanceAt, Fault> {
-    let units = |name: &str| row.try_get::<Option<i64>>("", name);
-    Ok(BalanceAt {
-        at,
-        posted: Credits::from_units(units("posted")?.unwrap_or_default()),
-        held: Credits::from_units(units("held")?.unwrap_or_default()),
-        sequence: units("sequence")?.unwrap_or_default(),
-        last_entry: row.try_get::<Option<Uuid>>("", "last_entry")?.map(EntryId::from_uuid),
-    })
-}
-
-/// Reads a hold from its row.
-pub(in crate::domain::ledger::credit_log) fn hold(row: &Row) -> Result<HoldAt, Fault> {
-    let kind: String = row.try_get("", "holder")?;
-    Ok(HoldAt {
-        holder: Holder::from_columns(&kind, row.try_get("", "holder_id")?).ok_or_else(|| broken("holder"))?,
-        credits: Credits::from_units(row.try_get("", "held")?),
-        since: Timestamp::from_millis(row.try_get("", "occurred_at")?),
-    })
 }

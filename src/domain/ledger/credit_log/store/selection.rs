@@ -5,15 +5,12 @@ use uuid::Uuid;
 
 use crate::domain::database::Database;
 use crate::domain::database::keyset::{Branch, Keyset};
+use crate::domain::database::records::column_list;
 use crate::domain::database::select::{Condition, Select, Value};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::filter::{ActorRef, CheckedFilter, Direction};
-use crate::domain::ledger::credit_log::model::UsageScope;
+use crate::domain::ledger::credit_log::model::{Entry, UsageScope};
 use crate::primitives::ids::{AccountId, MemberId, SessionId, TopUpId};
-
-/// The columns of an entry, and the text that searches scan.
-pub(super) const COLUMNS: &str = "sequence, id, occurred_at, kind, contra, amount, balance_after, description, actor_kind, \
-     actor_key_id, actor_member_id, member_id, session_id, top_up_id, reverses_entry_id, taken_back, hash, search_text";
 
 /// The entries that a caller asked for and may see.
 ///
@@ -103,16 +100,15 @@ impl Selection {
                 None => select.push(&format!("CAST(NULL AS BIGINT) AS {name}")),
             };
         }
-        let Some(row) = select.one(database).await? else {
+        let Some((low, high)) = select.value::<(Option<i64>, Option<i64>)>(database).await? else {
             return Ok(());
         };
-        let bound = |name: &str| row.try_get::<Option<i64>>("", name);
         if instants.from.is_some() {
             // No entry is at or after the instant, so no sequence matches.
-            self.from = bound("low")?.unwrap_or(i64::MAX);
+            self.from = low.unwrap_or(i64::MAX);
         }
         if instants.before.is_some() {
-            self.to = bound("high")?.unwrap_or(0);
+            self.to = high.unwrap_or(0);
         }
         Ok(())
     }
@@ -203,7 +199,8 @@ impl Selection {
         Keyset {
             table: "credit_entry",
             key: &["sequence"],
-            columns: COLUMNS,
+            // Conditions scan the text.
+            columns: format!("{}, search_text", column_list::<Entry>()),
             branches,
             has_repeats,
             residuals: self.residuals.clone(),
@@ -259,10 +256,9 @@ pub(in crate::domain::ledger::credit_log) async fn account_zone(
         account_id,
         "SELECT timezone FROM account WHERE account_id = $1",
     );
-    let Some(row) = select.one(database).await? else {
+    let Some(name) = select.value::<String>(database).await? else {
         return Ok(Tz::UTC);
     };
-    let name: String = row.try_get("", "timezone")?;
     name.parse().map_err(|_| {
         Fault::Internal(format!(
             "account {} has the unknown time zone {name}",

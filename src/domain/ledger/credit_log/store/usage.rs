@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use crate::domain::database::Database;
-use crate::domain::database::bulk::{Columns, Kind, Rows};
-use crate::domain::database::select::{Row, Select, Value};
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::Fields;
+use crate::domain::database::select::{Select, Value};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::model::{UsageGroup, UsageGrouping};
 use crate::domain::ledger::credit_log::period::Period;
@@ -16,12 +17,22 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
 use super::selection::Selection;
-use super::{SUMS, broken, sums};
+use super::{SUMS, broken, no_totals, sums};
 
-/// Instants as parameters of a statement.
-const INSTANTS: Columns = &[("place", Kind::BigInt), ("instant", Kind::BigInt)];
-/// Periods as parameters of a statement.
-const SPANS: Columns = &[("place", Kind::BigInt), ("low", Kind::BigInt), ("high", Kind::BigInt)];
+/// An instant as a parameter of a statement.
+#[derive(Record)]
+struct Instant {
+    place: i64,
+    instant: Timestamp,
+}
+
+/// A period as a parameter of a statement.
+#[derive(Record)]
+struct Sequences {
+    place: i64,
+    low: i64,
+    high: i64,
+}
 
 /// Returns the groups' columns, each as the expression over an entry and the name by which it is compared. Texts compare
 /// by their bytes and missing ids as nil, so that both databases order groups alike.
@@ -52,10 +63,15 @@ fn columns(grouping: &Grouping, select: &mut Select) -> (Vec<String>, Vec<&'stat
     (computed, names)
 }
 
-/// Reads a group from its row; `period` is the one that contains it.
-fn group(grouping: &Grouping, row: &Row, period: Option<&Period>, selection: &Selection) -> Result<UsageGroup, Fault> {
-    let id = |name: &str| -> Result<Option<Uuid>, Fault> {
-        Ok(Some(row.try_get::<Uuid>("", name)?).filter(|id| !id.is_nil()))
+/// Reads a group from the columns of its parts and the sums; `period` is the one that contains it.
+fn group(
+    grouping: &Grouping,
+    fields: &mut Fields<'_>,
+    period: Option<&Period>,
+    selection: &Selection,
+) -> Result<UsageGroup, Fault> {
+    let id = |fields: &mut Fields<'_>| -> Result<Option<Uuid>, Fault> {
+        Ok(Some(fields.next::<Uuid>()?).filter(|id| !id.is_nil()))
     };
     let mut group = UsageGroup {
         key: String::new(),
@@ -65,27 +81,27 @@ fn group(grouping: &Grouping, row: &Row, period: Option<&Period>, selection: &Se
         date: period.map(|period| period.date),
         period_start: period.map(|period| period.start),
         period_end: period.map(|period| period.end),
-        totals: sums(row, selection.scope)?,
+        totals: no_totals(selection.scope),
         closing_balance: None,
     };
     let mut keys = Vec::new();
     for part in &grouping.parts {
         keys.push(match part {
             UsageGrouping::Member => {
-                group.member_id = id("group_member")?.map(MemberId::from_uuid);
+                group.member_id = id(fields)?.map(MemberId::from_uuid);
                 group
                     .member_id
                     .map_or_else(|| "-".to_owned(), |id| member_key(id, selection.account_id))
             }
             UsageGrouping::Kind => {
-                let kind: String = row.try_get("", "group_kind")?;
-                group.kind = EntryKind::from_text(&kind);
-                kind
+                let kind: EntryKind = fields.next()?;
+                group.kind = Some(kind);
+                kind.as_str().to_owned()
             }
             UsageGrouping::Actor => {
-                let kind: String = row.try_get("", "group_actor")?;
-                let key = id("group_actor_key")?.map(ApiKeyId::from_uuid);
-                let member = id("group_actor_member")?.map(MemberId::from_uuid);
+                let kind: String = fields.next()?;
+                let key = id(fields)?.map(ApiKeyId::from_uuid);
+                let member = id(fields)?.map(MemberId::from_uuid);
                 let cause = Cause::from_columns(&kind, key, member).ok_or_else(|| broken("actor_kind"))?;
                 group.actor = Some(cause);
                 actor_key(cause, selection.account_id)
@@ -96,6 +112,7 @@ fn group(grouping: &Grouping, row: &Row, period: Option<&Period>, selection: &Se
             }
         });
     }
+    group.totals = sums(fields, selection.scope)?;
     group.key = keys.join("/");
     Ok(group)
 }
@@ -123,7 +140,9 @@ pub(in crate::domain::ledger::credit_log) async fn by_columns(
     select.push(&format!(" GROUP BY {names} ORDER BY {names} LIMIT "));
     select.bind(i64::from(limit) + 1);
     let rows = select.all(database).await?;
-    rows.iter().map(|row| group(grouping, row, None, selection)).collect()
+    rows.iter()
+        .map(|row| group(grouping, &mut Fields::of(row), None, selection))
+        .collect()
 }
 
 /// Returns for each instant the first sequence at or after it; the largest number where there is none.
@@ -138,16 +157,14 @@ pub(in crate::domain::ledger::credit_log) async fn first_sequences(
         "SELECT r.place, (SELECT sequence FROM credit_entry WHERE account_id = $1 AND occurred_at >= r.instant \
          ORDER BY occurred_at, sequence LIMIT 1) AS sequence FROM ",
     );
-    let mut rows = Rows::new(INSTANTS);
-    for (place, instant) in (0_i64..).zip(instants) {
-        rows.push([place.into(), instant.millis().into()]);
-    }
+    let instants = (0_i64..).zip(instants);
+    let rows = Rows::of(instants.map(|(place, instant)| Instant {
+        place,
+        instant: *instant,
+    }));
     select.relation(&rows).push(" ORDER BY r.place");
-    let mut firsts = Vec::with_capacity(instants.len());
-    for row in select.all(database).await? {
-        firsts.push(row.try_get::<Option<i64>>("", "sequence")?.unwrap_or(i64::MAX));
-    }
-    Ok(firsts)
+    let firsts: Vec<(i64, Option<i64>)> = select.values(database).await?;
+    Ok(firsts.into_iter().map(|(_, first)| first.unwrap_or(i64::MAX)).collect())
 }
 
 /// Returns the groups of the spans, newest span first, at most `room`. In the period of `within`, only groups after its
@@ -160,10 +177,12 @@ pub(in crate::domain::ledger::credit_log) async fn summed(
     within: Option<&(Period, Vec<Value>)>,
     room: usize,
 ) -> Result<Vec<UsageGroup>, Fault> {
-    let mut rows = Rows::new(SPANS);
-    for (place, span) in (0_i64..).zip(spans).filter(|(_, span)| span.low <= span.high) {
-        rows.push([place.into(), span.low.into(), span.high.into()]);
-    }
+    let numbered = (0_i64..).zip(spans).filter(|(_, span)| span.low <= span.high);
+    let rows = Rows::of(numbered.map(|(place, span)| Sequences {
+        place,
+        low: span.low,
+        high: span.high,
+    }));
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -198,9 +217,10 @@ pub(in crate::domain::ledger::credit_log) async fn summed(
     select.bind(i64::try_from(room).unwrap_or(i64::MAX));
     let mut groups = Vec::new();
     for row in select.all(database).await? {
-        let place: i64 = row.try_get("", "place")?;
+        let mut fields = Fields::of(&row);
+        let place: i64 = fields.next()?;
         let span = usize::try_from(place).ok().and_then(|place| spans.get(place));
-        groups.push(group(grouping, &row, span.map(|span| &span.period), rest)?);
+        groups.push(group(grouping, &mut fields, span.map(|span| &span.period), rest)?);
     }
     Ok(groups)
 }
@@ -211,12 +231,11 @@ pub(in crate::domain::ledger::credit_log) async fn close(
     account_id: AccountId,
     groups: &mut [UsageGroup],
 ) -> Result<(), Fault> {
-    let mut ends = Rows::new(INSTANTS);
-    for (place, group) in (0_i64..).zip(groups.iter()) {
-        if let Some(end) = group.period_end {
-            ends.push([place.into(), end.millis().into()]);
-        }
-    }
+    let ends = (0_i64..).zip(groups.iter()).filter_map(|(place, group)| {
+        let instant = group.period_end?;
+        Some(Instant { place, instant })
+    });
+    let ends = Rows::of(ends);
     if ends.is_empty() {
         return Ok(());
     }
@@ -227,10 +246,9 @@ pub(in crate::domain::ledger::credit_log) async fn close(
          ORDER BY occurred_at DESC, sequence DESC LIMIT 1) AS balance FROM ",
     );
     select.relation(&ends);
-    for row in select.all(database).await? {
-        let place: i64 = row.try_get("", "place")?;
+    for (place, balance) in select.values::<(i64, Option<Credits>)>(database).await? {
         if let Some(group) = usize::try_from(place).ok().and_then(|place| groups.get_mut(place)) {
-            group.closing_balance = row.try_get::<Option<i64>>("", "balance")?.map(Credits::from_units);
+            group.closing_balance = balance;
         }
     }
     Ok(())

@@ -2,12 +2,11 @@
 
 pub(super) mod statements;
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
 use uuid::Uuid;
 
 use crate::domain::database::Transaction;
+use crate::domain::database::records::{self, Fields};
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
@@ -46,11 +45,8 @@ pub(super) async fn take_all_the_time_needed(tx: &Transaction) -> Result<(), Fau
 }
 
 pub(super) async fn count_accounts(connection: &impl ConnectionTrait) -> Result<u64, Fault> {
-    let sql = "SELECT COUNT(*) AS n FROM account_state";
-    let statement = Statement::from_string(connection.get_database_backend(), sql);
-    let row = connection.query_one_raw(statement).await?;
-    let count: i64 = row.map_or(Ok(0), |row| row.try_get("", "n"))?;
-    Ok(count.unsigned_abs())
+    let count: Option<i64> = records::value(connection, "SELECT COUNT(*) FROM account_state", []).await?;
+    Ok(count.unwrap_or(0).unsigned_abs())
 }
 
 /// Returns the last entries of the accounts after this one.
@@ -58,17 +54,7 @@ pub(super) async fn marks(connection: &impl ConnectionTrait, after: AccountId, l
     let sql = "SELECT s.account_id, e.sequence, e.hash FROM account_state AS s \
                JOIN credit_entry AS e ON e.account_id = s.account_id AND e.sequence = s.entry_sequence \
                WHERE s.account_id > $1 ORDER BY s.account_id LIMIT $2";
-    let values = [after.number().into(), i64::from(limit).into()];
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let rows = connection.query_all_raw(statement).await?;
-    let marks = rows.iter().map(|row| {
-        Ok(Mark {
-            account_id: AccountId::from_number(row.try_get("", "account_id")?),
-            sequence: row.try_get("", "sequence")?,
-            hash: row.try_get("", "hash")?,
-        })
-    });
-    marks.collect()
+    records::all(connection, sql, [after.into(), i64::from(limit).into()]).await
 }
 
 /// Returns the hash of an entry.
@@ -78,10 +64,7 @@ pub(super) async fn hash_of(
     sequence: i64,
 ) -> Result<Option<Vec<u8>>, Fault> {
     let sql = "SELECT hash FROM credit_entry WHERE account_id = $1 AND sequence = $2";
-    let values = [account_id.number().into(), sequence.into()];
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let row = connection.query_one_raw(statement).await?;
-    Ok(row.map(|row| row.try_get("", "hash")).transpose()?)
+    records::value(connection, sql, [account_id.into(), sequence.into()]).await
 }
 
 /// Returns the next account numbers.
@@ -90,17 +73,9 @@ pub(super) async fn account_ids(
     after: AccountId,
     limit: u64,
 ) -> Result<Vec<AccountId>, Fault> {
-    use entity::account_state::{Column, Entity};
-    let numbers: Vec<i64> = Entity::find()
-        .select_only()
-        .column(Column::AccountId)
-        .filter(Column::AccountId.gt(after.number()))
-        .order_by_asc(Column::AccountId)
-        .limit(limit)
-        .into_tuple()
-        .all(connection)
-        .await?;
-    Ok(numbers.into_iter().map(AccountId::from_number).collect())
+    let sql = "SELECT account_id FROM account_state WHERE account_id > $1 ORDER BY account_id LIMIT $2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    records::values(connection, sql, [after.into(), limit.into()]).await
 }
 
 pub(super) async fn header(tx: &Transaction, account_id: AccountId) -> Result<Option<HeaderRow>, Fault> {
@@ -129,18 +104,14 @@ pub(super) async fn entries(
 /// Returns one number about the account.
 pub(super) async fn figure(tx: &Transaction, account_id: AccountId, sql: &str) -> Result<i64, Fault> {
     let sql = format!("SELECT CAST(COALESCE(({sql}), 0) AS BIGINT) AS figure");
-    let row = tx.query_one_raw(of_account(tx, account_id, sql)).await?;
-    Ok(row.map_or(Ok(0), |row| row.try_get("", "figure"))?)
+    Ok(records::value(tx, sql, [account_id.into()]).await?.unwrap_or(0))
 }
 
 /// Returns the sum of the account's entries by contra account.
 pub(super) async fn trial_balance(tx: &Transaction, account_id: AccountId) -> Result<Vec<(String, i64)>, Fault> {
     let sql =
         "SELECT contra, CAST(SUM(amount) AS BIGINT) AS amount FROM credit_entry WHERE account_id = $1 GROUP BY contra";
-    let rows = tx.query_all_raw(of_account(tx, account_id, sql.to_owned())).await?;
-    rows.iter()
-        .map(|row| Ok((row.try_get("", "contra")?, row.try_get("", "amount")?)))
-        .collect()
+    records::values(tx, sql, [account_id.into()]).await
 }
 
 /// Returns the rows of the account that a check finds wrong.
@@ -156,19 +127,22 @@ pub(super) async fn violations(
         check.sql
     );
     let rows = tx.query_all_raw(of_account(tx, account_id, sql)).await?;
-    let described = rows
-        .iter()
-        .map(|row| {
-            Ok((
-                key(check.row, row)?,
-                row.try_get("", "expected")?,
-                row.try_get("", "found")?,
-            ))
-        })
-        .collect::<Result<Vec<_>, Fault>>()?;
+    let described = rows.iter().map(|row| {
+        let mut fields = Fields::of(row);
+        Ok((
+            key(check.row, &mut fields)?,
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+        ))
+    });
+    let described: Vec<(Key, i64, i64, i64)> = described.collect::<Result<_, Fault>>()?;
     Ok(Found {
-        rows: described,
-        total: total(&rows)?,
+        total: described.first().map_or(0, |row| row.3.unsigned_abs()),
+        rows: described
+            .into_iter()
+            .map(|(key, expected, found, _)| (key, expected, found))
+            .collect(),
     })
 }
 
@@ -184,22 +158,15 @@ pub(super) async fn global_violations(
         check.sql
     );
     take_all_the_time_needed(tx).await?;
-    let rows = tx
-        .query_all_raw(Statement::from_string(tx.get_database_backend(), sql))
-        .await?;
-    let described = rows
-        .iter()
-        .map(|row| {
-            Ok(GlobalRow {
-                account: row.try_get("", "id")?,
-                expected: row.try_get("", "expected")?,
-                found: row.try_get("", "found")?,
-            })
-        })
-        .collect::<Result<Vec<_>, Fault>>()?;
+    let rows: Vec<(i64, i64, i64, i64)> = records::values(tx, sql, []).await?;
+    let described = rows.iter().map(|(account, expected, found, _)| GlobalRow {
+        account: *account,
+        expected: *expected,
+        found: *found,
+    });
     Ok(Found {
-        rows: described,
-        total: total(&rows)?,
+        rows: described.collect(),
+        total: rows.first().map_or(0, |row| row.3.unsigned_abs()),
     })
 }
 
@@ -207,15 +174,10 @@ fn of_account(tx: &Transaction, account_id: AccountId, sql: String) -> Statement
     Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()])
 }
 
-fn total(rows: &[QueryResult]) -> Result<u64, Fault> {
-    let total: i64 = rows.first().map_or(Ok(0), |row| row.try_get("", "total"))?;
-    Ok(total.unsigned_abs())
-}
-
-fn key(kind: RowId, row: &QueryResult) -> Result<Key, Fault> {
+fn key(kind: RowId, fields: &mut Fields<'_>) -> Result<Key, Fault> {
     Ok(match kind {
-        RowId::Public(_) | RowId::Internal => Key::Uuid(kind, row.try_get("", "id")?),
-        RowId::Text => Key::Text(row.try_get("", "id")?),
-        RowId::Number => Key::Number(row.try_get("", "id")?),
+        RowId::Public(_) | RowId::Internal => Key::Uuid(kind, fields.next()?),
+        RowId::Text => Key::Text(fields.next()?),
+        RowId::Number => Key::Number(fields.next()?),
     })
 }
