@@ -7,7 +7,7 @@ use async_graphql::{Error, ErrorExtensions, Response, ServerError};
 use uuid::Uuid;
 
 use super::scalars;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError};
 use crate::primitives::actor::{AccessError, Permission};
 
 /// The closed list of `extensions.code`.
@@ -107,8 +107,9 @@ impl From<AccessError> for ApiError {
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         match error {
+            QueryError::Refused(never) => match never {},
+            QueryError::Invalid(InvalidInput { field, message }) => Self::invalid(field, message),
             QueryError::Access(error) => error.into(),
-            QueryError::Invalid { field, message } => Self::invalid(field, message),
             QueryError::Fault(fault) => fault.into(),
         }
     }

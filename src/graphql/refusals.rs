@@ -2,22 +2,23 @@
 //!
 //! The matches here deliberately have no `_`: a new refusal does not compile until it has a code and a text for clients.
 
+use std::convert::Infallible;
+
 use async_graphql::resolver_utils::EnumType;
 use async_graphql::{ComplexObject, Context, Enum, SimpleObject};
 
 use super::context::scope;
 use super::errors::ApiError;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, UseCaseError};
 use crate::domain::ledger::LedgerError;
 use crate::domain::ledger::model::Refusal;
 use crate::domain::member::{
-    Account, AddMemberError, Contact, CreateAccountError, InvalidInput, Member, RemoveMemberError,
-    StartVerificationError, UpdateAccountError, UpdateContactError, UpdateMemberError, UpsertMemberError,
-    VerifyContactError,
+    Account, AddMemberRefusal, Contact, CreateAccountRefusal, Member, RemoveMemberRefusal, StartVerificationRefusal,
+    UpdateAccountRefusal, UpdateContactRefusal, UpdateMemberRefusal, UpsertMemberRefusal, VerifyContactRefusal,
 };
 use crate::domain::notification::model::{NotificationAddress, NotificationDefaults, NotificationSettings};
 use crate::domain::notification::{
-    MarkError, Refused, ResendError, SendTestError, SendVerificationError, UpdateSettingsError,
+    MarkRefusal, Refused, ResendRefusal, SendTestRefusal, SendVerificationRefusal, UpdateSettingsRefusal,
 };
 use crate::domain::top_up::{AutoTopUpView, TopUp};
 use crate::primitives::actor::AccessError;
@@ -219,6 +220,16 @@ impl Failure {
         )
     }
 
+    /// Converts the error of a use case, and its refusal by `refused`.
+    pub(super) fn of<R>(error: UseCaseError<R>, refused: impl FnOnce(R) -> Self) -> Self {
+        match error {
+            UseCaseError::Refused(refusal) => refused(refusal),
+            UseCaseError::Invalid(InvalidInput { field, message }) => Self::invalid(field, message),
+            UseCaseError::Access(error) => error.into(),
+            UseCaseError::Fault(fault) => fault.into(),
+        }
+    }
+
     pub(super) fn with(self, present: Present) -> Self {
         match self {
             Self::Refused(error, _) => Self::Refused(error, Some(present)),
@@ -244,19 +255,18 @@ impl From<AccessError> for Failure {
     }
 }
 
-impl From<InvalidInput> for Failure {
-    fn from(error: InvalidInput) -> Self {
-        Self::invalid(error.field, error.message)
+impl From<Infallible> for Failure {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 
-impl From<QueryError> for Failure {
-    fn from(error: QueryError) -> Self {
-        match error {
-            QueryError::Access(error) => error.into(),
-            QueryError::Invalid { field, message } => Self::invalid(field, message),
-            QueryError::Fault(fault) => fault.into(),
-        }
+impl<R> From<UseCaseError<R>> for Failure
+where
+    Self: From<R>,
+{
+    fn from(error: UseCaseError<R>) -> Self {
+        Self::of(error, Self::from)
     }
 }
 
@@ -392,82 +402,65 @@ pub(super) fn version_conflict() -> Failure {
     )
 }
 
-impl From<CreateAccountError> for Failure {
-    fn from(error: CreateAccountError) -> Self {
+impl From<CreateAccountRefusal> for Failure {
+    fn from(error: CreateAccountRefusal) -> Self {
         match error {
-            CreateAccountError::Access(error) => error.into(),
-            CreateAccountError::Invalid(error) => error.into(),
-            CreateAccountError::ExternalIdTaken(account) => {
+            CreateAccountRefusal::ExternalIdTaken(account) => {
                 external_id_taken("account").with(Present::Account(account))
             }
-            CreateAccountError::Fault(fault) => fault.into(),
         }
     }
 }
 
-impl From<UpdateAccountError> for Failure {
-    fn from(error: UpdateAccountError) -> Self {
+impl From<UpdateAccountRefusal> for Failure {
+    fn from(error: UpdateAccountRefusal) -> Self {
         match error {
-            UpdateAccountError::Access(error) => error.into(),
-            UpdateAccountError::Invalid(error) => error.into(),
-            UpdateAccountError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
-            UpdateAccountError::ExternalIdTaken(account) => {
+            UpdateAccountRefusal::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
+            UpdateAccountRefusal::ExternalIdTaken(account) => {
                 external_id_taken("account").with(Present::Account(account))
             }
-            UpdateAccountError::VersionConflict(account) => version_conflict().with(Present::Account(account)),
-            UpdateAccountError::Fault(fault) => fault.into(),
+            UpdateAccountRefusal::VersionConflict(account) => version_conflict().with(Present::Account(account)),
         }
     }
 }
 
-impl From<AddMemberError> for Failure {
-    fn from(error: AddMemberError) -> Self {
+impl From<AddMemberRefusal> for Failure {
+    fn from(error: AddMemberRefusal) -> Self {
         match error {
-            AddMemberError::Access(error) => error.into(),
-            AddMemberError::Invalid(error) => error.into(),
-            AddMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
-            AddMemberError::VouchingOfPlatform => vouching_of_platform(error.to_string()),
-            AddMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
-            AddMemberError::Fault(fault) => fault.into(),
+            AddMemberRefusal::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
+            AddMemberRefusal::VouchingOfPlatform => vouching_of_platform(error.to_string()),
+            AddMemberRefusal::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
         }
     }
 }
 
-impl From<UpsertMemberError> for Failure {
-    fn from(error: UpsertMemberError) -> Self {
+impl From<UpsertMemberRefusal> for Failure {
+    fn from(error: UpsertMemberRefusal) -> Self {
         match error {
-            UpsertMemberError::Access(error) => error.into(),
-            UpsertMemberError::Invalid(error) => error.into(),
-            UpsertMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
-            UpsertMemberError::LastOwner => last_owner(),
-            UpsertMemberError::Fault(fault) => fault.into(),
+            UpsertMemberRefusal::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
+            UpsertMemberRefusal::LastOwner => last_owner(),
         }
     }
 }
 
-impl From<UpdateMemberError> for Failure {
-    fn from(error: UpdateMemberError) -> Self {
+impl From<UpdateMemberRefusal> for Failure {
+    fn from(error: UpdateMemberRefusal) -> Self {
         match error {
-            UpdateMemberError::Access(error) => error.into(),
-            UpdateMemberError::Invalid(error) => error.into(),
-            UpdateMemberError::NotFound => Self::not_found("memberId", "member"),
-            UpdateMemberError::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
-            UpdateMemberError::MemberRemoved => member_removed(),
-            UpdateMemberError::LastOwner => last_owner(),
-            UpdateMemberError::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
-            UpdateMemberError::VersionConflict(member) => version_conflict().with(Present::Member(member)),
-            UpdateMemberError::Fault(fault) => fault.into(),
+            UpdateMemberRefusal::NotFound => Self::not_found("memberId", "member"),
+            UpdateMemberRefusal::ExternalIdOfPlatform => external_id_of_platform(error.to_string()),
+            UpdateMemberRefusal::MemberRemoved => member_removed(),
+            UpdateMemberRefusal::LastOwner => last_owner(),
+            UpdateMemberRefusal::ExternalIdTaken(member) => external_id_taken("member").with(Present::Member(member)),
+            UpdateMemberRefusal::VersionConflict(member) => version_conflict().with(Present::Member(member)),
         }
     }
 }
 
-impl From<RemoveMemberError> for Failure {
-    fn from(error: RemoveMemberError) -> Self {
+impl From<RemoveMemberRefusal> for Failure {
+    fn from(error: RemoveMemberRefusal) -> Self {
         match error {
-            RemoveMemberError::Access(error) => error.into(),
-            RemoveMemberError::NotFound => Self::not_found("memberId", "member"),
-            RemoveMemberError::LastOwner => last_owner(),
-            RemoveMemberError::Fault(fault) => fault.into(),
+            RemoveMemberRefusal::NotFound => Self::not_found("memberId", "member"),
+            RemoveMemberRefusal::LastOwner => last_owner(),
         }
     }
 }
@@ -480,46 +473,40 @@ fn member_removed() -> Failure {
     )
 }
 
-impl From<UpdateContactError> for Failure {
-    fn from(error: UpdateContactError) -> Self {
+impl From<UpdateContactRefusal> for Failure {
+    fn from(error: UpdateContactRefusal) -> Self {
         match error {
-            UpdateContactError::Access(error) => error.into(),
-            UpdateContactError::Invalid(error) => error.into(),
-            UpdateContactError::NotFound => Self::not_found("memberId", "member"),
-            UpdateContactError::MemberRemoved => member_removed(),
-            UpdateContactError::VouchingOfPlatform => vouching_of_platform(error.to_string()),
-            UpdateContactError::VersionConflict(contact) => version_conflict().with(Present::Contact(contact)),
-            UpdateContactError::Fault(fault) => fault.into(),
+            UpdateContactRefusal::NotFound => Self::not_found("memberId", "member"),
+            UpdateContactRefusal::MemberRemoved => member_removed(),
+            UpdateContactRefusal::VouchingOfPlatform => vouching_of_platform(error.to_string()),
+            UpdateContactRefusal::VersionConflict(contact) => version_conflict().with(Present::Contact(contact)),
         }
     }
 }
 
-impl From<VerifyContactError> for Failure {
-    fn from(error: VerifyContactError) -> Self {
+impl From<VerifyContactRefusal> for Failure {
+    fn from(error: VerifyContactRefusal) -> Self {
         match error {
-            VerifyContactError::Access(error) => error.into(),
-            VerifyContactError::NotFound => Self::not_found("memberId", "member"),
-            VerifyContactError::CodeInvalid => Self::new(UserErrorCode::CodeInvalid, Some("code"), error.to_string()),
-            VerifyContactError::Fault(fault) => fault.into(),
+            VerifyContactRefusal::NotFound => Self::not_found("memberId", "member"),
+            VerifyContactRefusal::CodeInvalid => Self::new(UserErrorCode::CodeInvalid, Some("code"), error.to_string()),
         }
     }
 }
 
-impl From<SendVerificationError> for Failure {
-    fn from(error: SendVerificationError) -> Self {
+impl From<SendVerificationRefusal> for Failure {
+    fn from(error: SendVerificationRefusal) -> Self {
         let message = error.to_string();
         let invalid = |message: String| Self::new(UserErrorCode::ContactInvalid, Some("memberId"), message);
         match error {
-            SendVerificationError::Start(error) => match error {
-                StartVerificationError::Access(error) => error.into(),
-                StartVerificationError::NotFound => Self::not_found("memberId", "member"),
-                StartVerificationError::NoAddress | StartVerificationError::AlreadyVerified => invalid(message),
-                StartVerificationError::TooSoon { retry_after_seconds }
-                | StartVerificationError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, message),
-                StartVerificationError::Fault(fault) => fault.into(),
+            SendVerificationRefusal::Start(error) => match error {
+                StartVerificationRefusal::NotFound => Self::not_found("memberId", "member"),
+                StartVerificationRefusal::NoAddress | StartVerificationRefusal::AlreadyVerified => invalid(message),
+                StartVerificationRefusal::TooSoon { retry_after_seconds }
+                | StartVerificationRefusal::TooMany { retry_after_seconds } => {
+                    rate_limited(retry_after_seconds, message)
+                }
             },
-            SendVerificationError::Rejected(_) => invalid(message),
-            SendVerificationError::Fault(fault) => fault.into(),
+            SendVerificationRefusal::Rejected(_) => invalid(message),
         }
     }
 }
@@ -532,63 +519,51 @@ pub(super) fn rate_limited(retry_after_seconds: u32, message: String) -> Failure
     Failure::Refused(Box::new(error), None)
 }
 
-impl From<SendTestError> for Failure {
-    fn from(error: SendTestError) -> Self {
+impl From<SendTestRefusal> for Failure {
+    fn from(error: SendTestRefusal) -> Self {
         match error {
-            SendTestError::Access(error) => error.into(),
-            SendTestError::NotFound => Self::not_found("memberId", "member"),
-            SendTestError::MemberRemoved => member_removed(),
-            SendTestError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
-            SendTestError::Fault(fault) => fault.into(),
+            SendTestRefusal::NotFound => Self::not_found("memberId", "member"),
+            SendTestRefusal::MemberRemoved => member_removed(),
+            SendTestRefusal::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
         }
     }
 }
 
-impl From<ResendError> for Failure {
-    fn from(error: ResendError) -> Self {
+impl From<ResendRefusal> for Failure {
+    fn from(error: ResendRefusal) -> Self {
         match error {
-            ResendError::Access(error) => error.into(),
-            ResendError::NotFound => Self::not_found("deliveryId", "delivery"),
-            ResendError::NotResendable(_) => Self::new(
+            ResendRefusal::NotFound => Self::not_found("deliveryId", "delivery"),
+            ResendRefusal::NotResendable(_) => Self::new(
                 UserErrorCode::DeliveryNotResendable,
                 Some("deliveryId"),
                 error.to_string(),
             ),
-            ResendError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
-            ResendError::Fault(fault) => fault.into(),
+            ResendRefusal::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
         }
     }
 }
 
-impl From<MarkError> for Failure {
-    fn from(error: MarkError) -> Self {
+impl From<MarkRefusal> for Failure {
+    fn from(error: MarkRefusal) -> Self {
         match error {
-            MarkError::Access(error) => error.into(),
-            MarkError::TooMany => Self::invalid("alertIds", error.to_string()),
-            MarkError::NotFound { at: Some(at) } => Self::not_found(&format!("alertIds.{at}"), "alert"),
-            MarkError::NotFound { at: None } => Self::not_found("upTo", "alert"),
-            MarkError::Fault(fault) => fault.into(),
+            MarkRefusal::NotFound { at: Some(at) } => Self::not_found(&format!("alertIds.{at}"), "alert"),
+            MarkRefusal::NotFound { at: None } => Self::not_found("upTo", "alert"),
         }
     }
 }
 
-impl From<UpdateSettingsError> for Failure {
-    fn from(error: UpdateSettingsError) -> Self {
+impl From<UpdateSettingsRefusal> for Failure {
+    fn from(error: UpdateSettingsRefusal) -> Self {
         let message = error.to_string();
         match error {
-            UpdateSettingsError::Access(error) => error.into(),
-            UpdateSettingsError::NotFound => Self::not_found("memberId", "member"),
-            UpdateSettingsError::MemberRemoved => member_removed(),
-            UpdateSettingsError::Preferences(_) => Self::invalid("preferences", message),
-            UpdateSettingsError::Threshold => Self::invalid("lowBalanceThreshold", message),
-            UpdateSettingsError::QuietHours => Self::invalid("quietHours", message),
-            UpdateSettingsError::Locked { at, .. } => {
+            UpdateSettingsRefusal::NotFound => Self::not_found("memberId", "member"),
+            UpdateSettingsRefusal::MemberRemoved => member_removed(),
+            UpdateSettingsRefusal::Locked { at, .. } => {
                 let field = format!("preferences.{at}.enabled");
                 Self::new(UserErrorCode::PreferenceLocked, Some(&field), message)
             }
-            UpdateSettingsError::VersionConflict(settings) => version_conflict().with(Present::Settings(settings)),
-            UpdateSettingsError::DefaultsConflict(defaults) => version_conflict().with(Present::Defaults(defaults)),
-            UpdateSettingsError::Fault(fault) => fault.into(),
+            UpdateSettingsRefusal::VersionConflict(settings) => version_conflict().with(Present::Settings(settings)),
+            UpdateSettingsRefusal::DefaultsConflict(defaults) => version_conflict().with(Present::Defaults(defaults)),
         }
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn credit_log(
                 "The service is not available at the moment.\n",
             )
         }
-        Err(QueryError::Access(_) | QueryError::Invalid { .. }) => no_longer(),
+        Err(_) => no_longer(),
     }
 }
 
@@ -365,15 +365,11 @@ impl Writer {
         let members: Vec<MemberId> = members.into_iter().collect();
         let api_keys: Vec<ApiKeyId> = api_keys.into_iter().collect();
         let services = &self.state.services;
-        let members = match services
+        let members = services
             .members
             .find_by_ids(&self.actor, self.account_id, &members)
             .await
-        {
-            Ok(members) => members,
-            Err(QueryError::Fault(fault)) => return Err(fault),
-            Err(error) => return Err(Fault::Internal(error.to_string())),
-        };
+            .map_err(QueryError::into_fault)?;
         let api_keys = services.api_keys.find_by_ids(&api_keys).await?;
         Ok(Names {
             members: members.into_iter().map(|(id, member)| (id, member.name)).collect(),

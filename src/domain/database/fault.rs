@@ -4,7 +4,7 @@ use sea_orm::sqlx::error::{DatabaseError, Error as DriverError};
 use sea_orm::{DbErr, RuntimeErr, TryGetError};
 
 use super::trouble::{self, Trouble};
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, UseCaseError};
 
 /// An error of a use case that may be a [`Fault`].
 pub trait MayFault: From<Fault> {
@@ -18,11 +18,11 @@ impl MayFault for Fault {
     }
 }
 
-impl MayFault for QueryError {
+impl<R> MayFault for UseCaseError<R> {
     fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Fault(fault) => Some(fault),
-            Self::Access(_) | Self::Invalid { .. } => None,
+            Self::Refused(_) | Self::Invalid(_) | Self::Access(_) => None,
         }
     }
 }

@@ -10,7 +10,7 @@
 mod store;
 
 use crate::domain::database::Database;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError};
 use crate::domain::ledger::Ledger;
 use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::ledger::lots::Lots;
@@ -78,7 +78,7 @@ pub struct Simulation {
 
 impl From<InvalidTrial> for QueryError {
     fn from(InvalidTrial { field, message }: InvalidTrial) -> Self {
-        Self::Invalid { field, message }
+        Self::Invalid(InvalidInput { field, message })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission};
 use crate::primitives::clock::Clock;
@@ -14,7 +14,7 @@ use crate::primitives::ids::{AccountId, IdMint, IdSeed, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::account_list;
-use super::error::{CreateAccountError, InvalidInput, UpdateAccountError};
+use super::error::{CreateAccountRefusal, UpdateAccountRefusal};
 use super::input::{checked_external_id, checked_grace_hours, checked_member, checked_name};
 use super::model::{
     Account, AccountFilter, AccountOrder, AccountPatch, AccountPosition, Contact, DEFAULT_SESSION_GRACE_HOURS,
@@ -71,7 +71,7 @@ impl Accounts {
     ///
     /// The external id makes it safe to repeat: the same input returns the same account, other input is
     /// refused.
-    pub async fn create(&self, actor: &Actor, new: NewAccount) -> Result<Account, CreateAccountError> {
+    pub async fn create(&self, actor: &Actor, new: NewAccount) -> Result<Account, UseCaseError<CreateAccountRefusal>> {
         actor.require_platform(Permission::ManageAccounts)?;
         let new = checked(new)?;
         if let Some(existing) = self.existing(&new).await? {
@@ -105,10 +105,10 @@ impl Accounts {
         actor: &Actor,
         account_id: AccountId,
         patch: AccountPatch,
-    ) -> Result<Account, UpdateAccountError> {
+    ) -> Result<Account, UseCaseError<UpdateAccountRefusal>> {
         actor.require(account_id, Permission::ManageAccounts)?;
         if patch.external_id.is_some() && actor.require_platform(Permission::ManageAccounts).is_err() {
-            return Err(UpdateAccountError::ExternalIdOfPlatform);
+            return Err(Refused(UpdateAccountRefusal::ExternalIdOfPlatform));
         }
         let patch = Arc::new(checked_patch(patch)?);
         self.ledger
@@ -173,7 +173,10 @@ impl Accounts {
     }
 
     /// Returns the result of `create` for a known external id: the account if it was created from this input.
-    async fn existing(&self, new: &NewAccount) -> Result<Option<Result<Account, CreateAccountError>>, Fault> {
+    async fn existing(
+        &self,
+        new: &NewAccount,
+    ) -> Result<Option<Result<Account, UseCaseError<CreateAccountRefusal>>>, Fault> {
         let connection = self.database.read();
         let Some(external_id) = &new.external_id else {
             return Ok(None);
@@ -195,7 +198,7 @@ impl Accounts {
         Ok(Some(if is_same {
             Ok(account)
         } else {
-            Err(CreateAccountError::ExternalIdTaken(Box::new(account)))
+            Err(Refused(CreateAccountRefusal::ExternalIdTaken(Box::new(account))))
         }))
     }
 
@@ -263,11 +266,11 @@ async fn update_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
     patch: &AccountPatch,
-) -> Result<Account, UpdateAccountError> {
+) -> Result<Account, UseCaseError<UpdateAccountRefusal>> {
     let account_id = locked.header.account_id;
     let before = store::account(tx, account_id).await?.ok_or(AccessError::NotFound)?;
     if patch.expected_version.is_some_and(|version| version != before.version) {
-        return Err(UpdateAccountError::VersionConflict(Box::new(before)));
+        return Err(Refused(UpdateAccountRefusal::VersionConflict(Box::new(before))));
     }
     let after = before.clone().patched(patch);
     if after == before {
@@ -279,7 +282,7 @@ async fn update_locked(
         if let Some(external_id) = &after.external_id
             && !store::claim_external_id(tx, external_id, account_id).await?
         {
-            return Err(UpdateAccountError::ExternalIdTaken(Box::new(before)));
+            return Err(Refused(UpdateAccountRefusal::ExternalIdTaken(Box::new(before))));
         }
         if let Some(external_id) = &before.external_id {
             store::release_external_id(tx, external_id, account_id).await?;

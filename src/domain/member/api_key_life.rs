@@ -8,14 +8,14 @@
 use std::sync::Arc;
 
 use crate::domain::database::Transaction;
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, InvalidInput, Refused, UseCaseError};
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::actor::{AccessError, Actor, Permission, Permissions, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, IdMint, IdSeed};
 
 use super::api_keys::{ApiKeys, NewSecret, require_keys};
-use super::error::{CreateApiKeyError, InvalidInput, RevokeApiKeyError};
+use super::error::{CreateApiKeyRefusal, RevokeApiKeyRefusal};
 use super::input::checked_label;
 use super::model::{ApiKey, MAX_ACTIVE_API_KEYS, Member, NewApiKey, beyond_own};
 use super::store::{self, Ending};
@@ -35,16 +35,16 @@ struct Making {
 
 impl ApiKeys {
     /// Creates a key, with no more permissions than its creator has and its side can hold.
-    pub async fn create(&self, actor: &Actor, new: NewApiKey) -> Result<NewSecret, CreateApiKeyError> {
+    pub async fn create(&self, actor: &Actor, new: NewApiKey) -> Result<NewSecret, UseCaseError<CreateApiKeyRefusal>> {
         require_keys(actor, new.account_id)?;
         let now = self.clock.now();
         let name = checked_label("name", &new.name)?;
         if new.permissions.iter().next().is_none() {
-            return Err(invalid("permissions", "must name at least one permission".to_owned()).into());
+            return Err(InvalidInput::new("permissions", "must name at least one permission".to_owned()).into());
         }
         let side = checked_side(actor, &new)?;
         if new.expires_at.is_some_and(|expires_at| expires_at <= now) {
-            return Err(invalid("expiresAt", "must be in the future".to_owned()).into());
+            return Err(InvalidInput::new("expiresAt", "must be in the future".to_owned()).into());
         }
         let (account_id, text) = (new.account_id, KeyText::generate()?);
         let api_key = ApiKey {
@@ -79,7 +79,7 @@ impl ApiKeys {
                     if api_key.side == Side::Team {
                         locked.append_api_key_event(tx, api_key.id, CREATED).await?;
                     }
-                    Ok::<_, CreateApiKeyError>(api_key)
+                    Ok::<_, UseCaseError<CreateApiKeyRefusal>>(api_key)
                 })
             });
             made.await?
@@ -96,18 +96,18 @@ impl ApiKeys {
         actor: &Actor,
         account_id: AccountId,
         api_key_id: ApiKeyId,
-    ) -> Result<ApiKey, RevokeApiKeyError> {
+    ) -> Result<ApiKey, UseCaseError<RevokeApiKeyRefusal>> {
         require_keys(actor, account_id)?;
         let (now, side) = (self.clock.now(), actor.side());
         let revoked = self.database.transaction(move |tx| {
             Box::pin(async move {
                 let found = store::api_key(tx, account_id, api_key_id).await?;
                 if !found.is_some_and(|api_key| api_key.is_shown_to(side)) {
-                    return Err(RevokeApiKeyError::NotFound);
+                    return Err(Refused(RevokeApiKeyRefusal::NotFound));
                 }
                 store::revoke_api_keys(tx, Ending::Key(account_id, api_key_id), now).await?;
                 let revoked = store::api_key(tx, account_id, api_key_id).await?;
-                revoked.ok_or(RevokeApiKeyError::NotFound)
+                revoked.ok_or(Refused(RevokeApiKeyRefusal::NotFound))
             })
         });
         let revoked = revoked.await?;
@@ -123,11 +123,11 @@ impl ApiKeys {
     pub async fn announce_revocations(&self) -> Result<(), Fault> {
         for account_id in store::accounts_with_news(self.database.read(), ACCOUNTS_AT_ONCE).await? {
             let told = self.ledger.change(account_id, |tx, locked| {
-                Box::pin(async move { Ok::<_, RevokeApiKeyError>(announce(tx, locked).await?) })
+                Box::pin(async move { Ok::<_, UseCaseError<RevokeApiKeyRefusal>>(announce(tx, locked).await?) })
             });
             match told.await {
                 Ok(()) => {}
-                Err(RevokeApiKeyError::Fault(fault)) => return Err(fault),
+                Err(UseCaseError::Fault(fault)) => return Err(fault),
                 Err(error) => return Err(Fault::Internal(format!("a revoked key cannot be announced: {error}"))),
             }
         }
@@ -137,7 +137,7 @@ impl ApiKeys {
 
 impl Making {
     /// Writes the key, if its creator may still create it. The creator cannot end unnoticed in the transaction that calls this.
-    async fn write(&self, tx: &Transaction, now: Timestamp) -> Result<ApiKey, CreateApiKeyError> {
+    async fn write(&self, tx: &Transaction, now: Timestamp) -> Result<ApiKey, UseCaseError<CreateApiKeyRefusal>> {
         let mut api_key = self.api_key.clone();
         let account_id = api_key.account_id;
         if let Some(made) = store::api_key(tx, account_id, api_key.id).await? {
@@ -148,12 +148,12 @@ impl Making {
         let (maker, ends_at) = maker.ok_or(AccessError::Forbidden(Permission::ManageApiKeys))?;
         require_keys(&maker, account_id)?;
         if let Some(permission) = beyond_own(&maker, api_key.permissions) {
-            return Err(CreateApiKeyError::BeyondOwn(permission));
+            return Err(Refused(CreateApiKeyRefusal::BeyondOwn(permission)));
         }
         if let Some(ends_at) = ends_at {
             if api_key.expires_at.is_some_and(|expires_at| expires_at > ends_at) {
                 let message = format!("must not be after {ends_at}, when the key that creates it expires");
-                return Err(invalid("expiresAt", message).into());
+                return Err(InvalidInput::new("expiresAt", message).into());
             }
             api_key.expires_at = api_key.expires_at.or(Some(ends_at));
         }
@@ -162,7 +162,7 @@ impl Making {
         if others.iter().filter(is_counted).count() >= MAX_ACTIVE_API_KEYS {
             let message =
                 format!("there are already {MAX_ACTIVE_API_KEYS} active keys, which is the maximum; revoke one first");
-            return Err(invalid("accountId", message).into());
+            return Err(InvalidInput::new("accountId", message).into());
         }
         store::insert_api_key(tx, &api_key, &self.hash).await?;
         Ok(api_key)
@@ -221,13 +221,13 @@ async fn announce(tx: &Transaction, locked: &mut LockedAccount) -> Result<(), Fa
 }
 
 /// Returns the side of the new key, if that side can hold the permissions and the creator can lend them.
-fn checked_side(actor: &Actor, new: &NewApiKey) -> Result<Side, CreateApiKeyError> {
+fn checked_side(actor: &Actor, new: &NewApiKey) -> Result<Side, UseCaseError<CreateApiKeyRefusal>> {
     let side = new.side.unwrap_or(actor.side());
     if side == Side::Platform && actor.side() == Side::Team {
-        return Err(CreateApiKeyError::SideOfPlatform);
+        return Err(Refused(CreateApiKeyRefusal::SideOfPlatform));
     }
     if side == Side::Team && new.account_id == AccountId::PLATFORM {
-        return Err(invalid(
+        return Err(InvalidInput::new(
             "accountId",
             "is required: a key of side TEAM belongs to one account".to_owned(),
         )
@@ -235,14 +235,10 @@ fn checked_side(actor: &Actor, new: &NewApiKey) -> Result<Side, CreateApiKeyErro
     }
     let can_hold = Permissions::of(side);
     if let Some(permission) = new.permissions.iter().find(|permission| !can_hold.has(*permission)) {
-        return Err(CreateApiKeyError::BeyondSide(permission));
+        return Err(Refused(CreateApiKeyRefusal::BeyondSide(permission)));
     }
     match beyond_own(actor, new.permissions) {
-        Some(permission) => Err(CreateApiKeyError::BeyondOwn(permission)),
+        Some(permission) => Err(Refused(CreateApiKeyRefusal::BeyondOwn(permission))),
         None => Ok(side),
     }
-}
-
-fn invalid(field: &'static str, message: String) -> InvalidInput {
-    InvalidInput { field, message }
 }

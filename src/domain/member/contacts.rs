@@ -7,7 +7,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::domain::database::Transaction;
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, InvalidInput, Refused, UseCaseError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::quota;
 use crate::primitives::actor::Actor;
@@ -15,7 +15,7 @@ use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::derived_key;
 use crate::primitives::ids::{AccountId, MemberId, RecipientId};
 
-use super::error::{InvalidInput, StartVerificationError, UpdateContactError, VerifyContactError};
+use super::error::{StartVerificationRefusal, UpdateContactRefusal, VerifyContactRefusal};
 use super::input::{check_vouch, checked_email, checked_locale};
 use super::mail_bounds::MailBounds;
 use super::members::{locked_holder, locked_person, record_contact};
@@ -123,10 +123,10 @@ impl Contacts {
         account_id: AccountId,
         member_id: MemberId,
         patch: ContactPatch,
-    ) -> Result<Contact, UpdateContactError> {
+    ) -> Result<Contact, UseCaseError<UpdateContactRefusal>> {
         require_own_or_settings(actor, account_id, member_id)?;
         if patch.email_verified && !may_vouch(actor) {
-            return Err(UpdateContactError::VouchingOfPlatform);
+            return Err(Refused(UpdateContactRefusal::VouchingOfPlatform));
         }
         let work = Arc::new((actor.clone(), checked(patch)?));
         self.ledger
@@ -136,13 +136,13 @@ impl Contacts {
                     let (actor, patch) = work.as_ref();
                     let (member, before) = locked_person(tx, account_id, member_id)
                         .await?
-                        .ok_or(UpdateContactError::NotFound)?;
+                        .ok_or(Refused(UpdateContactRefusal::NotFound))?;
                     require_over(actor, &member)?;
                     if patch.expected_version.is_some_and(|version| version != before.version) {
-                        return Err(UpdateContactError::VersionConflict(Box::new(before)));
+                        return Err(Refused(UpdateContactRefusal::VersionConflict(Box::new(before))));
                     }
                     if member.removed_at.is_some() {
-                        return Err(UpdateContactError::MemberRemoved);
+                        return Err(Refused(UpdateContactRefusal::MemberRemoved));
                     }
                     let vouched = patch.email_verified.then(|| Vouch {
                         by: actor.cause(None),
@@ -165,7 +165,7 @@ impl Contacts {
         actor: &Actor,
         account_id: AccountId,
         recipient: impl Into<RecipientId>,
-    ) -> Result<NewCode, StartVerificationError> {
+    ) -> Result<NewCode, UseCaseError<StartVerificationRefusal>> {
         let recipient = recipient.into();
         require_own_or_settings(actor, account_id, recipient)?;
         let code = Arc::new((new_code()?, self.key.clone()));
@@ -180,9 +180,9 @@ impl Contacts {
                     quotas.extend(by);
                     match quota::spend(tx, &quotas, locked.now).await? {
                         None => Ok(new),
-                        Some(exhausted) => Err(StartVerificationError::TooMany {
+                        Some(exhausted) => Err(Refused(StartVerificationRefusal::TooMany {
                             retry_after_seconds: exhausted.retry_after_seconds(locked.now),
-                        }),
+                        })),
                     }
                 })
             })
@@ -196,7 +196,7 @@ impl Contacts {
         account_id: AccountId,
         recipient: impl Into<RecipientId>,
         code: String,
-    ) -> Result<Contact, VerifyContactError> {
+    ) -> Result<Contact, UseCaseError<VerifyContactRefusal>> {
         let recipient = recipient.into();
         require_own_or_settings(actor, account_id, recipient)?;
         let work = Arc::new((actor.clone(), (code, self.key.clone())));
@@ -206,7 +206,7 @@ impl Contacts {
         });
         // A wrong code is counted, so the transaction must be committed: this refusal is not an error of the
         // transaction.
-        verified.await?.ok_or(VerifyContactError::CodeInvalid)
+        verified.await?.ok_or(Refused(VerifyContactRefusal::CodeInvalid))
     }
 }
 
@@ -215,17 +215,17 @@ async fn start_locked(
     now: Timestamp,
     (actor, account_id, recipient): (&Actor, AccountId, RecipientId),
     (code, key): &(String, CodeKey),
-) -> Result<NewCode, StartVerificationError> {
+) -> Result<NewCode, UseCaseError<StartVerificationRefusal>> {
     let holder = locked_holder(tx, account_id, recipient)
         .await?
-        .ok_or(StartVerificationError::NotFound)?;
+        .ok_or(Refused(StartVerificationRefusal::NotFound))?;
     holder.require_over(actor)?;
     let Some(email) = holder.email().map(str::to_owned) else {
-        return Err(StartVerificationError::NoAddress);
+        return Err(Refused(StartVerificationRefusal::NoAddress));
     };
     let contact = holder.contact;
     if contact.email_status == ContactStatus::Verified {
-        return Err(StartVerificationError::AlreadyVerified);
+        return Err(Refused(StartVerificationRefusal::AlreadyVerified));
     }
     let code_hash = key.hash(&contact, &email, code);
     if let Some(last) = store::verification(tx, account_id, recipient).await?
@@ -234,7 +234,7 @@ async fn start_locked(
         let wait = last.made_at.millis() + CODE_INTERVAL_MILLIS - now.millis();
         if wait > 0 {
             let retry_after_seconds = u32::try_from((wait + 999) / 1_000).unwrap_or(u32::MAX);
-            return Err(StartVerificationError::TooSoon { retry_after_seconds });
+            return Err(Refused(StartVerificationRefusal::TooSoon { retry_after_seconds }));
         }
     }
     let verification = Verification {
@@ -260,10 +260,10 @@ async fn verify_locked(
     locked: &mut LockedAccount,
     (actor, account_id, recipient): (&Actor, AccountId, RecipientId),
     (code, key): &(String, CodeKey),
-) -> Result<Option<Contact>, VerifyContactError> {
+) -> Result<Option<Contact>, UseCaseError<VerifyContactRefusal>> {
     let holder = locked_holder(tx, account_id, recipient)
         .await?
-        .ok_or(VerifyContactError::NotFound)?;
+        .ok_or(Refused(VerifyContactRefusal::NotFound))?;
     holder.require_over(actor)?;
     let contact = holder.contact;
     let Some(mut sent) = store::verification(tx, account_id, recipient).await? else {

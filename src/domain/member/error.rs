@@ -1,57 +1,22 @@
 //! Why a change of accounts, members or API keys is refused: one enum for each use case.
 
-use crate::domain::database::MayFault;
-use crate::domain::fault::{Fault, QueryError};
-use crate::primitives::actor::{AccessError, Permission};
+use crate::domain::fault::Fault;
+use crate::primitives::actor::Permission;
 
 use super::model::{Account, Contact, Member};
 
-/// An input that is invalid in every state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct InvalidInput {
-    /// The path in the input, its parts joined by dots: `owner.email`.
-    pub field: &'static str,
-    /// Human-readable explanation.
-    pub message: String,
-}
-
-impl From<InvalidInput> for QueryError {
-    fn from(invalid: InvalidInput) -> Self {
-        Self::Invalid {
-            field: invalid.field,
-            message: invalid.message,
-        }
-    }
-}
-
 /// Why an account is not created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CreateAccountError {
-    /// Only the platform's keys create accounts.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// See [`InvalidInput`].
-    #[error(transparent)]
-    Invalid(#[from] InvalidInput),
+pub enum CreateAccountRefusal {
     /// An account that was created from other input has this external id. Contains that account in its
     /// current state.
     #[error("another account has this externalId")]
     ExternalIdTaken(Box<Account>),
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why an account is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpdateAccountError {
-    /// The account is not the caller's, or the caller may not change it.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// See [`InvalidInput`].
-    #[error(transparent)]
-    Invalid(#[from] InvalidInput),
+pub enum UpdateAccountRefusal {
     /// The actor belongs to one account, so it must not learn which ids other accounts have.
     #[error("only keys of the platform that are not bound to one account can change external ids of accounts")]
     ExternalIdOfPlatform,
@@ -61,20 +26,11 @@ pub enum UpdateAccountError {
     /// The account was changed since the expected version. Contains its current state.
     #[error("the account was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<Account>),
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why a contact is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpdateContactError {
-    /// The account is not the caller's, or the caller may not change the contact.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// See [`InvalidInput`].
-    #[error(transparent)]
-    Invalid(#[from] InvalidInput),
+pub enum UpdateContactRefusal {
     /// There is no such member.
     #[error("this member does not exist")]
     NotFound,
@@ -89,17 +45,11 @@ pub enum UpdateContactError {
     /// The contact was changed since the expected version. Contains its current state.
     #[error("the contact was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<Contact>),
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why no code is created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StartVerificationError {
-    /// The account is not the caller's, or the caller may not change the contact.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum StartVerificationRefusal {
     /// There is no such member.
     #[error("this member does not exist")]
     NotFound,
@@ -123,37 +73,22 @@ pub enum StartVerificationError {
         /// Seconds until the bound allows another mail.
         retry_after_seconds: u32,
     },
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why an address is not verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VerifyContactError {
-    /// The account is not the caller's, or the caller may not change the contact.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum VerifyContactRefusal {
     /// There is no such member.
     #[error("this member does not exist")]
     NotFound,
     /// The code is wrong, too old, tried too often, or for another address.
     #[error("this code is wrong or has expired: request another one with sendContactVerification")]
     CodeInvalid,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why a member is not added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddMemberError {
-    /// The account is not the caller's, or the caller may not change it.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// See [`InvalidInput`].
-    #[error(transparent)]
-    Invalid(#[from] InvalidInput),
+pub enum AddMemberRefusal {
     /// A member, possibly a removed one, has this external id. Contains that member in its current state.
     #[error("another member of the account has this externalId")]
     ExternalIdTaken(Box<Member>),
@@ -165,40 +100,22 @@ pub enum AddMemberError {
         "only the platform can vouch for addresses; a team verifies an address with sendContactVerification and verifyContact"
     )]
     VouchingOfPlatform,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why a member is neither added nor changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpsertMemberError {
-    /// The account is not the caller's, or the caller may not change it.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// See [`InvalidInput`].
-    #[error(transparent)]
-    Invalid(#[from] InvalidInput),
+pub enum UpsertMemberRefusal {
     /// The account would have no owner.
     #[error("the account needs an owner, and this is the last one; make another member an owner first")]
     LastOwner,
     /// A team tried to set an external id.
     #[error("only the platform can set external ids: its users sign in with them")]
     ExternalIdOfPlatform,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why a member is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpdateMemberError {
-    /// The account is not the caller's, or the caller may not change it.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// See [`InvalidInput`].
-    #[error(transparent)]
-    Invalid(#[from] InvalidInput),
+pub enum UpdateMemberRefusal {
     /// The account has no such member.
     #[error("this member does not exist")]
     NotFound,
@@ -217,37 +134,22 @@ pub enum UpdateMemberError {
     /// A team tried to set an external id.
     #[error("only the platform can set external ids: its users sign in with them")]
     ExternalIdOfPlatform,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why a member is not removed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RemoveMemberError {
-    /// The account is not the caller's, or the caller may not change it.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum RemoveMemberRefusal {
     /// The account has no such member.
     #[error("this member does not exist")]
     NotFound,
     /// The account would have no owner.
     #[error("the account needs an owner, and this is the last one; make another member an owner first")]
     LastOwner,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why an API key is not created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CreateApiKeyError {
-    /// The account is not the caller's, or the caller may not create keys of it.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// See [`InvalidInput`].
-    #[error(transparent)]
-    Invalid(#[from] InvalidInput),
+pub enum CreateApiKeyRefusal {
     /// A key cannot have more permissions than its creator.
     #[error("a key cannot have the permission {}, which its creator does not have", .0.name())]
     BeyondOwn(Permission),
@@ -257,23 +159,14 @@ pub enum CreateApiKeyError {
     /// A member or a key of the team asked for a key of the platform.
     #[error("only the platform can create keys of side PLATFORM; leave side out, or send TEAM")]
     SideOfPlatform,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why an API key is not revoked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RevokeApiKeyError {
-    /// The account is not the caller's, or the caller may not revoke its keys.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum RevokeApiKeyRefusal {
     /// The account has no such key.
     #[error("this API key does not exist")]
     NotFound,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Why a credential is refused. It helps the holder of a credential and does not help an attacker: an unknown key, a
@@ -343,13 +236,7 @@ pub enum IssueTokenError {
 
 /// Why no token is made for a member.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MemberTokenError {
-    /// The account is not the caller's, or the caller may not manage its members.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// See [`InvalidInput`].
-    #[error(transparent)]
-    Invalid(#[from] InvalidInput),
+pub enum MemberTokenRefusal {
     /// A team asked. With a token its holder could act as another member.
     #[error("only keys of the platform can create tokens for members")]
     OfPlatform,
@@ -364,33 +251,4 @@ pub enum MemberTokenError {
         "this server has no secret for signing tokens: have your OIDC issuer create them, or also set auth.jwt_secret (LEDGERBELL_AUTH_JWT_SECRET)"
     )]
     NoSecret,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
-
-macro_rules! may_fault {
-    ($($error:ident),*) => {$(
-        impl MayFault for $error {
-            fn fault(&self) -> Option<&Fault> {
-                match self {
-                    Self::Fault(fault) => Some(fault),
-                    _ => None,
-                }
-            }
-        }
-    )*};
-}
-
-may_fault!(
-    UpdateContactError,
-    StartVerificationError,
-    VerifyContactError,
-    UpdateAccountError,
-    AddMemberError,
-    UpsertMemberError,
-    UpdateMemberError,
-    RemoveMemberError,
-    CreateApiKeyError,
-    RevokeApiKeyError
-);

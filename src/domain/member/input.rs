@@ -1,9 +1,8 @@
 //! Texts and numbers from outside, checked before any lock is taken.
 
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{InvalidInput, QueryError};
 use crate::domain::ledger::credit_log::search;
 
-use super::error::InvalidInput;
 use super::model::{MAX_SESSION_GRACE_HOURS, NewMember};
 use crate::primitives::ids::resembles_id;
 use crate::primitives::line;
@@ -21,10 +20,10 @@ pub(super) fn checked_grace_hours(hours: i32) -> Result<i32, InvalidInput> {
     if (0..=MAX_SESSION_GRACE_HOURS).contains(&hours) {
         return Ok(hours);
     }
-    Err(InvalidInput {
-        field: "sessionGraceHours",
-        message: format!("must be between 0 and {MAX_SESSION_GRACE_HOURS}; got {hours}"),
-    })
+    Err(InvalidInput::new(
+        "sessionGraceHours",
+        format!("must be between 0 and {MAX_SESSION_GRACE_HOURS}; got {hours}"),
+    ))
 }
 
 /// Returns a display name without the spaces around it: see [`line::flaw`].
@@ -47,12 +46,10 @@ pub(in crate::domain) fn checked_label(field: &'static str, name: &str) -> Resul
         .iter()
         .find(|label| !looks_of(label).is_disjoint(&looks))
     {
-        Some(label) => Err(InvalidInput {
+        Some(label) => Err(InvalidInput::new(
             field,
-            message: format!(
-                "must not look like \"{label}\", which is the label of entries that no member or API key caused"
-            ),
-        }),
+            format!("must not look like \"{label}\", which is the label of entries that no member or API key caused"),
+        )),
         None => Ok(name),
     }
 }
@@ -72,17 +69,14 @@ fn looks_of(name: &str) -> BTreeSet<String> {
 /// Checks the platform's own id of an object, and returns it unchanged.
 pub(super) fn checked_external_id(field: &'static str, id: &str) -> Result<String, InvalidInput> {
     if id.trim().is_empty() && !id.is_empty() {
-        return Err(InvalidInput {
-            field,
-            message: "must not be blank".to_owned(),
-        });
+        return Err(InvalidInput::new(field, "must not be blank"));
     }
     checked_text(field, id, MAX_EXTERNAL_ID_CHARS)?;
     if resembles_id(id) {
-        return Err(InvalidInput {
+        return Err(InvalidInput::new(
             field,
-            message: "must not have the form of an id of this service, such as mem_…".to_owned(),
-        });
+            "must not have the form of an id of this service, such as mem_…",
+        ));
     }
     Ok(id.to_owned())
 }
@@ -105,10 +99,10 @@ pub(super) fn checked_email(field: &'static str, email: &str) -> Result<String, 
     if is_email(email) {
         return Ok(email.to_owned());
     }
-    Err(InvalidInput {
+    Err(InvalidInput::new(
         field,
-        message: "must be an e-mail address such as ada@example.com".to_owned(),
-    })
+        "must be an e-mail address such as ada@example.com",
+    ))
 }
 
 /// Checks a language: a BCP 47 tag of plain parts, such as `de` or `pt-BR`.
@@ -121,20 +115,20 @@ pub(super) fn checked_locale(field: &'static str, locale: &str) -> Result<String
     if is_language && locale.len() <= 35 && parts.all(is_part) {
         return Ok(locale.to_owned());
     }
-    Err(InvalidInput {
+    Err(InvalidInput::new(
         field,
-        message: "must be a language tag such as en, de or pt-BR".to_owned(),
-    })
+        "must be a language tag such as en, de or pt-BR",
+    ))
 }
 
 /// Refuses a vouch without an address. A vouch is for the address in the same input: another one may have been entered since the
 /// platform last read it.
 pub(super) fn check_vouch(field: &'static str, is_vouched: bool, has_email: bool) -> Result<(), InvalidInput> {
     if is_vouched && !has_email {
-        return Err(InvalidInput {
+        return Err(InvalidInput::new(
             field,
-            message: "vouches for the email of the same input: send email too".to_owned(),
-        });
+            "vouches for the email of the same input: send email too",
+        ));
     }
     Ok(())
 }

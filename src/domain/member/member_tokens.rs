@@ -3,12 +3,12 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, InvalidInput, Refused, UseCaseError};
 use crate::primitives::actor::{Actor, Permission, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
-use super::error::{InvalidInput, IssueTokenError, MemberTokenError};
+use super::error::{IssueTokenError, MemberTokenRefusal};
 use super::model::Member;
 use super::sign_in::SignIn;
 use super::store;
@@ -39,10 +39,10 @@ impl SignIn {
         account_id: AccountId,
         member_id: MemberId,
         seconds: i64,
-    ) -> Result<MemberToken, MemberTokenError> {
+    ) -> Result<MemberToken, UseCaseError<MemberTokenRefusal>> {
         actor.require(account_id, Permission::ManageMembers)?;
         if actor.side() != Side::Platform {
-            return Err(MemberTokenError::OfPlatform);
+            return Err(Refused(MemberTokenRefusal::OfPlatform));
         }
         let seconds = u64::try_from(seconds)
             .ok()
@@ -50,14 +50,14 @@ impl SignIn {
             .ok_or_else(|| lifetime(LONGEST_SECONDS))?;
         let member = store::member(self.database().read(), account_id, member_id)
             .await?
-            .ok_or(MemberTokenError::NotFound)?;
+            .ok_or(Refused(MemberTokenRefusal::NotFound))?;
         if member.removed_at.is_some() {
-            return Err(MemberTokenError::MemberRemoved);
+            return Err(Refused(MemberTokenRefusal::MemberRemoved));
         }
         let token = self
             .issue_token(account_id, member_id, Duration::from_secs(seconds))
             .map_err(|error| match error {
-                IssueTokenError::NoSecret => MemberTokenError::NoSecret,
+                IssueTokenError::NoSecret => Refused(MemberTokenRefusal::NoSecret),
                 IssueTokenError::LivesTooLong { most_seconds } => lifetime(most_seconds).into(),
                 IssueTokenError::Fault(fault) => fault.into(),
             })?;
@@ -78,8 +78,5 @@ impl SignIn {
 }
 
 fn lifetime(most_seconds: u64) -> InvalidInput {
-    InvalidInput {
-        field: "expiresInSeconds",
-        message: format!("must be from 1 to {most_seconds}"),
-    }
+    InvalidInput::new("expiresInSeconds", format!("must be from 1 to {most_seconds}"))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
 use crate::primitives::clock::Timestamp;
@@ -14,7 +14,7 @@ use crate::primitives::page::{Page, PageRequest};
 
 use super::api_key_life::follow_maker;
 use super::contacts::notify_old_address;
-use super::error::{AddMemberError, InvalidInput, RemoveMemberError, UpdateMemberError, UpsertMemberError};
+use super::error::{AddMemberRefusal, RemoveMemberRefusal, UpdateMemberRefusal, UpsertMemberRefusal};
 use super::input::{
     Search, check_vouch, checked_email, checked_external_id, checked_label, checked_locale, checked_member,
 };
@@ -70,13 +70,18 @@ impl Members {
     }
 
     /// Adds a person to a team.
-    pub async fn add(&self, actor: &Actor, account_id: AccountId, new: NewMember) -> Result<Member, AddMemberError> {
+    pub async fn add(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        new: NewMember,
+    ) -> Result<Member, UseCaseError<AddMemberRefusal>> {
         actor.require(account_id, Permission::ManageMembers)?;
         if new.external_id.is_some() && actor.side() != Side::Platform {
-            return Err(AddMemberError::ExternalIdOfPlatform);
+            return Err(Refused(AddMemberRefusal::ExternalIdOfPlatform));
         }
         if new.email_verified && !may_vouch(actor) {
-            return Err(AddMemberError::VouchingOfPlatform);
+            return Err(Refused(AddMemberRefusal::VouchingOfPlatform));
         }
         let new = checked_member(new, ["externalId", "name", "email", "emailVerified", "locale"])?;
         if new.role == MemberRole::Owner && !may_change_owners(actor) {
@@ -97,10 +102,10 @@ impl Members {
         actor: &Actor,
         account_id: AccountId,
         wanted: UpsertMember,
-    ) -> Result<Member, UpsertMemberError> {
+    ) -> Result<Member, UseCaseError<UpsertMemberRefusal>> {
         actor.require(account_id, Permission::ManageMembers)?;
         if actor.side() != Side::Platform {
-            return Err(UpsertMemberError::ExternalIdOfPlatform);
+            return Err(Refused(UpsertMemberRefusal::ExternalIdOfPlatform));
         }
         let work = Arc::new((checked_upsert(wanted)?, actor.cause(None)));
         self.ledger
@@ -118,10 +123,10 @@ impl Members {
         account_id: AccountId,
         member_id: MemberId,
         patch: MemberPatch,
-    ) -> Result<Member, UpdateMemberError> {
+    ) -> Result<Member, UseCaseError<UpdateMemberRefusal>> {
         actor.require(account_id, Permission::ManageMembers)?;
         if patch.external_id.is_some() && actor.side() != Side::Platform {
-            return Err(UpdateMemberError::ExternalIdOfPlatform);
+            return Err(Refused(UpdateMemberRefusal::ExternalIdOfPlatform));
         }
         let patch = Arc::new(checked_patch(patch)?);
         let changes_owners = may_change_owners(actor);
@@ -142,7 +147,7 @@ impl Members {
         actor: &Actor,
         account_id: AccountId,
         member_id: MemberId,
-    ) -> Result<Member, RemoveMemberError> {
+    ) -> Result<Member, UseCaseError<RemoveMemberRefusal>> {
         actor.require(account_id, Permission::ManageMembers)?;
         let changes_owners = may_change_owners(actor);
         self.ledger
@@ -150,7 +155,7 @@ impl Members {
                 Box::pin(async move {
                     let before = store::member(tx, account_id, member_id)
                         .await?
-                        .ok_or(RemoveMemberError::NotFound)?;
+                        .ok_or(Refused(RemoveMemberRefusal::NotFound))?;
                     if before.removed_at.is_some() {
                         return Ok(before);
                     }
@@ -160,7 +165,7 @@ impl Members {
                         return Err(AccessError::OwnersOnly.into());
                     }
                     if owners(tx, account_id).await?.loses_last(&before, &after) {
-                        return Err(RemoveMemberError::LastOwner);
+                        return Err(Refused(RemoveMemberRefusal::LastOwner));
                     }
                     Ok(updated(tx, locked, &before, after, None).await?)
                 })
@@ -358,7 +363,7 @@ pub(super) async fn add_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
     addition: &Addition,
-) -> Result<Member, AddMemberError> {
+) -> Result<Member, UseCaseError<AddMemberRefusal>> {
     let (account_id, new) = (locked.header.account_id, &addition.new);
     let id = *addition.id.get_or_init(|| new_id(locked.now));
     if let Some(added) = store::member(tx, account_id, id).await? {
@@ -367,7 +372,7 @@ pub(super) async fn add_locked(
     if let Some(external_id) = &new.external_id
         && let Some(taken) = store::member_by_external_id(tx, account_id, external_id).await?
     {
-        return Err(AddMemberError::ExternalIdTaken(Box::new(taken)));
+        return Err(Refused(AddMemberRefusal::ExternalIdTaken(Box::new(taken))));
     }
     let changed = added(tx, (account_id, id), new, (addition.by, locked.now)).await?;
     store::insert_member(tx, &changed.member).await?;
@@ -379,7 +384,7 @@ async fn upsert_locked(
     locked: &mut LockedAccount,
     wanted: &UpsertMember,
     by: Cause,
-) -> Result<Member, UpsertMemberError> {
+) -> Result<Member, UseCaseError<UpsertMemberRefusal>> {
     let account_id = locked.header.account_id;
     let Some(before) = store::member_by_external_id(tx, account_id, &wanted.external_id).await? else {
         let new = NewMember {
@@ -411,7 +416,7 @@ async fn upsert_locked(
         return Ok(before);
     }
     if owners(tx, account_id).await?.loses_last(&before, &after) {
-        return Err(UpsertMemberError::LastOwner);
+        return Err(Refused(UpsertMemberRefusal::LastOwner));
     }
     notify_old_address(tx, &contact_before, &contact_after, locked.now).await?;
     let contact = (contact_after != contact_before).then_some(contact_after);
@@ -424,19 +429,19 @@ async fn update_locked(
     (account_id, member_id): (AccountId, MemberId),
     patch: &MemberPatch,
     changes_owners: bool,
-) -> Result<Member, UpdateMemberError> {
+) -> Result<Member, UseCaseError<UpdateMemberRefusal>> {
     let before = store::member(tx, account_id, member_id)
         .await?
-        .ok_or(UpdateMemberError::NotFound)?;
+        .ok_or(Refused(UpdateMemberRefusal::NotFound))?;
     if patch.expected_version.is_some_and(|version| version != before.version) {
-        return Err(UpdateMemberError::VersionConflict(Box::new(before)));
+        return Err(Refused(UpdateMemberRefusal::VersionConflict(Box::new(before))));
     }
     let after = before.clone().patched(patch);
     if [before.role, after.role].contains(&MemberRole::Owner) && !changes_owners {
         return Err(AccessError::OwnersOnly.into());
     }
     if before.removed_at.is_some() {
-        return Err(UpdateMemberError::MemberRemoved);
+        return Err(Refused(UpdateMemberRefusal::MemberRemoved));
     }
     if after == before {
         return Ok(before);
@@ -447,10 +452,10 @@ async fn update_locked(
             .await?
             .is_some()
     {
-        return Err(UpdateMemberError::ExternalIdTaken(Box::new(before)));
+        return Err(Refused(UpdateMemberRefusal::ExternalIdTaken(Box::new(before))));
     }
     if owners(tx, account_id).await?.loses_last(&before, &after) {
-        return Err(UpdateMemberError::LastOwner);
+        return Err(Refused(UpdateMemberRefusal::LastOwner));
     }
     Ok(updated(tx, locked, &before, after, None).await?)
 }

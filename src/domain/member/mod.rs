@@ -42,9 +42,9 @@ pub use contacts::{CodeKey, Contacts, NewCode};
 pub(in crate::domain) use contacts::{checked as checked_contact, notify_old_address};
 pub use current_rights::{CurrentRights, Watch};
 pub use error::{
-    AddMemberError, CreateAccountError, CreateApiKeyError, InvalidInput, IssueTokenError, MemberTokenError, Rejection,
-    RemoveMemberError, RevokeApiKeyError, SignInError, StartVerificationError, UpdateAccountError, UpdateContactError,
-    UpdateMemberError, UpsertMemberError, VerifyContactError,
+    AddMemberRefusal, CreateAccountRefusal, CreateApiKeyRefusal, IssueTokenError, MemberTokenRefusal, Rejection,
+    RemoveMemberRefusal, RevokeApiKeyRefusal, SignInError, StartVerificationRefusal, UpdateAccountRefusal,
+    UpdateContactRefusal, UpdateMemberRefusal, UpsertMemberRefusal, VerifyContactRefusal,
 };
 pub(in crate::domain) use input::checked_label;
 pub use key_set::KeySetSource;

@@ -1,6 +1,6 @@
 //! Lists with filters that have no index: a page reads a bounded number of rows.
 
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{InvalidInput, QueryError};
 use crate::primitives::page::{Page, PageRequest};
 
 /// Rows that one page reads. A page ends there, even empty, and the next one continues.
@@ -79,10 +79,7 @@ impl<T, P: Copy> Scan<T, P> {
 
 /// The refusal of a filter with too many values.
 pub(super) fn too_many(field: &'static str) -> QueryError {
-    QueryError::Invalid {
-        field,
-        message: format!("must have at most {MAX_LISTED} items"),
-    }
+    InvalidInput::new(field, format!("must have at most {MAX_LISTED} items")).into()
 }
 
 #[cfg(test)]

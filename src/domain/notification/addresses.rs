@@ -7,14 +7,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, Change, Contact, ContactPatch, Vouch, may_vouch};
 use crate::primitives::actor::{Actor, Cause, Permission};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, NotificationAddressId};
 
-use super::error::{AddAddressError, InvalidAddress, RemoveAddressError, UpdateAddressError};
+use super::error::{AddAddressRefusal, InvalidAddress, RemoveAddressRefusal, UpdateAddressRefusal};
 use super::model::{AddressPatch, AlertKind, MOST_ADDRESSES, NewAddress, NotificationAddress};
 use super::store;
 
@@ -66,10 +66,10 @@ impl Addresses {
         actor: &Actor,
         account_id: AccountId,
         new: NewAddress,
-    ) -> Result<NotificationAddress, AddAddressError> {
+    ) -> Result<NotificationAddress, UseCaseError<AddAddressRefusal>> {
         actor.require(account_id, Permission::ManageSettings)?;
         let addition = Arc::new(Addition {
-            new: checked_new(actor, new)?,
+            new: checked_new(actor, new).map_err(|error| error.map(AddAddressRefusal::Invalid))?,
             by: actor.cause(None),
             id: OnceLock::new(),
         });
@@ -88,9 +88,10 @@ impl Addresses {
         account_id: AccountId,
         id: NotificationAddressId,
         patch: AddressPatch,
-    ) -> Result<NotificationAddress, UpdateAddressError> {
+    ) -> Result<NotificationAddress, UseCaseError<UpdateAddressRefusal>> {
         actor.require(account_id, Permission::ManageSettings)?;
-        let work = Arc::new((checked_patch(actor, patch)?, actor.cause(None)));
+        let patch = checked_patch(actor, patch).map_err(|error| error.map(UpdateAddressRefusal::Invalid))?;
+        let work = Arc::new((patch, actor.cause(None)));
         self.ledger
             .change(account_id, move |tx, locked| {
                 let work = Arc::clone(&work);
@@ -105,13 +106,13 @@ impl Addresses {
         actor: &Actor,
         account_id: AccountId,
         id: NotificationAddressId,
-    ) -> Result<NotificationAddress, RemoveAddressError> {
+    ) -> Result<NotificationAddress, UseCaseError<RemoveAddressRefusal>> {
         actor.require(account_id, Permission::ManageSettings)?;
         self.ledger
             .change(account_id, move |tx, locked| {
                 Box::pin(async move {
                     let before = store::address(tx, account_id, id).await?;
-                    let before = before.ok_or(RemoveAddressError::NotFound)?;
+                    let before = before.ok_or(Refused(RemoveAddressRefusal::NotFound))?;
                     if before.removed_at.is_some() {
                         return Ok(before);
                     }
@@ -128,7 +129,7 @@ async fn add_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
     addition: &Addition,
-) -> Result<NotificationAddress, AddAddressError> {
+) -> Result<NotificationAddress, UseCaseError<AddAddressRefusal>> {
     let (account_id, new, now) = (locked.header.account_id, &addition.new, locked.now);
     let minted = || NotificationAddressId::from_uuid(IdMint::new(IdSeed::random(), now).next_uuid());
     let id = *addition.id.get_or_init(minted);
@@ -137,10 +138,10 @@ async fn add_locked(
         return Ok(added.clone());
     }
     if let Some(other) = with_email(&others, id, &new.email) {
-        return Err(InvalidAddress::EmailTaken(Box::new(other.clone())).into());
+        return Err(Refused(InvalidAddress::EmailTaken(Box::new(other.clone())).into()));
     }
     if others.len() >= MOST_ADDRESSES {
-        return Err(AddAddressError::Limit);
+        return Err(Refused(AddAddressRefusal::Limit));
     }
     let timezone = match new.timezone {
         Some(timezone) => timezone,
@@ -171,18 +172,18 @@ async fn update_locked(
     locked: &mut LockedAccount,
     id: NotificationAddressId,
     (patch, by): &(AddressPatch, Cause),
-) -> Result<NotificationAddress, UpdateAddressError> {
+) -> Result<NotificationAddress, UseCaseError<UpdateAddressRefusal>> {
     let others = store::addresses(tx, locked.header.account_id).await?;
     let before = others.iter().find(|other| other.id == id);
-    let before = before.ok_or(UpdateAddressError::NotFound)?;
+    let before = before.ok_or(Refused(UpdateAddressRefusal::NotFound))?;
     let expected = patch.contact.expected_version;
     if expected.is_some_and(|version| version != before.contact.version) {
-        return Err(UpdateAddressError::VersionConflict(Box::new(before.clone())));
+        return Err(Refused(UpdateAddressRefusal::VersionConflict(Box::new(before.clone()))));
     }
     if let Change::Set(email) = &patch.contact.email
         && let Some(other) = with_email(&others, id, email)
     {
-        return Err(InvalidAddress::EmailTaken(Box::new(other.clone())).into());
+        return Err(Refused(InvalidAddress::EmailTaken(Box::new(other.clone())).into()));
     }
     let vouched = patch.contact.email_verified.then_some(Vouch {
         by: *by,
@@ -240,9 +241,9 @@ pub(super) async fn refuse_kinds(
     record(tx, locked, Some(&before), &after).await
 }
 
-fn checked_new(actor: &Actor, new: NewAddress) -> Result<NewAddress, InvalidAddress> {
+fn checked_new(actor: &Actor, new: NewAddress) -> Result<NewAddress, UseCaseError<InvalidAddress>> {
     if new.email_verified && !may_vouch(actor) {
-        return Err(InvalidAddress::VouchingOfPlatform);
+        return Err(Refused(InvalidAddress::VouchingOfPlatform));
     }
     check_wishes(new.wishes.kinds.iter(), new.wishes.low_balance_threshold)?;
     let contact = member::checked_contact(ContactPatch {
@@ -259,9 +260,9 @@ fn checked_new(actor: &Actor, new: NewAddress) -> Result<NewAddress, InvalidAddr
     })
 }
 
-fn checked_patch(actor: &Actor, patch: AddressPatch) -> Result<AddressPatch, InvalidAddress> {
+fn checked_patch(actor: &Actor, patch: AddressPatch) -> Result<AddressPatch, UseCaseError<InvalidAddress>> {
     if patch.contact.email_verified && !may_vouch(actor) {
-        return Err(InvalidAddress::VouchingOfPlatform);
+        return Err(Refused(InvalidAddress::VouchingOfPlatform));
     }
     let threshold = match patch.low_balance_threshold {
         Change::Set(threshold) => Some(threshold),
@@ -279,12 +280,19 @@ fn checked_patch(actor: &Actor, patch: AddressPatch) -> Result<AddressPatch, Inv
 fn check_wishes<'a>(
     mut kinds: impl Iterator<Item = &'a AlertKind>,
     threshold: Option<Credits>,
-) -> Result<(), InvalidAddress> {
+) -> Result<(), InvalidInput> {
     if let Some(kind) = kinds.find(|kind| !kind.is_for_addresses()) {
-        return Err(InvalidAddress::Kind(*kind));
+        let message = format!("alerts of kind {} are only for members", kind.as_str());
+        return Err(InvalidInput::new("alertKinds", message));
     }
     if threshold.is_some_and(|threshold| threshold.is_negative() || threshold > Credits::MAX) {
-        return Err(InvalidAddress::Threshold);
+        return Err(invalid_threshold());
     }
     Ok(())
+}
+
+/// The threshold is not an amount that a balance could fall to.
+pub(super) fn invalid_threshold() -> InvalidInput {
+    let message = "must not be negative or more than an account can hold";
+    InvalidInput::new("lowBalanceThreshold", message)
 }

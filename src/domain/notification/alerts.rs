@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::domain::database::select::Condition;
 use crate::domain::database::{Database, Transaction, records};
 use crate::domain::event::EventKind;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{Ledger, LockedAccount};
@@ -22,7 +22,7 @@ use crate::primitives::ids::{AccountId, AlertId, MemberId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::causes::Sources;
-use super::error::{MarkError, SendTestError};
+use super::error::{MarkRefusal, SendTestRefusal};
 use super::evaluation::MOST_HELD;
 use super::model::{Alert, AlertKind, Channel, InboxItem, Severity};
 use super::new_alerts::{NewAlert, raise};
@@ -175,7 +175,7 @@ impl Alerts {
         account_id: AccountId,
         member_id: MemberId,
         channel: Channel,
-    ) -> Result<Alert, SendTestError> {
+    ) -> Result<Alert, UseCaseError<SendTestRefusal>> {
         require_own_or_settings(actor, account_id, member_id)?;
         let key = format!("{}:{}", AlertKind::Test.as_str(), uuid::Uuid::new_v4().simple());
         let (bounds, by, actor) = (self.bounds.clone(), self.bounds.of_caller(actor), actor.clone());
@@ -190,10 +190,10 @@ impl Alerts {
                 let actor = actor.clone();
                 Box::pin(async move {
                     let person = locked_person(tx, account_id, member_id).await?;
-                    let (member, contact) = person.ok_or(SendTestError::NotFound)?;
+                    let (member, contact) = person.ok_or(Refused(SendTestRefusal::NotFound))?;
                     require_over(&actor, &member)?;
                     if member.removed_at.is_some() {
-                        return Err(SendTestError::MemberRemoved);
+                        return Err(Refused(SendTestRefusal::MemberRemoved));
                     }
                     let stranger = contact
                         .email
@@ -334,10 +334,11 @@ impl Alerts {
         member_id: MemberId,
         marked: Marked,
         mark: InboxMark,
-    ) -> Result<(), MarkError> {
+    ) -> Result<(), UseCaseError<MarkRefusal>> {
         require_own_or_settings(actor, account_id, member_id)?;
         if matches!(&marked, Marked::These(ids) if ids.len() > MOST_MARKED) {
-            return Err(MarkError::TooMany);
+            let message = format!("at most {MOST_MARKED} alerts are allowed at once; upTo has no limit");
+            return Err(InvalidInput::new("alertIds", message).into());
         }
         let work = Arc::new((actor.clone(), marked));
         self.ledger
@@ -373,10 +374,10 @@ fn tests_of(account_id: AccountId, member_id: MemberId) -> Vec<Quota> {
     ]
 }
 
-fn check_room(exhausted: Option<Exhausted>, now: Timestamp) -> Result<(), SendTestError> {
+fn check_room(exhausted: Option<Exhausted>, now: Timestamp) -> Result<(), UseCaseError<SendTestRefusal>> {
     exhausted.map_or(Ok(()), |exhausted| {
         let retry_after_seconds = exhausted.retry_after_seconds(now);
-        Err(SendTestError::TooMany { retry_after_seconds })
+        Err(Refused(SendTestRefusal::TooMany { retry_after_seconds }))
     })
 }
 
@@ -411,19 +412,19 @@ async fn mark_locked(
     member_id: MemberId,
     marked: &Marked,
     mark: Mark,
-) -> Result<(), MarkError> {
+) -> Result<(), UseCaseError<MarkRefusal>> {
     let account_id = locked.header.account_id;
     let (meant, up_to) = match marked {
         Marked::These(ids) => {
             let found = store::in_inbox(tx, account_id, member_id, ids).await?;
             if let Some(at) = ids.iter().position(|id| !found.contains(id)) {
-                return Err(MarkError::NotFound { at: Some(at) });
+                return Err(Refused(MarkRefusal::NotFound { at: Some(at) }));
             }
             (Meant::These(ids.clone()), None)
         }
         Marked::UpTo(id) => {
             let raised_at = store::raised_at(tx, account_id, member_id, *id).await?;
-            let raised_at = raised_at.ok_or(MarkError::NotFound { at: None })?;
+            let raised_at = raised_at.ok_or(Refused(MarkRefusal::NotFound { at: None }))?;
             (Meant::UpTo(raised_at, *id), Some(*id))
         }
     };

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use crate::domain::database::Transaction;
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, ContactStatus, Holder};
 use crate::primitives::ids::{AccountId, RecipientId};
 
-use super::error::BounceError;
 use super::model::{AlertKind, Facts, MailFailure};
 use super::new_alerts::{NewAlert, raise, resolve_alert};
 use super::store::{self, Claimed, Ended, OpenEdge};
@@ -28,12 +27,12 @@ pub(super) async fn record(
             let (ended, email, failure) = &*report;
             store::end_attempts(tx, ended).await?;
             mark(tx, locked, recipient, (email, *failure)).await?;
-            Ok::<(), BounceError>(())
+            Ok::<(), QueryError>(())
         })
     });
     match recorded.await {
-        Ok(()) | Err(BounceError::Access(_)) => Ok(()),
-        Err(BounceError::Fault(fault)) => Err(fault),
+        Ok(()) | Err(QueryError::Access(_)) => Ok(()),
+        Err(error) => Err(error.into_fault()),
     }
 }
 

@@ -114,14 +114,17 @@ impl Sources {
         }
         if !entry_ids.is_empty() {
             let entries = self.credit_log.entries_by_id(system, account_id, &entry_ids).await;
-            named.entries = entries.map_err(fault)?;
+            named.entries = entries.map_err(QueryError::into_fault)?;
         }
         if !session_ids.is_empty() {
             let sessions = self.sessions.by_ids(system, account_id, &session_ids, now).await;
             let title = |(id, view): (SessionId, SessionView)| (id, (view.session.title, view.session.booked));
             // A session that was resolved meanwhile needs no alert.
             let is_open = |view: &SessionView| view.session.status == SessionStatus::Expired;
-            let open = sessions.map_err(fault)?.into_iter().filter(|(_, view)| is_open(view));
+            let open = sessions
+                .map_err(QueryError::into_fault)?
+                .into_iter()
+                .filter(|(_, view)| is_open(view));
             named.sessions = open.map(title).collect();
         }
         if is_session_open {
@@ -129,7 +132,7 @@ impl Sources {
         }
         if !top_up_ids.is_empty() {
             let top_ups = self.top_ups.by_ids(system, account_id, &top_up_ids).await;
-            named.top_ups = top_ups.map_err(fault)?;
+            named.top_ups = top_ups.map_err(QueryError::into_fault)?;
             let has_failed = |top_up: &&TopUp| top_up.status == TopUpStatus::Failed;
             let failed: Vec<TopUpId> = named
                 .top_ups
@@ -142,7 +145,7 @@ impl Sources {
                     .top_ups
                     .attempts(system, account_id, &failed)
                     .await
-                    .map_err(fault)?;
+                    .map_err(QueryError::into_fault)?;
             }
         }
         Ok(named.causes(events))
@@ -409,11 +412,4 @@ fn is_resolved(event: &Event) -> bool {
 
 fn is_status(event: &Event, status: &str) -> bool {
     event.status.as_deref() == Some(status)
-}
-
-fn fault(error: QueryError) -> Fault {
-    match error {
-        QueryError::Fault(fault) => fault,
-        error => Fault::Internal(format!("Ledgerbell itself may not read what it wrote: {error}")),
-    }
 }

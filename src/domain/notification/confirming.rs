@@ -7,13 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, Contact, ContactStatus};
 use crate::primitives::clock::{Clock, DAY, Timestamp};
 use crate::primitives::ids::{AccountId, GlobalId, NotificationAddressId, RecipientId};
 
-use super::error::BounceError;
 use super::link_key::LinkKey;
 use super::model::NotificationAddress;
 use super::store;
@@ -173,15 +172,15 @@ impl Confirming {
         let work = Arc::new((order, self.links.clone()));
         let done = self.ledger.change(account_id, move |tx, locked| {
             let work = Arc::clone(&work);
-            Box::pin(async move { Ok::<_, BounceError>(confirm_locked(tx, locked, &work.0, &work.1).await?) })
+            Box::pin(async move { Ok::<_, QueryError>(confirm_locked(tx, locked, &work.0, &work.1).await?) })
         });
         match done.await {
             Ok(confirmation) => Ok(Some(confirmation)),
-            Err(BounceError::Access(_)) => Ok(Some(Confirmation {
+            Err(QueryError::Access(_)) => Ok(Some(Confirmation {
                 locale: "en".to_owned(),
                 state: ConfirmationState::Gone,
             })),
-            Err(BounceError::Fault(fault)) => Err(fault),
+            Err(error) => Err(error.into_fault()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::domain::database::keyset::Branch;
 use crate::domain::database::select::{Condition, Value};
 use crate::domain::database::{Database, Transaction, records};
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{QueryError, Refused, UseCaseError};
 use crate::domain::ledger::credit_log::{InstantRange, unique};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{MailBounds, locked_member, require_over, require_own_or_settings};
@@ -16,7 +16,7 @@ use crate::primitives::ids::{AccountId, AlertId, DeliveryId, RecipientId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::eligibility::{Pending, decide};
-use super::error::ResendError;
+use super::error::ResendRefusal;
 use super::model::{AlertKind, Channel, Delivery, DeliveryStatus, SuppressionReason, Verdict};
 use super::store;
 
@@ -162,9 +162,14 @@ impl Deliveries {
     }
 
     /// Sends a mail again that was sent, given up, bounced or held back.
-    pub async fn resend(&self, actor: &Actor, account_id: AccountId, id: DeliveryId) -> Result<Delivery, ResendError> {
+    pub async fn resend(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        id: DeliveryId,
+    ) -> Result<Delivery, UseCaseError<ResendRefusal>> {
         if self.find(actor, account_id, id).await.map_err(unseen)?.is_none() {
-            return Err(ResendError::NotFound);
+            return Err(Refused(ResendRefusal::NotFound));
         }
         let (bounds, by, actor) = (self.bounds.clone(), self.bounds.of_caller(actor), actor.clone());
         self.ledger
@@ -181,26 +186,28 @@ async fn resend_locked(
     locked: &mut LockedAccount,
     (actor, id): (&Actor, DeliveryId),
     by: (&MailBounds, Option<Quota>),
-) -> Result<Delivery, ResendError> {
+) -> Result<Delivery, UseCaseError<ResendRefusal>> {
     let account_id = locked.header.account_id;
     let found = store::delivery_by_id(tx, account_id, id).await?;
-    let mut delivery = found.ok_or(ResendError::NotFound)?;
+    let mut delivery = found.ok_or(Refused(ResendRefusal::NotFound))?;
     if let Some(member_id) = delivery.recipient.member()
         && let Some(member) = locked_member(tx, account_id, member_id).await?
     {
         require_over(actor, &member)?;
     }
     if delivery.channel != Channel::Email {
-        return Err(ResendError::NotResendable(
+        return Err(Refused(ResendRefusal::NotResendable(
             "only e-mail can be sent again: the app shows the message already",
-        ));
+        )));
     }
     if matches!(delivery.status, DeliveryStatus::Queued | DeliveryStatus::Sending) {
-        return Err(ResendError::NotResendable("it is being sent"));
+        return Err(Refused(ResendRefusal::NotResendable("it is being sent")));
     }
     let is_recent = |at: Timestamp| locked.now.millis() - at.millis() < RESEND_INTERVAL_MILLIS;
     if delivery.sent_at.is_some_and(is_recent) {
-        return Err(ResendError::NotResendable("it was sent less than a minute ago"));
+        return Err(Refused(ResendRefusal::NotResendable(
+            "it was sent less than a minute ago",
+        )));
     }
     let due = may_resend(tx, &delivery, locked.now, by).await?;
     store::requeue(tx, account_id, id, (locked.now, due)).await?;
@@ -217,7 +224,7 @@ async fn may_resend(
     delivery: &Delivery,
     now: Timestamp,
     (bounds, caller): (&MailBounds, Option<Quota>),
-) -> Result<Timestamp, ResendError> {
+) -> Result<Timestamp, UseCaseError<ResendRefusal>> {
     let (account_id, recipient) = (delivery.account_id, delivery.recipient);
     let to = store::addressee(tx, account_id, recipient).await?;
     let about = store::about(tx, account_id, delivery.id).await?;
@@ -231,11 +238,11 @@ async fn may_resend(
     let due = match decide(&pending, to.as_ref(), now) {
         Verdict::Send(due) => due,
         Verdict::NotAddressed => {
-            return Err(ResendError::NotResendable(not_resendable(
+            return Err(Refused(ResendRefusal::NotResendable(not_resendable(
                 SuppressionReason::NotRecipient,
-            )));
+            ))));
         }
-        Verdict::Suppress(reason) => return Err(ResendError::NotResendable(not_resendable(reason))),
+        Verdict::Suppress(reason) => return Err(Refused(ResendRefusal::NotResendable(not_resendable(reason)))),
     };
     let stranger = to.filter(|to| !to.is_verified()).and_then(|to| to.email);
     if let Some(email) = stranger {
@@ -245,7 +252,7 @@ async fn may_resend(
         }
         if let Some(exhausted) = exhausted {
             let retry_after_seconds = exhausted.retry_after_seconds(now);
-            return Err(ResendError::TooMany { retry_after_seconds });
+            return Err(Refused(ResendRefusal::TooMany { retry_after_seconds }));
         }
     }
     Ok(due)
@@ -265,9 +272,9 @@ fn not_resendable(reason: SuppressionReason) -> &'static str {
     }
 }
 
-fn unseen(error: QueryError) -> ResendError {
+fn unseen(error: QueryError) -> UseCaseError<ResendRefusal> {
     match error {
-        QueryError::Fault(fault) => fault.into(),
-        QueryError::Access(_) | QueryError::Invalid { .. } => ResendError::NotFound,
+        QueryError::Access(_) => Refused(ResendRefusal::NotFound),
+        error => error.widen(),
     }
 }

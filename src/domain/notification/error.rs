@@ -1,9 +1,8 @@
 //! Refusals of the use cases about notifications, one enum each.
 
 use crate::domain::database::MayFault;
-use crate::domain::fault::Fault;
-use crate::domain::member::{InvalidInput, StartVerificationError};
-use crate::primitives::actor::AccessError;
+use crate::domain::fault::{Fault, UseCaseError};
+use crate::domain::member::StartVerificationRefusal;
 
 use super::model::{
     AlertKind, Channel, MOST_ADDRESSES, NotificationAddress, NotificationDefaults, NotificationSettings,
@@ -11,25 +10,13 @@ use super::model::{
 
 /// Reasons why settings are not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpdateSettingsError {
-    /// The account belongs to another team, or the actor may not change the settings.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum UpdateSettingsRefusal {
     /// The member does not exist.
     #[error("this member does not exist")]
     NotFound,
     /// The member left the team.
     #[error("this member was removed from the team")]
     MemberRemoved,
-    /// Too many preferences at once, or one named twice.
-    #[error("{0}")]
-    Preferences(&'static str),
-    /// The threshold is not an amount that a balance could fall to.
-    #[error("must not be negative or more than an account can hold")]
-    Threshold,
-    /// The quiet hours end when they begin.
-    #[error("must end at another time than they begin; null switches them off")]
-    QuietHours,
     /// This kind cannot be switched off for this channel.
     #[error("{} cannot be switched off for {}: a critical alert needs at least one working channel", .kind.as_str(), .channel.as_str())]
     Locked {
@@ -46,9 +33,6 @@ pub enum UpdateSettingsError {
     /// The account's defaults were changed since the expected version. Carries the current defaults.
     #[error("the defaults were changed in the meantime: their version is {}", .0.version)]
     DefaultsConflict(Box<NotificationDefaults>),
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Reason why the settings of several members are not changed. None of them are.
@@ -58,24 +42,13 @@ pub struct UpdateManyError {
     /// The index of the member; `None` where the error is about the change itself.
     pub at: Option<usize>,
     /// The reason.
-    pub error: UpdateSettingsError,
+    pub error: UseCaseError<UpdateSettingsRefusal>,
 }
 
-impl From<UpdateSettingsError> for UpdateManyError {
-    fn from(error: UpdateSettingsError) -> Self {
+impl<E: Into<UseCaseError<UpdateSettingsRefusal>>> From<E> for UpdateManyError {
+    fn from(error: E) -> Self {
+        let error = error.into();
         Self { at: None, error }
-    }
-}
-
-impl From<AccessError> for UpdateManyError {
-    fn from(error: AccessError) -> Self {
-        UpdateSettingsError::from(error).into()
-    }
-}
-
-impl From<Fault> for UpdateManyError {
-    fn from(fault: Fault) -> Self {
-        UpdateSettingsError::from(fault).into()
     }
 }
 
@@ -87,10 +60,7 @@ impl MayFault for UpdateManyError {
 
 /// Reasons why no test is sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendTestError {
-    /// The account belongs to another team, or the actor may not send a test to the member.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum SendTestRefusal {
     /// The member does not exist.
     #[error("this member does not exist")]
     NotFound,
@@ -103,40 +73,22 @@ pub enum SendTestError {
         /// Seconds until another test is possible.
         retry_after_seconds: u32,
     },
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Reasons why alerts are not marked. None of them is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MarkError {
-    /// The account belongs to another team, or the actor may not change the inbox.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// Too many alerts at once.
-    #[error(
-        "at most {} alerts are allowed at once; upTo has no limit",
-        super::alerts::MOST_MARKED
-    )]
-    TooMany,
+pub enum MarkRefusal {
     /// This alert is not in the member's inbox.
     #[error("this alert is not in the member's inbox")]
     NotFound {
         /// The index of the alert in the input; `None` for the alert up to which to mark.
         at: Option<usize>,
     },
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Reasons why a delivery is not sent again. It does not change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ResendError {
-    /// The account belongs to another team.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum ResendRefusal {
     /// The delivery does not exist, or the actor may not see it.
     #[error("this delivery does not exist")]
     NotFound,
@@ -149,42 +101,27 @@ pub enum ResendError {
         /// Seconds until the mail can be sent again.
         retry_after_seconds: u32,
     },
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Reasons why no code is sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendVerificationError {
+pub enum SendVerificationRefusal {
     /// No code is made, for this reason.
     #[error(transparent)]
-    Start(#[from] StartVerificationError),
+    Start(#[from] StartVerificationRefusal),
     /// The mail system refuses the mail.
     #[error("the mail system does not accept mail for this address")]
     Rejected(String),
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
-/// What is wrong with the requested state of a notification address.
+/// Why the requested state of a notification address is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
-    /// A text is invalid.
-    #[error(transparent)]
-    Input(#[from] InvalidInput),
     /// A member or a key of the team vouches for an address.
     #[error(
         "only the platform can vouch for addresses; a team verifies an address with sendNotificationAddressVerification and verifyNotificationAddress"
     )]
     VouchingOfPlatform,
-    /// This kind goes to members only.
-    #[error("alerts of kind {} are only for members", .0.as_str())]
-    Kind(AlertKind),
-    /// The threshold is not an amount that a balance could fall to.
-    #[error("must not be negative or more than an account can hold")]
-    Threshold,
     /// The account already has a notification address with this e-mail address. Carries the current one.
     #[error("another notification address of the account has this e-mail address")]
     EmailTaken(Box<NotificationAddress>),
@@ -192,27 +129,18 @@ pub enum InvalidAddress {
 
 /// Reasons why no notification address is added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddAddressError {
-    /// The account belongs to another team, or the actor may not change its settings.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum AddAddressRefusal {
     /// The requested address is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidAddress),
     /// The account has the maximum number of addresses.
     #[error("an account has at most {MOST_ADDRESSES} notification addresses: remove one first")]
     Limit,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Reasons why a notification address is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpdateAddressError {
-    /// The account belongs to another team, or the actor may not change its settings.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum UpdateAddressRefusal {
     /// The requested change is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidAddress),
@@ -222,55 +150,12 @@ pub enum UpdateAddressError {
     /// The address was changed since the expected version. Carries the current one.
     #[error("the notification address was changed in the meantime: its version is {}", .0.contact.version)]
     VersionConflict(Box<NotificationAddress>),
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
 
 /// Reasons why a notification address is not removed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RemoveAddressError {
-    /// The account belongs to another team, or the actor may not change its settings.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum RemoveAddressRefusal {
     /// The address does not exist.
     #[error("this notification address does not exist")]
     NotFound,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
 }
-
-/// Reasons why the result of a mail is not recorded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BounceError {
-    /// The account does not exist.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
-macro_rules! may_fault {
-    ($($error:ident),* $(,)?) => {$(
-        impl MayFault for $error {
-            fn fault(&self) -> Option<&Fault> {
-                match self {
-                    Self::Fault(fault) => Some(fault),
-                    _ => None,
-                }
-            }
-        }
-    )*};
-}
-
-may_fault!(
-    UpdateSettingsError,
-    SendTestError,
-    MarkError,
-    ResendError,
-    AddAddressError,
-    UpdateAddressError,
-    RemoveAddressError,
-    BounceError
-);

@@ -10,11 +10,10 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
-use crate::domain::database::{MayFault, Transaction};
+use crate::domain::database::Transaction;
 use crate::domain::event::{self, Event};
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::LockedAccount;
-use crate::primitives::actor::AccessError;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
@@ -164,7 +163,7 @@ impl Alerts {
             Box::pin(async move {
                 if store::place(tx, account_id).await? != after {
                     // Another process has processed them.
-                    return Ok::<bool, EvaluateError>(false);
+                    return Ok::<bool, QueryError>(false);
                 }
                 let end = locked.header.event_sequence;
                 let stopped_at = handle(tx, locked, &top_ups, (&causes, most_held)).await?;
@@ -177,8 +176,9 @@ impl Alerts {
         let has_more = is_cut || events.len() == MOST_EVENTS;
         match evaluated.await {
             Ok(has_stopped) => Ok(has_stopped || has_more),
-            Err(EvaluateError::Gone) => Ok(has_more),
-            Err(EvaluateError::Fault(fault)) => Err(fault),
+            // The account does not exist.
+            Err(QueryError::Access(_)) => Ok(has_more),
+            Err(error) => Err(error.into_fault()),
         }
     }
 
@@ -190,9 +190,9 @@ impl Alerts {
             let top_ups = self.sources.top_ups.clone();
             let looked = self.ledger.change(account_id, move |tx, locked| {
                 let top_ups = top_ups.clone();
-                Box::pin(async move { Ok::<(), EvaluateError>(check_again(tx, locked, &top_ups).await?) })
+                Box::pin(async move { Ok::<(), QueryError>(check_again(tx, locked, &top_ups).await?) })
             });
-            if let Err(EvaluateError::Fault(fault)) = looked.await {
+            if let Err(QueryError::Fault(fault)) = looked.await {
                 tracing::warn!(account = account_id.number(), %fault, "an account was not evaluated again");
             }
         }
@@ -441,35 +441,6 @@ fn place(is_all: bool, last: i64, locked: &mut LockedAccount) -> i64 {
     }
     locked.read();
     locked.header.event_sequence
-}
-
-/// Reasons why events were not processed.
-#[derive(Debug)]
-enum EvaluateError {
-    /// The account does not exist.
-    Gone,
-    Fault(Fault),
-}
-
-impl From<Fault> for EvaluateError {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<AccessError> for EvaluateError {
-    fn from(_: AccessError) -> Self {
-        Self::Gone
-    }
-}
-
-impl MayFault for EvaluateError {
-    fn fault(&self) -> Option<&Fault> {
-        match self {
-            Self::Fault(fault) => Some(fault),
-            Self::Gone => None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -39,8 +39,8 @@ pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Mar
 pub use confirming::{ConfirmLinks, Confirmation, ConfirmationState, Confirming};
 pub use deliveries::{Deliveries, DeliveriesOf, DeliveryFilter, DeliveryPosition};
 pub use error::{
-    AddAddressError, InvalidAddress, MarkError, RemoveAddressError, ResendError, SendTestError, SendVerificationError,
-    UpdateAddressError, UpdateManyError, UpdateSettingsError,
+    AddAddressRefusal, InvalidAddress, MarkRefusal, RemoveAddressRefusal, ResendRefusal, SendTestRefusal,
+    SendVerificationRefusal, UpdateAddressRefusal, UpdateManyError, UpdateSettingsRefusal,
 };
 pub use evaluation::Progress;
 pub use ledgerbell_core::notification as model;

@@ -7,14 +7,13 @@
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::ContactStatus;
 use crate::primitives::clock::Clock;
 use crate::primitives::ids::{AccountId, DeliveryId, GlobalId, IdKind, RecipientId};
 
 use super::bounces;
-use super::error::BounceError;
 use super::mailer::{InvalidReport, ReportSource};
 use super::model::{Channel, MailFailure, Report, ReportKind, Reported, fate};
 use super::outbox::clean;
@@ -89,12 +88,12 @@ impl MailReports {
         let report = Arc::new(report);
         let taken_in = self.ledger.change(about.account_id, move |tx, locked| {
             let report = Arc::clone(&report);
-            Box::pin(async move { Ok::<_, BounceError>(take_in(tx, locked, about, &report).await?) })
+            Box::pin(async move { Ok::<_, QueryError>(take_in(tx, locked, about, &report).await?) })
         });
         match taken_in.await {
             Ok(taken_in) => Ok(taken_in),
-            Err(BounceError::Access(_)) => Ok(TakenIn::NotOurs),
-            Err(BounceError::Fault(fault)) => Err(fault.into()),
+            Err(QueryError::Access(_)) => Ok(TakenIn::NotOurs),
+            Err(error) => Err(error.into_fault().into()),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, Change, Member, require_own_or_settings};
 use crate::primitives::actor::{AccessError, Actor, Permission};
@@ -13,7 +13,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId, RecipientId};
 
 use super::addresses;
-use super::error::{UpdateManyError, UpdateSettingsError};
+use super::error::{UpdateManyError, UpdateSettingsRefusal};
 use super::model::{
     AlertKind, Audience, Channel, DefaultsPatch, NotificationDefaults, NotificationSettings, SettingsPatch, Wish,
     first_locked,
@@ -102,7 +102,7 @@ impl Settings {
         actor: &Actor,
         account_id: AccountId,
         patch: DefaultsPatch,
-    ) -> Result<NotificationDefaults, UpdateSettingsError> {
+    ) -> Result<NotificationDefaults, UseCaseError<UpdateSettingsRefusal>> {
         actor.require(account_id, Permission::ManageSettings)?;
         check_wishes(&patch.preferences)?;
         let is_of_owners = |(kind, channel, _): &Wish| kind.rule().audience(*channel) == Audience::Owners;
@@ -116,7 +116,7 @@ impl Settings {
                 Box::pin(async move {
                     let before = store::defaults_of(tx, account_id).await?;
                     if patch.expected_version.is_some_and(|version| version != before.version) {
-                        return Err(UpdateSettingsError::DefaultsConflict(Box::new(before)));
+                        return Err(Refused(UpdateSettingsRefusal::DefaultsConflict(Box::new(before))));
                     }
                     let after = before.clone().patched(&patch);
                     if after != before {
@@ -130,7 +130,7 @@ impl Settings {
     }
 }
 
-fn of_member(at: usize, error: UpdateSettingsError) -> UpdateManyError {
+fn of_member(at: usize, error: UseCaseError<UpdateSettingsRefusal>) -> UpdateManyError {
     UpdateManyError { at: Some(at), error }
 }
 
@@ -139,14 +139,14 @@ async fn update_locked(
     locked: &mut LockedAccount,
     (actor, member): (&Actor, Option<&Member>),
     (before, patch): (NotificationSettings, &SettingsPatch),
-) -> Result<NotificationSettings, UpdateSettingsError> {
-    let member = member.ok_or(UpdateSettingsError::NotFound)?;
+) -> Result<NotificationSettings, UseCaseError<UpdateSettingsRefusal>> {
+    let member = member.ok_or(Refused(UpdateSettingsRefusal::NotFound))?;
     member::require_over(actor, member)?;
     if patch.expected_version.is_some_and(|version| version != before.version) {
-        return Err(UpdateSettingsError::VersionConflict(Box::new(before)));
+        return Err(Refused(UpdateSettingsRefusal::VersionConflict(Box::new(before))));
     }
     if member.removed_at.is_some() {
-        return Err(UpdateSettingsError::MemberRemoved);
+        return Err(Refused(UpdateSettingsRefusal::MemberRemoved));
     }
     Ok(save_patched(tx, locked, before, patch).await?)
 }
@@ -205,35 +205,33 @@ async fn save_patched(
 }
 
 /// Checks what is invalid in every state.
-fn check(patch: &SettingsPatch) -> Result<(), UpdateSettingsError> {
+fn check(patch: &SettingsPatch) -> Result<(), UseCaseError<UpdateSettingsRefusal>> {
     if let Change::Set(threshold) = patch.low_balance_threshold
         && (threshold.is_negative() || threshold > Credits::MAX)
     {
-        return Err(UpdateSettingsError::Threshold);
+        return Err(addresses::invalid_threshold().into());
     }
     if let Change::Set(hours) = patch.quiet_hours
         && hours.start == hours.end
     {
-        return Err(UpdateSettingsError::QuietHours);
+        let message = "must end at another time than they begin; null switches them off";
+        return Err(InvalidInput::new("quietHours", message).into());
     }
     check_wishes(&patch.preferences)
 }
 
-fn check_wishes(wishes: &[Wish]) -> Result<(), UpdateSettingsError> {
+fn check_wishes(wishes: &[Wish]) -> Result<(), UseCaseError<UpdateSettingsRefusal>> {
     let most = AlertKind::ALL.len() * Channel::ALL.len();
     if wishes.len() > most {
-        return Err(UpdateSettingsError::Preferences(
-            "there are more items than preferences",
-        ));
+        return Err(InvalidInput::new("preferences", "there are more items than preferences").into());
     }
     let mut named = HashSet::new();
     if !wishes.iter().all(|(kind, channel, _)| named.insert((*kind, *channel))) {
-        return Err(UpdateSettingsError::Preferences(
-            "each pair of a kind and a channel may appear only once",
-        ));
+        let message = "each pair of a kind and a channel may appear only once";
+        return Err(InvalidInput::new("preferences", message).into());
     }
     match first_locked(wishes) {
-        Some((at, kind, channel)) => Err(UpdateSettingsError::Locked { at, kind, channel }),
+        Some((at, kind, channel)) => Err(Refused(UpdateSettingsRefusal::Locked { at, kind, channel })),
         None => Ok(()),
     }
 }

@@ -9,12 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member;
 use crate::primitives::ids::{AccountId, GlobalId, RecipientId};
 
-use super::error::BounceError;
 use super::link_key::LinkKey;
 use super::model::{AlertKind, Channel};
 use super::settings::switch_kinds_off;
@@ -154,12 +153,12 @@ impl Unsubscribing {
         let work = Arc::new((order.clone(), self.links.clone()));
         let done = self.ledger.change(order.account_id, move |tx, locked| {
             let work = Arc::clone(&work);
-            Box::pin(async move { Ok::<_, BounceError>(switch_off(tx, locked, &work.0, &work.1).await?) })
+            Box::pin(async move { Ok::<_, QueryError>(switch_off(tx, locked, &work.0, &work.1).await?) })
         });
         let state = match done.await {
             Ok(state) => state,
-            Err(BounceError::Access(_)) => OfferState::Gone,
-            Err(BounceError::Fault(fault)) => return Err(fault),
+            Err(QueryError::Access(_)) => OfferState::Gone,
+            Err(error) => return Err(error.into_fault()),
         };
         Ok(Some(Offer { state, ..offer }))
     }

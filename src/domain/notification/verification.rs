@@ -1,11 +1,12 @@
 //! Sends the code that verifies an address.
 
+use crate::domain::fault::{Refused, UseCaseError};
 use crate::domain::member::{Contact, Contacts};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::{Clock, MINUTE};
 use crate::primitives::ids::{AccountId, RecipientId};
 
-use super::error::SendVerificationError;
+use super::error::SendVerificationRefusal;
 use super::mailer::{Mail, MailError};
 use super::outbox::Post;
 use super::wording::{CodeSent, Reader};
@@ -31,9 +32,10 @@ impl Verification {
         actor: &Actor,
         account_id: AccountId,
         recipient: impl Into<RecipientId>,
-    ) -> Result<Contact, SendVerificationError> {
+    ) -> Result<Contact, UseCaseError<SendVerificationRefusal>> {
         let recipient = recipient.into();
-        let new = self.contacts.start_verification(actor, account_id, recipient).await?;
+        let new = self.contacts.start_verification(actor, account_id, recipient).await;
+        let new = new.map_err(|error| error.map(SendVerificationRefusal::Start))?;
         let Some(email) = new.contact.email.clone() else {
             return Ok(new.contact);
         };
@@ -57,7 +59,7 @@ impl Verification {
         };
         match self.post.mailer.send(&mail).await {
             Ok(()) => Ok(new.contact),
-            Err(MailError::Rejected(message)) => Err(SendVerificationError::Rejected(message)),
+            Err(MailError::Rejected(message)) => Err(Refused(SendVerificationRefusal::Rejected(message))),
             Err(MailError::Deferred(message) | MailError::Unwritten(message)) => {
                 let fault = format!("no code was sent: {message}");
                 Err(crate::domain::fault::Fault::Unavailable(fault).into())

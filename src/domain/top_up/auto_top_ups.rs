@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use crate::domain::database::{Transaction, records};
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::model::{AccountHeader, AccountStatus};
 use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
 use crate::primitives::clock::{DAY, HOUR, Timestamp};
@@ -21,7 +21,7 @@ use crate::primitives::page::{Page, PageRequest};
 use super::AccountTerms;
 use super::attempt_queries::require_to_see;
 use super::context::{AccountTransaction, TopUpContext};
-use super::error::{AutoTopUpError, TopUpError, TurnError};
+use super::error::{AutoTopUpRefusal, TopUpRefusal};
 use super::model::{
     AutoTopUp, AutoTopUpPatch, AutoTopUpState, COOLDOWN_MILLIS, ChargeFacts, Decision, DecisionOutcome, NewPurchase,
     PatchFacts, PatchRefusal, PauseReason, PaymentMethod, Purchase, ShownPauseReason, Snapshot, StoredDecision, TopUp,
@@ -132,7 +132,7 @@ impl AutoTopUps {
         actor: &Actor,
         account_id: AccountId,
         change: AutoTopUpChange,
-    ) -> Result<AutoTopUpView, AutoTopUpError> {
+    ) -> Result<AutoTopUpView, UseCaseError<AutoTopUpRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         let asked = Arc::new((actor.clone(), change));
         self.context
@@ -145,7 +145,11 @@ impl AutoTopUps {
     }
 
     /// Ends a pause.
-    pub async fn resume(&self, actor: &Actor, account_id: AccountId) -> Result<AutoTopUpView, AutoTopUpError> {
+    pub async fn resume(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+    ) -> Result<AutoTopUpView, UseCaseError<AutoTopUpRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         self.context
             .transact(account_id, move |account| {
@@ -155,14 +159,8 @@ impl AutoTopUps {
         self.shown(account_id).await
     }
 
-    async fn shown(&self, account_id: AccountId) -> Result<AutoTopUpView, AutoTopUpError> {
-        self.view(&Actor::System, account_id)
-            .await
-            .map_err(|error| match error {
-                QueryError::Access(error) => error.into(),
-                QueryError::Fault(fault) => fault.into(),
-                QueryError::Invalid { message, .. } => Fault::Internal(message).into(),
-            })
+    async fn shown(&self, account_id: AccountId) -> Result<AutoTopUpView, UseCaseError<AutoTopUpRefusal>> {
+        self.view(&Actor::System, account_id).await.map_err(QueryError::widen)
     }
 
     /// Returns one page of the decisions of the rule, newest first.
@@ -215,7 +213,7 @@ impl AutoTopUps {
         let evaluated = self.context.transact(account_id, move |account| {
             Box::pin(async move { evaluate(account, was_short).await })
         });
-        evaluated.await.map_err(TurnError::into_fault)
+        evaluated.await.map_err(QueryError::into_fault)
     }
 
     /// Makes the next attempt of up to `limit` automatic top-ups whose time has come. Cancels those that the rule would not
@@ -246,26 +244,28 @@ async fn update(
     account: &mut AccountTransaction<'_>,
     actor: &Actor,
     change: &AutoTopUpChange,
-) -> Result<(), AutoTopUpError> {
+) -> Result<(), UseCaseError<AutoTopUpRefusal>> {
     account
         .require_acting(change.acting)
         .await
         .map_err(|error| match error {
-            TopUpError::MemberNotFound => AutoTopUpError::MemberNotFound,
-            TopUpError::MemberRemoved => AutoTopUpError::MemberRemoved,
-            TopUpError::Fault(fault) => fault.into(),
+            Refused(TopUpRefusal::MemberNotFound) => Refused(AutoTopUpRefusal::MemberNotFound),
+            Refused(TopUpRefusal::MemberRemoved) => Refused(AutoTopUpRefusal::MemberRemoved),
+            UseCaseError::Fault(fault) => fault.into(),
             other => Fault::Internal(format!("a member was refused: {other}")).into(),
         })?;
     if account.locked.header.status == AccountStatus::Closed {
-        return Err(AutoTopUpError::Closed);
+        return Err(Refused(AutoTopUpRefusal::Closed));
     }
     let terms = store::account_terms(account.tx, account.account_id).await?;
     let mut patch = change.patch.clone();
     if let Some(cap) = change.monthly_cap {
         let minor = cap.map(|cap| terms.minor_units(cap).filter(|minor| *minor >= 0));
-        let invalid = || AutoTopUpError::Invalid {
-            field: "monthlyCap",
-            message: format!("must be an amount of {}, 0 or more", terms.currency),
+        let invalid = || {
+            InvalidInput::new(
+                "monthlyCap",
+                format!("must be an amount of {}, 0 or more", terms.currency),
+            )
         };
         patch.monthly_cap_minor = Some(match minor {
             None => None,
@@ -279,7 +279,7 @@ async fn update(
         Some(id) => Some(
             present()
                 .find(|card| card.id == id)
-                .ok_or(AutoTopUpError::CardNotFound)?,
+                .ok_or(Refused(AutoTopUpRefusal::CardNotFound))?,
         ),
         // A card other than the rule's own card is charged only after consent.
         None => card_of(&before, &cards).or_else(|| {
@@ -297,31 +297,31 @@ async fn update(
     let after = before
         .patched(&patch, facts, account.now)
         .map_err(|refusal| match refusal {
-            PatchRefusal::VersionConflict => AutoTopUpError::VersionConflict(Box::new(before.clone())),
-            PatchRefusal::Invalid { field, message } => AutoTopUpError::Invalid { field, message },
-            PatchRefusal::CardMissing => AutoTopUpError::CardMissing,
-            PatchRefusal::CardSuspended => AutoTopUpError::CardSuspended,
-            PatchRefusal::ConsentRequired => AutoTopUpError::ConsentRequired,
-            PatchRefusal::CapTooLow => AutoTopUpError::CapTooLow,
+            PatchRefusal::VersionConflict => Refused(AutoTopUpRefusal::VersionConflict(Box::new(before.clone()))),
+            PatchRefusal::Invalid { field, message } => InvalidInput { field, message }.into(),
+            PatchRefusal::CardMissing => Refused(AutoTopUpRefusal::CardMissing),
+            PatchRefusal::CardSuspended => Refused(AutoTopUpRefusal::CardSuspended),
+            PatchRefusal::ConsentRequired => Refused(AutoTopUpRefusal::ConsentRequired),
+            PatchRefusal::CapTooLow => Refused(AutoTopUpRefusal::CapTooLow),
         })?;
     Ok(account.keep_rule(&before, &after).await?)
 }
 
-async fn resume(account: &mut AccountTransaction<'_>) -> Result<(), AutoTopUpError> {
+async fn resume(account: &mut AccountTransaction<'_>) -> Result<(), UseCaseError<AutoTopUpRefusal>> {
     let before = account.rule().await?;
     if account.locked.header.status == AccountStatus::Closed {
-        return Err(AutoTopUpError::Closed);
+        return Err(Refused(AutoTopUpRefusal::Closed));
     }
     if before.pause.is_none() {
         return Ok(());
     }
     if before.pause == Some(PauseReason::ConsentNeeded) {
-        return Err(AutoTopUpError::ConsentRequired);
+        return Err(Refused(AutoTopUpRefusal::ConsentRequired));
     }
     let cards = store::payment_methods(account.tx, account.account_id).await?;
-    let card = card_of(&before, &cards).ok_or(AutoTopUpError::CardMissing)?;
+    let card = card_of(&before, &cards).ok_or(Refused(AutoTopUpRefusal::CardMissing))?;
     if !card.may_be_charged_again() {
-        return Err(AutoTopUpError::CardSuspended);
+        return Err(Refused(AutoTopUpRefusal::CardSuspended));
     }
     let mut after = before.clone();
     after.resume(account.now);
@@ -403,7 +403,7 @@ pub(super) async fn observe<'a>(
     })
 }
 
-async fn evaluate(account: &mut AccountTransaction<'_>, was_short: bool) -> Result<(), TurnError> {
+async fn evaluate(account: &mut AccountTransaction<'_>, was_short: bool) -> Result<(), QueryError> {
     account.locked.looked();
     let Some(before) = store::find_rule(account.tx, account.account_id).await? else {
         return Ok(());
@@ -470,7 +470,7 @@ async fn remember(
     rule: &AutoTopUp,
     decision: &Decision,
     (was_short, started): (bool, Option<TopUpId>),
-) -> Result<Option<Timestamp>, TurnError> {
+) -> Result<Option<Timestamp>, QueryError> {
     let outcome = decision.outcome;
     if outcome == DecisionOutcome::Off || (outcome == DecisionOutcome::AboveTrigger && !was_short) {
         return Ok(None);
@@ -503,7 +503,7 @@ async fn remember(
     Ok(same_since)
 }
 
-async fn try_again(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Result<(), TurnError> {
+async fn try_again(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Result<(), QueryError> {
     let Some(before) = store::purchase(account.tx, account.account_id, top_up_id).await? else {
         return Ok(());
     };

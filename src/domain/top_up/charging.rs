@@ -7,11 +7,10 @@
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, QueryError};
 use crate::primitives::ids::{AccountId, TopUpAttemptId, TopUpId};
 
 use super::context::{AccountTransaction, TopUpContext};
-use super::error::TurnError;
 use super::gateway::{Charge, Confirmation, GatewayError, NewCharge};
 use super::model::{GatewayRequest, Purchase};
 use super::store;
@@ -97,14 +96,14 @@ impl Charging {
             let charge = charge.clone();
             Box::pin(async move { settle(account, top_up_id, &charge).await })
         });
-        settled.await.map_err(TurnError::into_fault)
+        settled.await.map_err(QueryError::into_fault)
     }
 
     async fn claim(&self, account_id: AccountId, top_up_id: TopUpId) -> Result<Option<Task>, Fault> {
         let claimed = self.context.transact(account_id, move |account| {
             Box::pin(async move { claim(account, top_up_id).await })
         });
-        claimed.await.map_err(TurnError::into_fault)
+        claimed.await.map_err(QueryError::into_fault)
     }
 
     async fn ask(&self, task: &Task) -> Reply {
@@ -138,7 +137,7 @@ impl Charging {
             let (attempt_id, reply) = (task.attempt_id, reply.clone());
             Box::pin(async move { take_in(account, top_up_id, attempt_id, reply).await })
         });
-        taken_in.await.map_err(TurnError::into_fault)
+        taken_in.await.map_err(QueryError::into_fault)
     }
 }
 
@@ -153,7 +152,7 @@ pub enum GatewayFault {
     Fault(#[from] Fault),
 }
 
-async fn purchase(account: &AccountTransaction<'_>, top_up_id: TopUpId) -> Result<Purchase, TurnError> {
+async fn purchase(account: &AccountTransaction<'_>, top_up_id: TopUpId) -> Result<Purchase, QueryError> {
     let found = store::purchase(account.tx, account.account_id, top_up_id).await?;
     Ok(
         found
@@ -161,7 +160,7 @@ async fn purchase(account: &AccountTransaction<'_>, top_up_id: TopUpId) -> Resul
     )
 }
 
-async fn claim(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Result<Option<Task>, TurnError> {
+async fn claim(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Result<Option<Task>, QueryError> {
     let before = purchase(account, top_up_id).await?;
     let mut after = before.clone();
     let status = account.locked.header.status;
@@ -194,7 +193,7 @@ async fn take_in(
     top_up_id: TopUpId,
     attempt_id: TopUpAttemptId,
     reply: Reply,
-) -> Result<(), TurnError> {
+) -> Result<(), QueryError> {
     let now = account.now;
     match reply {
         Reply::Is(charge) => return settle(account, top_up_id, &charge).await,
@@ -221,7 +220,7 @@ async fn change(
     account: &mut AccountTransaction<'_>,
     top_up_id: TopUpId,
     change: impl FnOnce(&mut Purchase),
-) -> Result<(), TurnError> {
+) -> Result<(), QueryError> {
     let before = purchase(account, top_up_id).await?;
     let mut after = before.clone();
     change(&mut after);
@@ -229,7 +228,7 @@ async fn change(
     Ok(())
 }
 
-async fn settle(account: &mut AccountTransaction<'_>, top_up_id: TopUpId, charge: &Charge) -> Result<(), TurnError> {
+async fn settle(account: &mut AccountTransaction<'_>, top_up_id: TopUpId, charge: &Charge) -> Result<(), QueryError> {
     let before = purchase(account, top_up_id).await?;
     let mut after = before.clone();
     let changes = after.settle(charge, account.now);

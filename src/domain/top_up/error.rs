@@ -1,53 +1,33 @@
-//! Errors of the use cases about top-ups.
+//! Refusals of the use cases about top-ups.
 
-use crate::domain::database::MayFault;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, UseCaseError};
 use crate::domain::ledger::model::{AccountStatus, Refusal};
-use crate::primitives::actor::AccessError;
 use crate::primitives::credits::Credits;
 
 use super::model::{AutoTopUp, TopUp, TopUpStatus};
 
-/// Declares errors of use cases, with the two variants that all of them have.
-macro_rules! use_case_errors {
+/// Declares refusals of use cases.
+macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $(($($held:ty),+))? $({ $($(#[$field_doc:meta])* $field:ident: $ty:ty),+ $(,)? })? = $text:literal,)* })*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
         pub enum $name {
-            /// The caller lacks the permission, or the account does not exist.
-            #[error(transparent)]
-            Access(#[from] AccessError),
             $($(#[$variant_doc])* #[error($text)] $variant $(($($held),+))? $({ $($(#[$field_doc])* $field: $ty),+ })?,)*
-            /// Internal failure; the caller cannot fix it.
-            #[error(transparent)]
-            Fault(#[from] Fault),
-        }
-
-        impl MayFault for $name {
-            fn fault(&self) -> Option<&Fault> {
-                match self {
-                    Self::Fault(fault) => Some(fault),
-                    _ => None,
-                }
-            }
         }
     )*};
 }
 
-use_case_errors! {
-    /// Why a transaction of Ledgerbell itself failed.
-    TurnError {}
-
+refusals! {
     /// Why a paid top-up is not recorded.
-    RecordPaidError {
+    RecordPaidRefusal {
         /// The amount is not above zero, or its price overflows.
         Amount = "the number of credits must be greater than 0, and its price must not exceed the largest amount of money",
         /// The ledger refuses.
-        Refused(Refusal) = "{0}",
+        Ledger(Refusal) = "{0}",
     }
 
     /// Why a top-up is not started, retried, canceled or refunded.
-    TopUpError {
+    TopUpRefusal {
         /// The top-up does not exist.
         NotFound = "this top-up does not exist",
         /// The member on whose behalf an API key acts does not exist.
@@ -58,13 +38,6 @@ use_case_errors! {
         CardNotFound = "this payment method does not exist",
         /// The key was used before with a different input.
         IdempotencyKeyReused = "this idempotencyKey was used before with other input; use a new key for a new operation",
-        /// An input is not valid.
-        Invalid {
-            /// The name of the input.
-            field: &'static str,
-            /// A human-readable explanation.
-            message: String,
-        } = "{message}",
         /// The account may not start new top-ups.
         Halted {
             /// The status of the account.
@@ -97,16 +70,9 @@ use_case_errors! {
     }
 
     /// Why a card is not set up, added, chosen or removed.
-    PaymentMethodError {
+    PaymentMethodRefusal {
         /// The card does not exist.
         NotFound = "this payment method does not exist",
-        /// An input is not valid.
-        Invalid {
-            /// The name of the input.
-            field: &'static str,
-            /// A human-readable explanation.
-            message: String,
-        } = "{message}",
         /// The account is closed.
         Closed = "the account is closed",
         /// The card is being charged.
@@ -122,16 +88,9 @@ use_case_errors! {
     }
 
     /// Why the rule is not changed.
-    AutoTopUpError {
+    AutoTopUpRefusal {
         /// The rule has a different version than the caller expects.
         VersionConflict(Box<AutoTopUp>) = "it was changed since expectedVersion: read it again, then repeat the change",
-        /// An input is not valid or missing.
-        Invalid {
-            /// The name of the input.
-            field: &'static str,
-            /// A human-readable explanation.
-            message: String,
-        } = "{message}",
         /// The member on whose behalf an API key acts does not exist.
         MemberNotFound = "this member does not exist",
         /// The member on whose behalf an API key acts was removed from the team.
@@ -151,44 +110,17 @@ use_case_errors! {
     }
 }
 
-impl TurnError {
-    /// Converts to a fault. Ledgerbell itself has all permissions, so a missing account means a row with a wrong account id.
-    pub(super) fn into_fault(self) -> Fault {
-        match self {
-            Self::Access(error) => Fault::Internal(format!("a row has a wrong account id: {error}")),
-            Self::Fault(fault) => fault,
-        }
-    }
-}
-
-impl From<Refusal> for TopUpError {
+impl From<Refusal> for UseCaseError<TopUpRefusal> {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Invalid { field, message } => Self::Invalid { field, message },
-            Refusal::Overflow => Self::Invalid {
-                field: "credits",
-                message: refusal.to_string(),
-            },
-            other => Self::Fault(Fault::Internal(format!("a check of texts returned {other}"))),
+            Refusal::Invalid { field, message } => InvalidInput::new(field, message).into(),
+            Refusal::Overflow => InvalidInput::new("credits", refusal.to_string()).into(),
+            other => Fault::Internal(format!("a check of texts returned {other}")).into(),
         }
     }
 }
 
-impl From<QueryError> for TopUpError {
-    fn from(error: QueryError) -> Self {
-        match error {
-            QueryError::Access(error) => error.into(),
-            QueryError::Invalid { field, message } => Self::Invalid { field, message },
-            QueryError::Fault(fault) => fault.into(),
-        }
-    }
-}
-
-impl TopUpError {
-    pub(super) fn over(top_up: TopUp) -> Self {
-        Self::Over(Box::new(top_up))
-    }
-
+impl TopUpRefusal {
     /// Returns a human-readable text about a status.
     pub fn words_for(status: TopUpStatus) -> &'static str {
         match status {

@@ -2,9 +2,8 @@
 //!
 //! The lists cover all accounts, for operators with a platform key. The counts of the same rows are in `backlog`.
 
-use crate::domain::database::MayFault;
-use crate::domain::fault::{Fault, QueryError};
-use crate::primitives::actor::{AccessError, Actor, Permission};
+use crate::domain::fault::{QueryError, Refused, UseCaseError};
+use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::{DAY, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpId};
@@ -52,25 +51,10 @@ pub struct FailedRefund {
 
 /// Why a webhook is not processed again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RetryWebhookError {
-    /// The caller lacks the permission.
-    #[error(transparent)]
-    Access(#[from] AccessError),
+pub enum RetryWebhookRefusal {
     /// The gateway in use has sent no webhook with this id.
     #[error("this webhook does not exist")]
     NotFound,
-    /// Internal failure; the caller cannot fix it.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-}
-
-impl MayFault for RetryWebhookError {
-    fn fault(&self) -> Option<&Fault> {
-        match self {
-            Self::Fault(fault) => Some(fault),
-            Self::Access(_) | Self::NotFound => None,
-        }
-    }
 }
 
 impl TopUps {
@@ -117,11 +101,15 @@ impl Webhooks {
     }
 
     /// Schedules a webhook again that was given up. A webhook that was not, or that was scheduled before, is left as it is.
-    pub async fn retry(&self, actor: &Actor, event_id: &str) -> Result<StoredWebhook, RetryWebhookError> {
+    pub async fn retry(
+        &self,
+        actor: &Actor,
+        event_id: &str,
+    ) -> Result<StoredWebhook, UseCaseError<RetryWebhookRefusal>> {
         actor.require_platform(Permission::ManageCredits)?;
         let (database, gateway) = (&self.context.database, self.context.gateway.name());
         let found = store::find_webhook(database.read(), gateway, event_id).await?;
-        let webhook = found.ok_or(RetryWebhookError::NotFound)?;
+        let webhook = found.ok_or(Refused(RetryWebhookRefusal::NotFound))?;
         if webhook.status != WebhookStatus::Parked {
             return Ok(webhook);
         }

@@ -36,7 +36,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::select::Condition;
 use crate::domain::database::{Transaction, records};
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::LockedAccount;
 use crate::domain::ledger::credit_log::list;
 use crate::domain::ledger::model::{Command, Origin, Request};
@@ -50,13 +50,13 @@ pub(in crate::domain) use attempt_queries::require_to_see;
 pub use auto_top_ups::{AutoTopUpChange, AutoTopUpView, AutoTopUps, DecisionPosition};
 pub use charging::{Charging, GatewayFault};
 pub use context::TopUpContext;
-pub use error::{AutoTopUpError, PaymentMethodError, RecordPaidError, TopUpError};
+pub use error::{AutoTopUpRefusal, PaymentMethodRefusal, RecordPaidRefusal, TopUpRefusal};
 pub use figures::TopUpFigures;
 pub use filter::TopUpFilter;
 pub use ledgerbell_core::top_up as model;
 pub(in crate::domain) use locked_queries::{cap_window, default_card, locked_rule};
 pub(in crate::domain) use manual::FAILED_REFUNDS_FOR;
-pub use manual::{FailedRefund, RetryWebhookError, UnsettledTopUp, WebhookPosition};
+pub use manual::{FailedRefund, RetryWebhookRefusal, UnsettledTopUp, WebhookPosition};
 pub use model::{AccountTerms, TopUp, TopUpOrigin, TopUpStatus};
 pub use payment_methods::PaymentMethods;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
@@ -90,12 +90,12 @@ impl TopUps {
         credits: Credits,
         origin: TopUpOrigin,
         requested_by: Cause,
-    ) -> Result<TopUp, RecordPaidError> {
+    ) -> Result<TopUp, UseCaseError<RecordPaidRefusal>> {
         if *actor != Actor::System {
             return Err(AccessError::Forbidden(Permission::ManageCredits).into());
         }
         if !credits.is_positive() || credits > Credits::MAX {
-            return Err(RecordPaidError::Amount);
+            return Err(Refused(RecordPaidRefusal::Amount));
         }
         let paid = Arc::new(Paid::new(credits, origin, requested_by));
         self.context
@@ -177,14 +177,18 @@ impl Paid {
     }
 }
 
-async fn record_paid(tx: &Transaction, locked: &mut LockedAccount, paid: &Paid) -> Result<TopUp, RecordPaidError> {
+async fn record_paid(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    paid: &Paid,
+) -> Result<TopUp, UseCaseError<RecordPaidRefusal>> {
     let (account_id, now) = (locked.header.account_id, locked.now);
     let id = paid.id(now);
     if let Some(recorded) = store::find(tx, account_id, id).await? {
         return Ok(recorded);
     }
     let terms = store::account_terms(tx, account_id).await?;
-    let price = terms.price_of(paid.credits).ok_or(RecordPaidError::Amount)?;
+    let price = terms.price_of(paid.credits).ok_or(Refused(RecordPaidRefusal::Amount))?;
     let request = Request {
         command: Command::CreditTopUp {
             top_up_id: id,
@@ -195,7 +199,10 @@ async fn record_paid(tx: &Transaction, locked: &mut LockedAccount, paid: &Paid) 
         cause: paid.requested_by,
         seed: IdSeed::random(),
     };
-    let posted = locked.post(tx, request).await?.map_err(RecordPaidError::Refused)?;
+    let posted = locked
+        .post(tx, request)
+        .await?
+        .map_err(|refusal| Refused(RecordPaidRefusal::Ledger(refusal)))?;
     let missing = || Fault::Internal("a top-up was credited without an entry".to_owned());
     let asked = TopUp::new(
         (account_id, id),

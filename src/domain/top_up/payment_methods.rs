@@ -9,14 +9,14 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::event::EventKind;
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::ids::{AccountId, GlobalId, PaymentMethodId};
 
 use super::attempt_queries::require_to_see;
 use super::context::{AccountTransaction, TopUpContext};
-use super::error::PaymentMethodError;
+use super::error::PaymentMethodRefusal;
 use super::gateway::{Card, CardSetup, GatewayError};
 use super::model::{
     AutoTopUp, CardTrial, PaymentMethod, PaymentMethodStatus, TrialDecision, TrialKind, decide_trial, trials_count_from,
@@ -59,7 +59,11 @@ impl PaymentMethods {
     }
 
     /// Starts to collect a card in the browser. The browser sends card data directly to the gateway, never to this server.
-    pub async fn start_setup(&self, actor: &Actor, account_id: AccountId) -> Result<CardSetup, PaymentMethodError> {
+    pub async fn start_setup(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+    ) -> Result<CardSetup, UseCaseError<PaymentMethodRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         let form = Uuid::new_v4().to_string();
         self.count_trial(actor, account_id, (TrialKind::Form, form)).await?;
@@ -74,14 +78,12 @@ impl PaymentMethods {
         account_id: AccountId,
         token: String,
         make_default: bool,
-    ) -> Result<PaymentMethod, PaymentMethodError> {
+    ) -> Result<PaymentMethod, UseCaseError<PaymentMethodRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         let is_plain = |char: char| char.is_ascii_graphic();
         if token.is_empty() || token.len() > MAX_TOKEN || !token.chars().all(is_plain) {
-            return Err(PaymentMethodError::Invalid {
-                field: "gatewayToken",
-                message: "must be the id of a payment method from the gateway's browser library".to_owned(),
-            });
+            let message = "must be the id of a payment method from the gateway's browser library";
+            return Err(InvalidInput::new("gatewayToken", message).into());
         }
         // The trial is counted before the gateway is asked: the response is what an attacker who tests cards wants.
         self.count_trial(actor, account_id, (TrialKind::Card, token.clone()))
@@ -95,7 +97,7 @@ impl PaymentMethods {
         });
         let added = added.await;
         // The limit can only be checked under the lock, and the gateway has stored the card by then.
-        if matches!(added, Err(PaymentMethodError::TooMany)) {
+        if matches!(added, Err(Refused(PaymentMethodRefusal::TooMany))) {
             self.forget(kept.id.clone()).await;
         }
         added
@@ -107,7 +109,7 @@ impl PaymentMethods {
         actor: &Actor,
         account_id: AccountId,
         (kind, subject): (TrialKind, String),
-    ) -> Result<(), PaymentMethodError> {
+    ) -> Result<(), UseCaseError<PaymentMethodRefusal>> {
         let actor_id = match actor {
             Actor::Member { member_id, .. } => member_id.uuid(),
             Actor::ApiKey { api_key_id, .. } => api_key_id.uuid(),
@@ -127,7 +129,7 @@ impl PaymentMethods {
                             .await?;
                     match decide_trial(&counting, &trial) {
                         TrialDecision::IsKnown => Ok(()),
-                        TrialDecision::TooMany => Err(PaymentMethodError::TooManyTried),
+                        TrialDecision::TooMany => Err(Refused(PaymentMethodRefusal::TooManyTried)),
                         TrialDecision::Counts => {
                             store::save_card_trial(account.tx, account.account_id, &trial).await?;
                             Ok(())
@@ -150,7 +152,7 @@ impl PaymentMethods {
         actor: &Actor,
         account_id: AccountId,
         id: PaymentMethodId,
-    ) -> Result<PaymentMethod, PaymentMethodError> {
+    ) -> Result<PaymentMethod, UseCaseError<PaymentMethodRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         self.context
             .transact(account_id, move |account| {
@@ -172,7 +174,7 @@ impl PaymentMethods {
         actor: &Actor,
         account_id: AccountId,
         id: PaymentMethodId,
-    ) -> Result<PaymentMethod, PaymentMethodError> {
+    ) -> Result<PaymentMethod, UseCaseError<PaymentMethodRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         let removed = self
             .context
@@ -185,7 +187,7 @@ impl PaymentMethods {
     }
 
     /// Returns the gateway's id of the account, which is created on first use.
-    async fn customer(&self, account_id: AccountId) -> Result<String, PaymentMethodError> {
+    async fn customer(&self, account_id: AccountId) -> Result<String, UseCaseError<PaymentMethodRefusal>> {
         let gateway = self.context.gateway.name();
         if let Some(known) = store::customer(self.context.database.read(), account_id, gateway).await? {
             return Ok(known);
@@ -201,7 +203,7 @@ impl PaymentMethods {
                 let made = made.clone();
                 Box::pin(async move {
                     if account.locked.header.status == AccountStatus::Closed {
-                        return Err(PaymentMethodError::Closed);
+                        return Err(Refused(PaymentMethodRefusal::Closed));
                     }
                     let named = (account.gateway_name(), made.as_str());
                     store::insert_customer(account.tx, account.account_id, named, account.now).await?;
@@ -213,37 +215,40 @@ impl PaymentMethods {
     }
 }
 
-impl From<GatewayError> for PaymentMethodError {
+impl From<GatewayError> for UseCaseError<PaymentMethodRefusal> {
     fn from(error: GatewayError) -> Self {
         tracing::warn!(%error, "the payment gateway did not set up a card");
-        match error {
-            GatewayError::Unknown(_) => Self::GatewayUnavailable,
-            GatewayError::Refused { .. } | GatewayError::NotFound => Self::Refused,
-        }
+        Refused(match error {
+            GatewayError::Unknown(_) => PaymentMethodRefusal::GatewayUnavailable,
+            GatewayError::Refused { .. } | GatewayError::NotFound => PaymentMethodRefusal::Refused,
+        })
     }
 }
 
-async fn present(account: &AccountTransaction<'_>, id: PaymentMethodId) -> Result<PaymentMethod, PaymentMethodError> {
+async fn present(
+    account: &AccountTransaction<'_>,
+    id: PaymentMethodId,
+) -> Result<PaymentMethod, UseCaseError<PaymentMethodRefusal>> {
     let cards = store::payment_methods(account.tx, account.account_id).await?;
     let found = cards
         .into_iter()
         .find(|card| card.id == id && card.removed_at.is_none());
-    found.ok_or(PaymentMethodError::NotFound)
+    found.ok_or(Refused(PaymentMethodRefusal::NotFound))
 }
 
 async fn add(
     account: &mut AccountTransaction<'_>,
     card: &Card,
     as_default: bool,
-) -> Result<PaymentMethod, PaymentMethodError> {
+) -> Result<PaymentMethod, UseCaseError<PaymentMethodRefusal>> {
     if account.locked.header.status == AccountStatus::Closed {
-        return Err(PaymentMethodError::Closed);
+        return Err(Refused(PaymentMethodRefusal::Closed));
     }
     let cards = store::payment_methods(account.tx, account.account_id).await?;
     let known = cards.iter().find(|known| known.gateway_card_id == card.id);
     let present = cards.iter().filter(|known| known.removed_at.is_none());
     if known.is_none_or(|known| known.removed_at.is_some()) && present.count() >= MAX_PAYMENT_METHODS {
-        return Err(PaymentMethodError::TooMany);
+        return Err(Refused(PaymentMethodRefusal::TooMany));
     }
     // The same card added again is not a different card: a decision of the bank about it remains.
     let suspension = cards
@@ -287,7 +292,7 @@ async fn add(
 async fn make_default(
     account: &mut AccountTransaction<'_>,
     card: PaymentMethod,
-) -> Result<PaymentMethod, PaymentMethodError> {
+) -> Result<PaymentMethod, UseCaseError<PaymentMethodRefusal>> {
     let cards = store::payment_methods(account.tx, account.account_id).await?;
     let old = cards.iter().find(|known| known.is_default && known.id != card.id);
     // The old card is written first: there may be only one default card at a time.
@@ -314,7 +319,7 @@ async fn change_card_of_rule(
     account: &mut AccountTransaction<'_>,
     before: &AutoTopUp,
     card: &PaymentMethod,
-) -> Result<(), PaymentMethodError> {
+) -> Result<(), UseCaseError<PaymentMethodRefusal>> {
     let mut rule = before.clone();
     rule.payment_method_id = Some(card.id);
     rule.card_changed(card, account.now);
@@ -328,10 +333,10 @@ async fn change_card_of_rule(
 async fn remove(
     account: &mut AccountTransaction<'_>,
     id: PaymentMethodId,
-) -> Result<PaymentMethod, PaymentMethodError> {
+) -> Result<PaymentMethod, UseCaseError<PaymentMethodRefusal>> {
     let mut card = present(account, id).await?;
     if store::is_charged(account.tx, account.account_id, id).await? {
-        return Err(PaymentMethodError::InUse);
+        return Err(Refused(PaymentMethodRefusal::InUse));
     }
     card.removed_at = Some(account.now);
     card.is_default = false;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, Refused, UseCaseError};
 use crate::domain::ledger;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::Timestamp;
@@ -10,7 +10,7 @@ use crate::primitives::ids::{AccountId, GlobalId, IdKind, TopUpId};
 
 use super::charging::{Charging, GatewayFault};
 use super::context::TopUpContext;
-use super::error::{TopUpError, TurnError};
+use super::error::TopUpRefusal;
 use super::gateway::{Charge, ChargeStatus};
 use super::model::TopUp;
 use super::requests::Answered;
@@ -171,7 +171,7 @@ impl Reconciler {
         account_id: AccountId,
         (top_up_id, is_charged): (TopUpId, bool),
         reason: String,
-    ) -> Result<Answered, TopUpError> {
+    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::ManageCredits)?;
         ledger::check_description("reason", &reason)?;
         let (reason, by) = (Arc::new(reason), actor.cause(None));
@@ -180,9 +180,9 @@ impl Reconciler {
                 let reason = Arc::clone(&reason);
                 Box::pin(async move {
                     let found = store::purchase(account.tx, account.account_id, top_up_id).await?;
-                    let before = found.ok_or(TopUpError::NotFound)?;
+                    let before = found.ok_or(Refused(TopUpRefusal::NotFound))?;
                     if before.open_attempt().is_none() {
-                        return Err(TopUpError::over(before.top_up));
+                        return Err(Refused(TopUpRefusal::Over(Box::new(before.top_up))));
                     }
                     let mut after = before.clone();
                     let changes = after.settle_by_hand(is_charged, account.now);
@@ -210,15 +210,6 @@ impl Charging {
                 Ok(())
             }
             settled => settled,
-        }
-    }
-}
-
-impl From<TurnError> for TopUpError {
-    fn from(error: TurnError) -> Self {
-        match error {
-            TurnError::Access(error) => error.into(),
-            TurnError::Fault(fault) => fault.into(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger;
 use crate::domain::ledger::model::{Canonical, Command, Origin, Refusal, Request};
 use crate::primitives::actor::{Actor, Cause, Permission};
@@ -19,7 +19,7 @@ use crate::primitives::money::Money;
 use super::TopUps;
 use super::charging::Charging;
 use super::context::{AccountTransaction, TopUpContext};
-use super::error::{TopUpError, TurnError};
+use super::error::TopUpRefusal;
 use super::gateway::GatewayError;
 use super::model::{AttemptOutcome, Change, PauseReason, Purchase, Refund, RefundStatus};
 use super::requests::Answered;
@@ -47,7 +47,12 @@ pub struct NewRefund {
 
 impl TopUps {
     /// Requests a refund of a paid top-up. The credits are taken when the gateway accepts the refund.
-    pub async fn refund(&self, actor: &Actor, account_id: AccountId, new: NewRefund) -> Result<Answered, TopUpError> {
+    pub async fn refund(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        new: NewRefund,
+    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::RefundTopUps)?;
         ledger::check_key(&new.key)?;
         ledger::check_description("reason", &new.reason)?;
@@ -67,16 +72,20 @@ fn paid_object(purchase: &Purchase) -> Option<String> {
     purchase.attempts.iter().find(paid)?.object_id.clone()
 }
 
-async fn refund(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewRefund) -> Result<Answered, TopUpError> {
+async fn refund(
+    account: &mut AccountTransaction<'_>,
+    actor: &Actor,
+    new: &NewRefund,
+) -> Result<Answered, UseCaseError<TopUpRefusal>> {
     let key = (Origin::of(actor), new.key.clone());
     if let Some(made) = account.replay(&key, &new.digests()).await? {
         return Ok(account.answer(made.top_up));
     }
     let found = store::purchase(account.tx, account.account_id, new.top_up_id).await?;
-    let before = found.ok_or(TopUpError::NotFound)?;
+    let before = found.ok_or(Refused(TopUpRefusal::NotFound))?;
     let entry_id = refundable_entry(&before)?;
     if let Some(credits) = new.credits.filter(|credits| !credits.is_positive()) {
-        return Err(invalid("credits", &format!("must be greater than 0; got {credits}")));
+        return Err(InvalidInput::new("credits", format!("must be greater than 0; got {credits}")).into());
     }
     let top_up_id = before.top_up.id;
     let taken = account.locked.taken_back(account.tx, entry_id).await?;
@@ -87,10 +96,8 @@ async fn refund(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewRe
     let credits = Credits::from_units(held_now.units() - held.units());
     let amount = before.refund_amount(credits, left);
     let Some(amount_minor) = amount else {
-        return Err(invalid(
-            "credits",
-            "are worth less than the smallest amount of money, or were refunded already",
-        ));
+        let message = "are worth less than the smallest amount of money, or were refunded already";
+        return Err(InvalidInput::new("credits", message).into());
     };
     let mut after = before.clone();
     after.refunds.push(Refund {
@@ -121,22 +128,13 @@ async fn refund(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewRe
     Ok(account.answer(made.top_up))
 }
 
-fn invalid(field: &'static str, message: &str) -> TopUpError {
-    TopUpError::Invalid {
-        field,
-        message: message.to_owned(),
-    }
-}
-
 /// Returns the entry that credited a top-up whose money the gateway can refund.
-fn refundable_entry(purchase: &Purchase) -> Result<EntryId, TopUpError> {
+fn refundable_entry(purchase: &Purchase) -> Result<EntryId, UseCaseError<TopUpRefusal>> {
     let entry_id = purchase.top_up.entry_id;
-    let entry_id = entry_id.ok_or_else(|| invalid("topUpId", "only a top-up that has succeeded can be refunded"))?;
+    let invalid = |message: &str| InvalidInput::new("topUpId", message);
+    let entry_id = entry_id.ok_or_else(|| invalid("only a top-up that has succeeded can be refunded"))?;
     if paid_object(purchase).is_none() {
-        return Err(invalid(
-            "topUpId",
-            "was not charged through the payment service, so it cannot be refunded there",
-        ));
+        return Err(invalid("was not charged through the payment service, so it cannot be refunded there").into());
     }
     Ok(entry_id)
 }
@@ -160,7 +158,7 @@ impl NewRefund {
 
 impl AccountTransaction<'_> {
     /// Holds the credits of a refund, if the ledger allows it.
-    async fn hold_refund(&mut self, entry_id: EntryId, new: &NewRefund) -> Result<(), TopUpError> {
+    async fn hold_refund(&mut self, entry_id: EntryId, new: &NewRefund) -> Result<(), UseCaseError<TopUpRefusal>> {
         let request = Request {
             command: Command::HoldRefund {
                 entry_id,
@@ -174,9 +172,11 @@ impl AccountTransaction<'_> {
         };
         match self.locked.post(self.tx, request).await? {
             Ok(_) => Ok(()),
-            Err(Refusal::AccountFrozen { .. } | Refusal::AccountClosed) => Err(self.halted()),
-            Err(Refusal::RefundExceedsCharge { left }) => Err(TopUpError::RefundExceeds { left }),
-            Err(Refusal::RefundExceedsUnspent { unspent }) => Err(TopUpError::RefundExceedsUnspent { unspent }),
+            Err(Refusal::AccountFrozen { .. } | Refusal::AccountClosed) => Err(Refused(self.halted())),
+            Err(Refusal::RefundExceedsCharge { left }) => Err(Refused(TopUpRefusal::RefundExceeds { left })),
+            Err(Refusal::RefundExceedsUnspent { unspent }) => {
+                Err(Refused(TopUpRefusal::RefundExceedsUnspent { unspent }))
+            }
             Err(refusal) => Err(refusal.into()),
         }
     }
@@ -211,7 +211,7 @@ impl Refunding {
         let claimed = self.context.transact(account_id, move |account| {
             Box::pin(async move { claim(account, id).await })
         });
-        let Some((refund, object_id, amount)) = claimed.await.map_err(TurnError::into_fault)? else {
+        let Some((refund, object_id, amount)) = claimed.await.map_err(QueryError::into_fault)? else {
             return Ok(());
         };
         let gateway = &self.context.gateway;
@@ -237,7 +237,7 @@ impl Refunding {
         let ended = self.context.transact(account_id, move |account| {
             Box::pin(async move { end(account, refund.top_up_id, id, was_taken).await })
         });
-        ended.await.map_err(TurnError::into_fault)
+        ended.await.map_err(QueryError::into_fault)
     }
 }
 
@@ -246,7 +246,7 @@ async fn end(
     top_up_id: TopUpId,
     id: Uuid,
     was_taken: bool,
-) -> Result<(), TurnError> {
+) -> Result<(), QueryError> {
     let Some(before) = store::purchase(account.tx, account.account_id, top_up_id).await? else {
         return Ok(());
     };
@@ -258,7 +258,7 @@ async fn end(
     Ok(())
 }
 
-async fn claim(account: &mut AccountTransaction<'_>, id: Uuid) -> Result<Option<(Refund, String, Money)>, TurnError> {
+async fn claim(account: &mut AccountTransaction<'_>, id: Uuid) -> Result<Option<(Refund, String, Money)>, QueryError> {
     let Some(mut refund) = store::find_refund(account.tx, account.account_id, id).await? else {
         return Ok(None);
     };

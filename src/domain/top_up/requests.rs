@@ -4,7 +4,7 @@
 use crate::primitives::clock::DAY;
 use std::sync::Arc;
 
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger;
 use crate::domain::ledger::model::{AccountStatus, Canonical, KeyRecord, Origin, Outcome};
 use crate::primitives::actor::{Actor, Permission};
@@ -15,7 +15,7 @@ use crate::primitives::money::Money;
 use super::AccountTerms;
 use super::TopUps;
 use super::context::AccountTransaction;
-use super::error::TopUpError;
+use super::error::TopUpRefusal;
 use super::model::{
     CancelRefusal, MAX_DECLINES, NewPurchase, PaymentMethod, Purchase, RetryFacts, RetryRefusal, TopUp, TopUpOrigin,
 };
@@ -68,7 +68,12 @@ pub type Answered = (TopUp, crate::domain::event::LiveCursor);
 
 impl TopUps {
     /// Starts a top-up; it is charged within seconds. The same key of an account starts one top-up.
-    pub async fn create(&self, actor: &Actor, account_id: AccountId, new: NewTopUp) -> Result<Answered, TopUpError> {
+    pub async fn create(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        new: NewTopUp,
+    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&new.key)?;
         let asked = Arc::new((actor.clone(), new));
@@ -81,7 +86,12 @@ impl TopUps {
     }
 
     /// Retries a top-up. Many requests, with one key or with several, make one attempt: the others find it in progress.
-    pub async fn retry(&self, actor: &Actor, account_id: AccountId, again: TopUpRetry) -> Result<Answered, TopUpError> {
+    pub async fn retry(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        again: TopUpRetry,
+    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&again.key)?;
         let asked = Arc::new((actor.clone(), again));
@@ -99,7 +109,7 @@ impl TopUps {
         actor: &Actor,
         account_id: AccountId,
         top_up_id: TopUpId,
-    ) -> Result<Answered, TopUpError> {
+    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         self.context
             .transact(account_id, move |account| {
@@ -171,27 +181,23 @@ fn fewest(least_minor: i64, price_of: impl Fn(Credits) -> Option<Money>) -> Opti
     Some(Credits::from_units(high)).filter(|_| is_enough(high))
 }
 
-fn invalid_credits(message: String) -> TopUpError {
-    TopUpError::Invalid {
-        field: "credits",
-        message,
-    }
-}
-
 impl AccountTransaction<'_> {
     /// Returns the result of a known key, if the key is bound to this input. Older versions computed other digests.
     pub(super) async fn replay(
         &self,
         key: &(Origin, String),
         digests: &[[u8; 32]],
-    ) -> Result<Option<Purchase>, TopUpError> {
+    ) -> Result<Option<Purchase>, UseCaseError<TopUpRefusal>> {
         let Some(known) = self.locked.known_key(self.tx, key).await? else {
             return Ok(None);
         };
         if !digests.contains(&known.digest) {
-            return Err(TopUpError::IdempotencyKeyReused);
+            return Err(Refused(TopUpRefusal::IdempotencyKeyReused));
         }
-        let top_up_id = known.outcome.top_up_id.ok_or(TopUpError::IdempotencyKeyReused)?;
+        let top_up_id = known
+            .outcome
+            .top_up_id
+            .ok_or(Refused(TopUpRefusal::IdempotencyKeyReused))?;
         Ok(store::purchase(self.tx, self.account_id, top_up_id).await?)
     }
 
@@ -201,7 +207,7 @@ impl AccountTransaction<'_> {
         operation: &'static str,
         digest: [u8; 32],
         top_up_id: TopUpId,
-    ) -> Result<(), TopUpError> {
+    ) -> Result<(), UseCaseError<TopUpRefusal>> {
         let outcome = Outcome {
             top_up_id: Some(top_up_id),
             ..Outcome::default()
@@ -210,19 +216,19 @@ impl AccountTransaction<'_> {
         Ok(self.locked.store_key(self.tx, key, operation, record).await?)
     }
 
-    pub(super) async fn require_acting(&self, acting: Option<MemberId>) -> Result<(), TopUpError> {
+    pub(super) async fn require_acting(&self, acting: Option<MemberId>) -> Result<(), UseCaseError<TopUpRefusal>> {
         let Some(member_id) = acting else {
             return Ok(());
         };
         match self.locked.member_standing(self.tx, member_id).await? {
-            None => Err(TopUpError::MemberNotFound),
-            Some(status) if status.is_removed => Err(TopUpError::MemberRemoved),
+            None => Err(Refused(TopUpRefusal::MemberNotFound)),
+            Some(status) if status.is_removed => Err(Refused(TopUpRefusal::MemberRemoved)),
             Some(_) => Ok(()),
         }
     }
 
-    pub(super) fn halted(&self) -> TopUpError {
-        TopUpError::Halted {
+    pub(super) fn halted(&self) -> TopUpRefusal {
+        TopUpRefusal::Halted {
             status: self.locked.header.status,
             reason: self.locked.header.halt_reason.clone(),
         }
@@ -255,17 +261,21 @@ pub(super) fn choose_card(
     cards: &[PaymentMethod],
     named: Option<PaymentMethodId>,
     last: Option<PaymentMethodId>,
-) -> Result<Option<&PaymentMethod>, TopUpError> {
+) -> Result<Option<&PaymentMethod>, UseCaseError<TopUpRefusal>> {
     let present = || cards.iter().filter(|card| card.removed_at.is_none());
     if let Some(named) = named {
         let card = present().find(|card| card.id == named);
-        return card.map(Some).ok_or(TopUpError::CardNotFound);
+        return card.map(Some).ok_or(Refused(TopUpRefusal::CardNotFound));
     }
     let last = last.and_then(|last| present().find(|card| card.id == last));
     Ok(last.or_else(|| present().find(|card| card.is_default)))
 }
 
-async fn create(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewTopUp) -> Result<Answered, TopUpError> {
+async fn create(
+    account: &mut AccountTransaction<'_>,
+    actor: &Actor,
+    new: &NewTopUp,
+) -> Result<Answered, UseCaseError<TopUpRefusal>> {
     let digests = digests("createTopUp", new.acting, |digest| {
         digest.number(new.credits.units());
         digest.optional_id(new.payment_method_id.map(PaymentMethodId::uuid));
@@ -276,15 +286,15 @@ async fn create(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewTo
     }
     account.require_acting(new.acting).await?;
     if account.locked.header.status != AccountStatus::Active {
-        return Err(account.halted());
+        return Err(Refused(account.halted()));
     }
     let terms = store::account_terms(account.tx, account.account_id).await?;
     let least = account.minimum(terms.currency);
-    let price = price(&terms, new.credits, least).map_err(invalid_credits)?;
+    let price = price(&terms, new.credits, least).map_err(|message| InvalidInput::new("credits", message))?;
     let cards = store::payment_methods(account.tx, account.account_id).await?;
-    let card = choose_card(&cards, new.payment_method_id, None)?.ok_or(TopUpError::CardMissing)?;
+    let card = choose_card(&cards, new.payment_method_id, None)?.ok_or(Refused(TopUpRefusal::CardMissing))?;
     if !card.may_be_charged_by_hand() {
-        return Err(TopUpError::CardSuspended);
+        return Err(Refused(TopUpRefusal::CardSuspended));
     }
     let since = account.now.plus_millis(-DECLINES_SINCE);
     let declines = store::recent_declines(account.tx, account.account_id, since).await?;
@@ -292,7 +302,7 @@ async fn create(account: &mut AccountTransaction<'_>, actor: &Actor, new: &NewTo
         .get(&card.fingerprint)
         .is_some_and(|declines| *declines >= MAX_DECLINES)
     {
-        return Err(TopUpError::TooManyDeclines(None));
+        return Err(Refused(TopUpRefusal::TooManyDeclines(None)));
     }
     let cause = actor.cause(new.acting);
     let id = TopUpId::from_uuid(account.ids.next_uuid());
@@ -318,7 +328,7 @@ async fn retry(
     account: &mut AccountTransaction<'_>,
     actor: &Actor,
     again: &TopUpRetry,
-) -> Result<Answered, TopUpError> {
+) -> Result<Answered, UseCaseError<TopUpRefusal>> {
     let digests = digests("retryTopUp", again.acting, |digest| {
         digest.bytes(again.top_up_id.uuid().as_bytes());
         digest.optional_id(again.payment_method_id.map(PaymentMethodId::uuid));
@@ -329,7 +339,7 @@ async fn retry(
     }
     account.require_acting(again.acting).await?;
     let found = store::purchase(account.tx, account.account_id, again.top_up_id).await?;
-    let before = found.ok_or(TopUpError::NotFound)?;
+    let before = found.ok_or(Refused(TopUpRefusal::NotFound))?;
     let cards = store::payment_methods(account.tx, account.account_id).await?;
     let last = before.attempts.last().map(|attempt| attempt.payment_method_id);
     let card = choose_card(&cards, again.payment_method_id, last)?;
@@ -359,7 +369,7 @@ async fn retry(
         None => before.may_retry(&facts),
     };
     if let Err(refusal) = result {
-        return Err(not_retried(account, before.top_up, refusal).await?);
+        return Err(Refused(not_retried(account, before.top_up, refusal).await?));
     }
     let made = account.keep(Some(&before), after, &[]).await?;
     account.bind(key, "retryTopUp", digests[0], again.top_up_id).await?;
@@ -370,29 +380,32 @@ async fn not_retried(
     account: &AccountTransaction<'_>,
     top_up: TopUp,
     refusal: RetryRefusal,
-) -> Result<TopUpError, TopUpError> {
+) -> Result<TopUpRefusal, Fault> {
     Ok(match refusal {
-        RetryRefusal::InProgress(id) if id == top_up.id => TopUpError::InProgress(Box::new(top_up)),
+        RetryRefusal::InProgress(id) if id == top_up.id => TopUpRefusal::InProgress(Box::new(top_up)),
         RetryRefusal::InProgress(id) => {
             let other = store::find(account.tx, account.account_id, id).await?;
-            TopUpError::InProgress(Box::new(other.unwrap_or(top_up)))
+            TopUpRefusal::InProgress(Box::new(other.unwrap_or(top_up)))
         }
-        RetryRefusal::Over(_) => TopUpError::over(top_up),
+        RetryRefusal::Over(_) => TopUpRefusal::Over(Box::new(top_up)),
         RetryRefusal::Halted(_) => account.halted(),
-        RetryRefusal::CardMissing => TopUpError::CardMissing,
-        RetryRefusal::CardSuspended => TopUpError::CardSuspended,
-        RetryRefusal::TooManyDeclines => TopUpError::TooManyDeclines(Some(Box::new(top_up))),
+        RetryRefusal::CardMissing => TopUpRefusal::CardMissing,
+        RetryRefusal::CardSuspended => TopUpRefusal::CardSuspended,
+        RetryRefusal::TooManyDeclines => TopUpRefusal::TooManyDeclines(Some(Box::new(top_up))),
     })
 }
 
-async fn cancel(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> Result<Answered, TopUpError> {
+async fn cancel(
+    account: &mut AccountTransaction<'_>,
+    top_up_id: TopUpId,
+) -> Result<Answered, UseCaseError<TopUpRefusal>> {
     let found = store::purchase(account.tx, account.account_id, top_up_id).await?;
-    let before = found.ok_or(TopUpError::NotFound)?;
+    let before = found.ok_or(Refused(TopUpRefusal::NotFound))?;
     let mut after = before.clone();
     match after.cancel(account.now) {
         Ok(()) => {}
         Err(CancelRefusal::InProgress | CancelRefusal::Over(_)) => {
-            return Err(TopUpError::NotCancelable(Box::new(before.top_up)));
+            return Err(Refused(TopUpRefusal::NotCancelable(Box::new(before.top_up))));
         }
     }
     let made = account.keep(Some(&before), after, &[]).await?;

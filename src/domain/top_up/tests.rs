@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::domain::fault::UseCaseError;
 use crate::domain::member::tests::Room;
 
 /// A transaction whose COMMIT got no response runs again later, although the commit may have succeeded.
@@ -23,7 +24,7 @@ async fn f01_what_was_paid_is_credited_once_however_often_the_transaction_runs()
             let paid = Arc::clone(&paid);
             Box::pin(async move { record_paid(tx, locked, &paid).await })
         });
-        let top_up: Result<TopUp, RecordPaidError> = recorded.await;
+        let top_up: Result<TopUp, UseCaseError<RecordPaidRefusal>> = recorded.await;
         made.push(top_up.expect("recorded"));
         room.clock.advance(Duration::from_secs(1));
     }

@@ -11,9 +11,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::database::{MayFault, Transaction};
+use crate::domain::database::Transaction;
 use crate::domain::event::EventKind;
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::LockedAccount;
 use crate::domain::top_up::AutoTopUps;
 use crate::primitives::actor::AccessError;
@@ -23,35 +23,6 @@ use super::last_findings::LastFindings;
 use super::model::Snapshot;
 use super::store::{self, Place};
 use super::{Troubleshooting, rules};
-
-/// Reasons why a check has no result.
-#[derive(Debug)]
-enum LookError {
-    /// The account does not exist.
-    Gone,
-    Fault(Fault),
-}
-
-impl From<AccessError> for LookError {
-    fn from(_: AccessError) -> Self {
-        Self::Gone
-    }
-}
-
-impl From<Fault> for LookError {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl MayFault for LookError {
-    fn fault(&self) -> Option<&Fault> {
-        match self {
-            Self::Gone => None,
-            Self::Fault(fault) => Some(fault),
-        }
-    }
-}
 
 impl Troubleshooting {
     /// Starts to watch an account for a client. Its earlier findings are unknown: the first change that is sent is the start itself.
@@ -103,8 +74,9 @@ impl Troubleshooting {
             Box::pin(async move { tell(tx, locked, &auto_top_ups).await })
         });
         match told.await {
-            Ok(()) | Err(LookError::Gone) => Ok(()),
-            Err(LookError::Fault(fault)) => Err(fault),
+            // The account does not exist.
+            Ok(()) | Err(QueryError::Access(_)) => Ok(()),
+            Err(error) => Err(error.into_fault()),
         }
     }
 
@@ -125,11 +97,11 @@ impl Troubleshooting {
 }
 
 /// Checks again under the account's lock, and reports a change.
-async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoTopUps) -> Result<(), LookError> {
+async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoTopUps) -> Result<(), QueryError> {
     let account_id = locked.header.account_id;
-    let before = store::place(tx, account_id).await?.ok_or(LookError::Gone)?.place;
+    let before = store::place(tx, account_id).await?.ok_or(AccessError::NotFound)?.place;
     let snapshot = store::snapshot(tx, auto_top_ups, account_id, locked.now).await?;
-    let (mut after, found) = seen(&snapshot.ok_or(LookError::Gone)?);
+    let (mut after, found) = seen(&snapshot.ok_or(AccessError::NotFound)?);
     if after.fingerprint != before.fingerprint {
         locked.append_event(tx, EventKind::TroubleshootingChanged, None).await?;
         // The event of this change needs no check.

@@ -102,10 +102,7 @@ pub(super) async fn page(
     let accounts = &scope.services.accounts;
     let page = accounts.page(scope.actor(), &filter, order, &request).await;
     let page = page.map_err(|error| match error {
-        QueryError::Invalid {
-            field: "search",
-            message,
-        } => ApiError::invalid(field, message),
+        QueryError::Invalid(invalid) if invalid.field == "search" => ApiError::invalid(field, invalid.message),
         error => error.into(),
     })?;
     let page = page.map(|account| Account::new(scope, account));

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::api_key::{ApiKey, Permission, Side};
-use crate::domain::member::{self, CreateApiKeyError, RevokeApiKeyError};
+use crate::domain::member::{self, CreateApiKeyRefusal, RevokeApiKeyRefusal};
 use crate::graphql::context::{Scope, parse_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::ledger::at_most_100;
@@ -136,28 +136,23 @@ impl ApiKeyMutation {
     }
 }
 
-impl From<CreateApiKeyError> for Failure {
-    fn from(error: CreateApiKeyError) -> Self {
+impl From<CreateApiKeyRefusal> for Failure {
+    fn from(error: CreateApiKeyRefusal) -> Self {
         match error {
-            CreateApiKeyError::Access(error) => error.into(),
-            CreateApiKeyError::Invalid(error) => error.into(),
-            CreateApiKeyError::BeyondOwn(_) | CreateApiKeyError::BeyondSide(_) => {
+            CreateApiKeyRefusal::BeyondOwn(_) | CreateApiKeyRefusal::BeyondSide(_) => {
                 Failure::new(UserErrorCode::Forbidden, Some("permissions"), error.to_string())
             }
-            CreateApiKeyError::SideOfPlatform => {
+            CreateApiKeyRefusal::SideOfPlatform => {
                 Failure::new(UserErrorCode::Forbidden, Some("side"), error.to_string())
             }
-            CreateApiKeyError::Fault(fault) => fault.into(),
         }
     }
 }
 
-impl From<RevokeApiKeyError> for Failure {
-    fn from(error: RevokeApiKeyError) -> Self {
+impl From<RevokeApiKeyRefusal> for Failure {
+    fn from(error: RevokeApiKeyRefusal) -> Self {
         match error {
-            RevokeApiKeyError::Access(error) => error.into(),
-            RevokeApiKeyError::NotFound => Failure::not_found("apiKeyId", "API key"),
-            RevokeApiKeyError::Fault(fault) => fault.into(),
+            RevokeApiKeyRefusal::NotFound => Failure::not_found("apiKeyId", "API key"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object};
 
 use super::person::Member;
-use crate::domain::member::{self, MemberTokenError};
+use crate::domain::member::{self, MemberTokenRefusal};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::payload::Outcome;
@@ -143,18 +143,15 @@ impl MemberTokenMutation {
     }
 }
 
-impl From<MemberTokenError> for Failure {
-    fn from(error: MemberTokenError) -> Self {
+impl From<MemberTokenRefusal> for Failure {
+    fn from(error: MemberTokenRefusal) -> Self {
         match error {
-            MemberTokenError::Access(error) => error.into(),
-            MemberTokenError::Invalid(error) => error.into(),
-            MemberTokenError::OfPlatform => Self::new(UserErrorCode::Forbidden, None, error.to_string()),
-            MemberTokenError::NotFound => Self::not_found("memberId", "member"),
-            MemberTokenError::MemberRemoved => {
+            MemberTokenRefusal::OfPlatform => Self::new(UserErrorCode::Forbidden, None, error.to_string()),
+            MemberTokenRefusal::NotFound => Self::not_found("memberId", "member"),
+            MemberTokenRefusal::MemberRemoved => {
                 Self::new(UserErrorCode::MemberRemoved, Some("memberId"), error.to_string())
             }
-            MemberTokenError::NoSecret => Self::new(UserErrorCode::Validation, None, error.to_string()),
-            MemberTokenError::Fault(fault) => fault.into(),
+            MemberTokenRefusal::NoSecret => Self::new(UserErrorCode::Validation, None, error.to_string()),
         }
     }
 }

@@ -207,7 +207,7 @@ async fn remove(scope: &Scope, id: &ID) -> Result<model::NotificationAddress, Fa
 async fn send_verification(scope: &Scope, id: &ID) -> Result<model::NotificationAddress, Failure> {
     let (account_id, id) = address_of(scope, id)?;
     let sent = scope.services.verification.send(scope.actor(), account_id, id).await;
-    sent.map_err(unsent_to_address)?;
+    sent.map_err(|error| Failure::of(error, unsent_to_address))?;
     current(scope, account_id, id).await
 }
 
@@ -215,7 +215,7 @@ async fn verify(scope: &Scope, input: VerifyNotificationAddressInput) -> Result<
     let (account_id, id) = address_of(scope, &input.notification_address_id)?;
     let contacts = &scope.services.contacts;
     let verified = contacts.verify(scope.actor(), account_id, id, input.code).await;
-    verified.map_err(unverified_address)?;
+    verified.map_err(|error| Failure::of(error, unverified_address))?;
     current(scope, account_id, id).await
 }
 

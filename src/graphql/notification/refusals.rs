@@ -1,8 +1,8 @@
 //! Error messages for refusals about notification addresses.
 
-use crate::domain::member::{StartVerificationError, VerifyContactError};
+use crate::domain::member::{StartVerificationRefusal, VerifyContactRefusal};
 use crate::domain::notification::{
-    AddAddressError, InvalidAddress, RemoveAddressError, SendVerificationError, UpdateAddressError,
+    AddAddressRefusal, InvalidAddress, RemoveAddressRefusal, SendVerificationRefusal, UpdateAddressRefusal,
 };
 use crate::graphql::refusals::{Failure, Present, UserErrorCode, rate_limited, version_conflict, vouching_of_platform};
 
@@ -16,10 +16,7 @@ impl From<InvalidAddress> for Failure {
     fn from(error: InvalidAddress) -> Self {
         let message = error.to_string();
         match error {
-            InvalidAddress::Input(error) => error.into(),
             InvalidAddress::VouchingOfPlatform => vouching_of_platform(message),
-            InvalidAddress::Kind(_) => Self::invalid("alertKinds", message),
-            InvalidAddress::Threshold => Self::invalid("lowBalanceThreshold", message),
             InvalidAddress::EmailTaken(other) => {
                 Self::new(UserErrorCode::EmailTaken, Some("email"), message).with(Present::Address(other))
             }
@@ -27,71 +24,60 @@ impl From<InvalidAddress> for Failure {
     }
 }
 
-impl From<AddAddressError> for Failure {
-    fn from(error: AddAddressError) -> Self {
+impl From<AddAddressRefusal> for Failure {
+    fn from(error: AddAddressRefusal) -> Self {
         let message = error.to_string();
         match error {
-            AddAddressError::Access(error) => error.into(),
-            AddAddressError::Invalid(error) => error.into(),
-            AddAddressError::Limit => Self::new(UserErrorCode::NotificationAddressLimit, None, message),
-            AddAddressError::Fault(fault) => fault.into(),
+            AddAddressRefusal::Invalid(error) => error.into(),
+            AddAddressRefusal::Limit => Self::new(UserErrorCode::NotificationAddressLimit, None, message),
         }
     }
 }
 
-impl From<UpdateAddressError> for Failure {
-    fn from(error: UpdateAddressError) -> Self {
+impl From<UpdateAddressRefusal> for Failure {
+    fn from(error: UpdateAddressRefusal) -> Self {
         match error {
-            UpdateAddressError::Access(error) => error.into(),
-            UpdateAddressError::Invalid(error) => error.into(),
-            UpdateAddressError::NotFound => not_found(),
-            UpdateAddressError::VersionConflict(address) => version_conflict().with(Present::Address(address)),
-            UpdateAddressError::Fault(fault) => fault.into(),
+            UpdateAddressRefusal::Invalid(error) => error.into(),
+            UpdateAddressRefusal::NotFound => not_found(),
+            UpdateAddressRefusal::VersionConflict(address) => version_conflict().with(Present::Address(address)),
         }
     }
 }
 
-impl From<RemoveAddressError> for Failure {
-    fn from(error: RemoveAddressError) -> Self {
+impl From<RemoveAddressRefusal> for Failure {
+    fn from(error: RemoveAddressRefusal) -> Self {
         match error {
-            RemoveAddressError::Access(error) => error.into(),
-            RemoveAddressError::NotFound => not_found(),
-            RemoveAddressError::Fault(fault) => fault.into(),
+            RemoveAddressRefusal::NotFound => not_found(),
         }
     }
 }
 
 /// Why no verification mail went to a notification address.
-pub(super) fn unsent_to_address(error: SendVerificationError) -> Failure {
-    let message = error.to_string();
+pub(super) fn unsent_to_address(refusal: SendVerificationRefusal) -> Failure {
+    let message = refusal.to_string();
     let invalid = |message: String| Failure::new(UserErrorCode::ContactInvalid, Some(FIELD), message);
-    match error {
-        SendVerificationError::Start(error) => match error {
-            StartVerificationError::Access(error) => error.into(),
-            StartVerificationError::NotFound => not_found(),
-            StartVerificationError::NoAddress => {
+    match refusal {
+        SendVerificationRefusal::Start(refusal) => match refusal {
+            StartVerificationRefusal::NotFound => not_found(),
+            StartVerificationRefusal::NoAddress => {
                 invalid("there is no e-mail address: the notification address was removed".to_owned())
             }
-            StartVerificationError::AlreadyVerified => invalid(message),
-            StartVerificationError::TooSoon { retry_after_seconds }
-            | StartVerificationError::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, message),
-            StartVerificationError::Fault(fault) => fault.into(),
+            StartVerificationRefusal::AlreadyVerified => invalid(message),
+            StartVerificationRefusal::TooSoon { retry_after_seconds }
+            | StartVerificationRefusal::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, message),
         },
-        SendVerificationError::Rejected(_) => invalid(message),
-        SendVerificationError::Fault(fault) => fault.into(),
+        SendVerificationRefusal::Rejected(_) => invalid(message),
     }
 }
 
 /// Why a code does not verify a notification address.
-pub(super) fn unverified_address(error: VerifyContactError) -> Failure {
-    match error {
-        VerifyContactError::Access(error) => error.into(),
-        VerifyContactError::NotFound => not_found(),
-        VerifyContactError::CodeInvalid => Failure::new(
+pub(super) fn unverified_address(refusal: VerifyContactRefusal) -> Failure {
+    match refusal {
+        VerifyContactRefusal::NotFound => not_found(),
+        VerifyContactRefusal::CodeInvalid => Failure::new(
             UserErrorCode::CodeInvalid,
             Some("code"),
             "this code is wrong or has expired: request another one with sendNotificationAddressVerification",
         ),
-        VerifyContactError::Fault(fault) => fault.into(),
     }
 }

@@ -7,7 +7,7 @@ use super::payload::{
     ResumeAutoTopUpPayload, RetryTopUpPayload, SetDefaultPaymentMethodPayload, StartPaymentMethodSetupPayload,
     UpdateAutoTopUpPayload,
 };
-use super::refusals::{auto_top_up_failure, top_up_failure};
+use super::refusals::auto_top_up_failure;
 use crate::domain::top_up::gateway::CardSetup;
 use crate::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
 use crate::domain::top_up::{Answered, AutoTopUpChange, AutoTopUpView, NewRefund, NewTopUp, TopUpRetry};
@@ -168,7 +168,7 @@ async fn create(scope: &Scope, input: CreateTopUpInput) -> Result<Answered, Fail
         key: input.idempotency_key,
     };
     let created = scope.services.top_ups.create(scope.actor(), account_id, new).await;
-    created.map_err(top_up_failure)
+    Ok(created?)
 }
 
 async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<Answered, Failure> {
@@ -180,7 +180,7 @@ async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<Answered, Failur
         key: input.idempotency_key,
     };
     let retried = scope.services.top_ups.retry(scope.actor(), account_id, again).await;
-    retried.map_err(top_up_failure)
+    Ok(retried?)
 }
 
 async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<Answered, Failure> {
@@ -190,7 +190,7 @@ async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<Answered, Fail
         .top_ups
         .cancel(scope.actor(), account_id, top_up_id)
         .await;
-    canceled.map_err(top_up_failure)
+    Ok(canceled?)
 }
 
 async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<Answered, Failure> {
@@ -204,7 +204,7 @@ async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<Answered, Fail
         key: input.idempotency_key,
     };
     let refunded = scope.services.top_ups.refund(scope.actor(), account_id, new).await;
-    refunded.map_err(top_up_failure)
+    Ok(refunded?)
 }
 
 async fn update_rule(scope: &Scope, input: UpdateAutoTopUpInput) -> Result<AutoTopUpView, Failure> {

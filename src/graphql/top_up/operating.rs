@@ -3,9 +3,8 @@
 use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::payload::SettleTopUpPayload;
-use super::refusals::top_up_failure;
 use super::{Money, TopUp};
-use crate::domain::top_up::{self, RetryWebhookError, StoredWebhook, WebhookPosition};
+use crate::domain::top_up::{self, RetryWebhookRefusal, StoredWebhook, WebhookPosition};
 use crate::graphql::connection::{PageArguments, Position, connection, relay};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
@@ -265,15 +264,13 @@ async fn settle(scope: &Scope, input: SettleTopUpInput) -> Result<top_up::Answer
     let settled = (TopUpId::from_uuid(uuid), input.is_charged);
     let reconciler = &scope.services.reconciler;
     let settled = reconciler.settle_by_hand(scope.actor(), account_id, settled, input.reason);
-    settled.await.map_err(top_up_failure)
+    Ok(settled.await?)
 }
 
-impl From<RetryWebhookError> for Failure {
-    fn from(error: RetryWebhookError) -> Self {
+impl From<RetryWebhookRefusal> for Failure {
+    fn from(error: RetryWebhookRefusal) -> Self {
         match error {
-            RetryWebhookError::Access(error) => error.into(),
-            RetryWebhookError::NotFound => Self::not_found("eventId", "webhook"),
-            RetryWebhookError::Fault(fault) => fault.into(),
+            RetryWebhookRefusal::NotFound => Self::not_found("eventId", "webhook"),
         }
     }
 }

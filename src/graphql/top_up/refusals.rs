@@ -1,44 +1,43 @@
 //! Refusals about top-ups, cards and the rule as data: see [`crate::graphql::refusals`].
 
+use crate::domain::fault::{Refused, UseCaseError};
 use crate::domain::ledger::model::{AccountStatus, Refusal};
-use crate::domain::top_up::{AutoTopUpError, PaymentMethodError, TopUpError};
+use crate::domain::top_up::{AutoTopUpRefusal, PaymentMethodRefusal, TopUpRefusal};
 use crate::graphql::context::Scope;
 use crate::graphql::refusals::{Failure, Present, UserErrorCode as Code};
 use crate::primitives::actor::Actor;
 use crate::primitives::ids::AccountId;
 
-/// Converts the error of a top-up that is not started, retried, canceled or refunded.
-pub(super) fn top_up_failure(error: TopUpError) -> Failure {
-    let words = error.to_string();
-    let refused = |code, field| Failure::new(code, field, words.clone());
-    match error {
-        TopUpError::Access(error) => error.into(),
-        TopUpError::NotFound => refused(Code::NotFound, Some("topUpId")),
-        TopUpError::MemberNotFound => refused(Code::NotFound, Some("actingMemberId")),
-        TopUpError::MemberRemoved => refused(Code::MemberRemoved, Some("actingMemberId")),
-        TopUpError::CardNotFound => refused(Code::NotFound, Some("paymentMethodId")),
-        TopUpError::IdempotencyKeyReused => refused(Code::IdempotencyKeyReused, Some("idempotencyKey")),
-        TopUpError::Invalid { field, message } => Failure::invalid(field, message),
-        TopUpError::Halted { status, reason } => halted(status, reason),
-        TopUpError::InProgress(top_up) => refused(Code::TopUpInProgress, None).with(Present::TopUp(top_up)),
-        TopUpError::Over(top_up) => {
-            let words = TopUpError::words_for(top_up.status);
-            Failure::new(Code::TopUpNotRetryable, None, words).with(Present::TopUp(top_up))
-        }
-        TopUpError::TooManyDeclines(top_up) => {
-            let failure = refused(Code::TopUpNotRetryable, Some("paymentMethodId"));
-            match top_up {
-                Some(top_up) => failure.with(Present::TopUp(top_up)),
-                None => failure,
+impl From<TopUpRefusal> for Failure {
+    fn from(error: TopUpRefusal) -> Self {
+        let words = error.to_string();
+        let refused = |code, field| Failure::new(code, field, words.clone());
+        match error {
+            TopUpRefusal::NotFound => refused(Code::NotFound, Some("topUpId")),
+            TopUpRefusal::MemberNotFound => refused(Code::NotFound, Some("actingMemberId")),
+            TopUpRefusal::MemberRemoved => refused(Code::MemberRemoved, Some("actingMemberId")),
+            TopUpRefusal::CardNotFound => refused(Code::NotFound, Some("paymentMethodId")),
+            TopUpRefusal::IdempotencyKeyReused => refused(Code::IdempotencyKeyReused, Some("idempotencyKey")),
+            TopUpRefusal::Halted { status, reason } => halted(status, reason),
+            TopUpRefusal::InProgress(top_up) => refused(Code::TopUpInProgress, None).with(Present::TopUp(top_up)),
+            TopUpRefusal::Over(top_up) => {
+                let words = TopUpRefusal::words_for(top_up.status);
+                Failure::new(Code::TopUpNotRetryable, None, words).with(Present::TopUp(top_up))
+            }
+            TopUpRefusal::TooManyDeclines(top_up) => {
+                let failure = refused(Code::TopUpNotRetryable, Some("paymentMethodId"));
+                match top_up {
+                    Some(top_up) => failure.with(Present::TopUp(top_up)),
+                    None => failure,
+                }
+            }
+            TopUpRefusal::CardMissing => refused(Code::PaymentMethodMissing, None),
+            TopUpRefusal::CardSuspended => refused(Code::PaymentMethodSuspended, Some("paymentMethodId")),
+            TopUpRefusal::NotCancelable(top_up) => refused(Code::TopUpNotCancelable, None).with(Present::TopUp(top_up)),
+            TopUpRefusal::RefundExceeds { .. } | TopUpRefusal::RefundExceedsUnspent { .. } => {
+                refused(Code::RefundExceedsCharge, Some("credits"))
             }
         }
-        TopUpError::CardMissing => refused(Code::PaymentMethodMissing, None),
-        TopUpError::CardSuspended => refused(Code::PaymentMethodSuspended, Some("paymentMethodId")),
-        TopUpError::NotCancelable(top_up) => refused(Code::TopUpNotCancelable, None).with(Present::TopUp(top_up)),
-        TopUpError::RefundExceeds { .. } | TopUpError::RefundExceedsUnspent { .. } => {
-            refused(Code::RefundExceedsCharge, Some("credits"))
-        }
-        TopUpError::Fault(fault) => fault.into(),
     }
 }
 
@@ -51,48 +50,54 @@ fn halted(status: AccountStatus, reason: Option<String>) -> Failure {
     }
 }
 
-impl From<PaymentMethodError> for Failure {
-    fn from(error: PaymentMethodError) -> Self {
+impl From<PaymentMethodRefusal> for Failure {
+    fn from(error: PaymentMethodRefusal) -> Self {
         let words = error.to_string();
         let refused = |code, field| Self::new(code, field, words.clone());
         match error {
-            PaymentMethodError::Access(error) => error.into(),
-            PaymentMethodError::NotFound => refused(Code::NotFound, Some("paymentMethodId")),
-            PaymentMethodError::Invalid { field, message } => Self::invalid(field, message),
-            PaymentMethodError::Closed => refused(Code::AccountClosed, None),
-            PaymentMethodError::InUse => refused(Code::TopUpInProgress, Some("paymentMethodId")),
-            PaymentMethodError::TooMany => Self::invalid("gatewayToken", words),
-            PaymentMethodError::TooManyTried => refused(Code::PaymentMethodTrialsExceeded, None),
-            PaymentMethodError::Refused => refused(Code::PaymentMethodRefused, Some("gatewayToken")),
-            PaymentMethodError::GatewayUnavailable => refused(Code::GatewayUnavailable, None),
-            PaymentMethodError::Fault(fault) => fault.into(),
+            PaymentMethodRefusal::NotFound => refused(Code::NotFound, Some("paymentMethodId")),
+            PaymentMethodRefusal::Closed => refused(Code::AccountClosed, None),
+            PaymentMethodRefusal::InUse => refused(Code::TopUpInProgress, Some("paymentMethodId")),
+            PaymentMethodRefusal::TooMany => Self::invalid("gatewayToken", words),
+            PaymentMethodRefusal::TooManyTried => refused(Code::PaymentMethodTrialsExceeded, None),
+            PaymentMethodRefusal::Refused => refused(Code::PaymentMethodRefused, Some("gatewayToken")),
+            PaymentMethodRefusal::GatewayUnavailable => refused(Code::GatewayUnavailable, None),
         }
     }
 }
 
 /// Converts the error of a rule that is not changed. A conflict also contains the current rule.
-pub(super) async fn auto_top_up_failure(scope: &Scope, account_id: AccountId, error: AutoTopUpError) -> Failure {
-    let words = error.to_string();
-    let refused = |code, field| Failure::new(code, field, words.clone());
-    match error {
-        AutoTopUpError::Access(error) => error.into(),
-        AutoTopUpError::VersionConflict(_) => {
-            let failure = refused(Code::VersionConflict, Some("expectedVersion"));
-            // Every caller that may change the rule may see it.
-            match scope.services.auto_top_ups.view(&Actor::System, account_id).await {
-                Ok(view) => failure.with(Present::AutoTopUp(Box::new(view))),
-                Err(error) => error.into(),
-            }
+pub(super) async fn auto_top_up_failure(
+    scope: &Scope,
+    account_id: AccountId,
+    error: UseCaseError<AutoTopUpRefusal>,
+) -> Failure {
+    let is_conflict = matches!(error, Refused(AutoTopUpRefusal::VersionConflict(_)));
+    let failure = Failure::from(error);
+    if !is_conflict {
+        return failure;
+    }
+    // Every caller that may change the rule may see it.
+    match scope.services.auto_top_ups.view(&Actor::System, account_id).await {
+        Ok(view) => failure.with(Present::AutoTopUp(Box::new(view))),
+        Err(error) => error.into(),
+    }
+}
+
+impl From<AutoTopUpRefusal> for Failure {
+    fn from(error: AutoTopUpRefusal) -> Self {
+        let words = error.to_string();
+        let refused = |code, field| Failure::new(code, field, words.clone());
+        match error {
+            AutoTopUpRefusal::VersionConflict(_) => refused(Code::VersionConflict, Some("expectedVersion")),
+            AutoTopUpRefusal::MemberNotFound => refused(Code::NotFound, Some("actingMemberId")),
+            AutoTopUpRefusal::MemberRemoved => refused(Code::MemberRemoved, Some("actingMemberId")),
+            AutoTopUpRefusal::Closed => refused(Code::AccountClosed, None),
+            AutoTopUpRefusal::CardNotFound => refused(Code::NotFound, Some("paymentMethodId")),
+            AutoTopUpRefusal::CardMissing => refused(Code::PaymentMethodMissing, Some("paymentMethodId")),
+            AutoTopUpRefusal::CardSuspended => refused(Code::PaymentMethodSuspended, Some("paymentMethodId")),
+            AutoTopUpRefusal::ConsentRequired => refused(Code::ConsentRequired, Some("consent")),
+            AutoTopUpRefusal::CapTooLow => refused(Code::CapTooLow, Some("monthlyCap")),
         }
-        AutoTopUpError::Invalid { field, message } => Failure::invalid(field, message),
-        AutoTopUpError::MemberNotFound => refused(Code::NotFound, Some("actingMemberId")),
-        AutoTopUpError::MemberRemoved => refused(Code::MemberRemoved, Some("actingMemberId")),
-        AutoTopUpError::Closed => refused(Code::AccountClosed, None),
-        AutoTopUpError::CardNotFound => refused(Code::NotFound, Some("paymentMethodId")),
-        AutoTopUpError::CardMissing => refused(Code::PaymentMethodMissing, Some("paymentMethodId")),
-        AutoTopUpError::CardSuspended => refused(Code::PaymentMethodSuspended, Some("paymentMethodId")),
-        AutoTopUpError::ConsentRequired => refused(Code::ConsentRequired, Some("consent")),
-        AutoTopUpError::CapTooLow => refused(Code::CapTooLow, Some("monthlyCap")),
-        AutoTopUpError::Fault(fault) => fault.into(),
     }
 }

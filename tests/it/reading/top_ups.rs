@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use ledgerbell::adapters::gateway::NoGateway;
 use ledgerbell::domain::event::SilentBell;
+use ledgerbell::domain::fault::UseCaseError;
 use ledgerbell::domain::ledger::credit_log::CreditLog;
 use ledgerbell::domain::ledger::lots::Lots;
 use ledgerbell::domain::ledger::model::{EntryKind, Policy};
 use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
-use ledgerbell::domain::top_up::{RecordPaidError, TopUp, TopUpContext, TopUpFilter, TopUpOrigin, TopUpStatus, TopUps};
+use ledgerbell::domain::top_up::{TopUp, TopUpContext, TopUpFilter, TopUpOrigin, TopUpStatus, TopUps};
 use ledgerbell::primitives::actor::{AccessError, Actor, Cause};
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
@@ -122,7 +123,7 @@ async fn a_paid_top_up_is_credited_with_its_own_entry_and_shows_in_pages() {
                 Cause::System,
             )
             .await;
-        assert_eq!(nowhere, Err(RecordPaidError::Access(AccessError::NotFound)));
+        assert_eq!(nowhere, Err(UseCaseError::Access(AccessError::NotFound)));
 
         lots_come_in_pages(&ground).await;
     }

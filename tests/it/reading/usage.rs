@@ -219,7 +219,7 @@ async fn keys_that_are_none_of_the_list_are_refused() {
                 )
                 .await;
             assert!(
-                matches!(refused, Err(QueryError::Invalid { field: "after", .. })),
+                matches!(&refused, Err(QueryError::Invalid(invalid)) if invalid.field == "after"),
                 "{key} {grouping:?} {refused:?}"
             );
         }

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::domain::database::select::Condition;
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{InvalidInput, QueryError};
 use crate::domain::ledger::model::EntryKind;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -254,10 +254,7 @@ impl CheckedFilter {
 }
 
 pub(in crate::domain) fn invalid(field: &'static str, message: &str) -> QueryError {
-    QueryError::Invalid {
-        field,
-        message: message.to_owned(),
-    }
+    InvalidInput::new(field, message).into()
 }
 
 /// Sorts a list of a filter and removes repeats.
@@ -286,7 +283,7 @@ mod tests {
 
     fn field(filter: &CreditLogFilter) -> &'static str {
         match filter.check() {
-            Err(QueryError::Invalid { field, .. }) => field,
+            Err(QueryError::Invalid(InvalidInput { field, .. })) => field,
             other => panic!("{other:?}"),
         }
     }

@@ -6,7 +6,7 @@
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{InvalidInput, QueryError};
 
 /// Words of one search that are used; further words are ignored.
 const MAX_WORDS: usize = 10;
@@ -64,10 +64,7 @@ fn is_unspaced(letter: char) -> bool {
 /// digits has none.
 pub(in crate::domain) fn words(field: &'static str, search: &str) -> Result<Vec<String>, QueryError> {
     if search.chars().nth(MAX_CHARS).is_some() {
-        return Err(QueryError::Invalid {
-            field,
-            message: format!("must have at most {MAX_CHARS} characters"),
-        });
+        return Err(InvalidInput::new(field, format!("must have at most {MAX_CHARS} characters")).into());
     }
     let mut words: Vec<String> = search.split_whitespace().map(searchable).collect();
     words.retain(|word| !word.is_empty());

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{QueryError, Refused, UseCaseError};
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::ids::AccountId;
@@ -8,8 +8,8 @@ use crate::primitives::money::CreditPrice;
 use crate::primitives::page::PageRequest;
 
 use super::super::{
-    AccountFilter, AccountOrder, AccountPatch, AccountPosition, CreateAccountError, NewAccount, NewMember,
-    UpdateAccountError, open_installation,
+    AccountFilter, AccountOrder, AccountPatch, AccountPosition, CreateAccountRefusal, NewAccount, NewMember,
+    UpdateAccountRefusal, open_installation,
 };
 use super::{Room, account, actor, key, named};
 
@@ -79,7 +79,7 @@ async fn creating_an_account_again_gives_the_same_one_and_other_input_is_refused
         let refused = room.accounts.create(&Actor::System, other).await;
         assert_eq!(
             refused,
-            Err(CreateAccountError::ExternalIdTaken(Box::new(first.clone())))
+            Err(Refused(CreateAccountRefusal::ExternalIdTaken(Box::new(first.clone()))))
         );
     }
 }
@@ -135,7 +135,7 @@ async fn only_the_platform_creates_accounts() {
         ),
     ] {
         let refused = room.accounts.create(&weak, account("two")).await;
-        assert_eq!(refused, Err(CreateAccountError::Access(FORBIDDEN)), "{weak:?}");
+        assert_eq!(refused, Err(UseCaseError::Access(FORBIDDEN)), "{weak:?}");
     }
     assert_eq!(room.accounts.find_by_external_id(&Actor::System, "two").await, Ok(None));
     let platform = key(AccountId::PLATFORM, &[Permission::ManageAccounts]);
@@ -175,7 +175,9 @@ async fn an_update_changes_what_it_names_and_tells_of_it() {
     let conflict = room.accounts.update(&Actor::System, team.id, patch.clone()).await;
     assert_eq!(
         conflict,
-        Err(UpdateAccountError::VersionConflict(Box::new(changed.clone())))
+        Err(Refused(UpdateAccountRefusal::VersionConflict(Box::new(
+            changed.clone()
+        ))))
     );
     let again = AccountPatch {
         expected_version: None,
@@ -203,10 +205,13 @@ async fn a_taken_external_id_tells_nothing_of_who_has_it() {
     };
     let of_account = key(one.id, &[Permission::ManageAccounts]);
     let refused = room.accounts.update(&of_account, one.id, patch.clone()).await;
-    assert_eq!(refused, Err(UpdateAccountError::ExternalIdOfPlatform));
+    assert_eq!(refused, Err(Refused(UpdateAccountRefusal::ExternalIdOfPlatform)));
     let platform = key(AccountId::PLATFORM, &[Permission::ManageAccounts]);
     let refused = room.accounts.update(&platform, one.id, patch).await;
-    assert_eq!(refused, Err(UpdateAccountError::ExternalIdTaken(Box::new(one.clone()))));
+    assert_eq!(
+        refused,
+        Err(Refused(UpdateAccountRefusal::ExternalIdTaken(Box::new(one.clone()))))
+    );
     assert_eq!(
         room.accounts.find(&Actor::System, one.id).await,
         Ok(Some(one)),
@@ -232,11 +237,11 @@ async fn who_may_change_an_account() {
     ];
     for (caller, refusal) in cases {
         let answer = room.accounts.update(&caller, one.id, patch()).await;
-        assert_eq!(answer.err(), refusal.map(UpdateAccountError::Access), "{caller:?}");
+        assert_eq!(answer.err(), refusal.map(UseCaseError::Access), "{caller:?}");
     }
     let missing = AccountId::from_number(999);
     let answer = room.accounts.update(&Actor::System, missing, patch()).await;
-    assert_eq!(answer.err(), Some(UpdateAccountError::Access(AccessError::NotFound)));
+    assert_eq!(answer.err(), Some(UseCaseError::Access(AccessError::NotFound)));
 }
 
 #[tokio::test]
@@ -275,7 +280,7 @@ async fn odd_input_is_refused_by_field() {
     ];
     for (field, patch) in cases {
         match room.accounts.update(&Actor::System, one.id, patch).await {
-            Err(UpdateAccountError::Invalid(invalid)) => assert_eq!(invalid.field, field),
+            Err(UseCaseError::Invalid(invalid)) => assert_eq!(invalid.field, field),
             other => panic!("{field}: {other:?}"),
         }
     }
@@ -286,7 +291,7 @@ async fn odd_input_is_refused_by_field() {
         ..account("two")
     };
     match room.accounts.create(&Actor::System, input).await {
-        Err(CreateAccountError::Invalid(invalid)) => assert_eq!(invalid.field, "owner.email"),
+        Err(UseCaseError::Invalid(invalid)) => assert_eq!(invalid.field, "owner.email"),
         other => panic!("{other:?}"),
     }
 }

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use crate::domain::fault::{Refused, UseCaseError};
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions, Side};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
 use super::super::{
-    CreateApiKeyError, NewApiKey, NewSecret, Rejection, RevokeApiKeyError, SignInError, SignInSettings,
+    CreateApiKeyRefusal, NewApiKey, NewSecret, Rejection, RevokeApiKeyRefusal, SignInError, SignInSettings,
 };
 use super::{Room, actor, key};
 
@@ -125,7 +126,7 @@ async fn a_key_ends_at_its_expiry_and_when_revoked() {
         ..wanted(team.id, &[Permission::ReadCreditLog])
     };
     match room.api_keys.create(&actor(&owner), late).await {
-        Err(CreateApiKeyError::Invalid(invalid)) => assert_eq!(invalid.field, "expiresAt"),
+        Err(UseCaseError::Invalid(invalid)) => assert_eq!(invalid.field, "expiresAt"),
         other => panic!("{other:?}"),
     }
 }
@@ -155,29 +156,29 @@ async fn who_may_make_and_revoke_keys() {
             .api_keys
             .create(&caller, wanted(team.id, &[Permission::ReadCreditLog]))
             .await;
-        assert_eq!(created.err(), refusal.map(CreateApiKeyError::Access), "{caller:?}");
+        assert_eq!(created.err(), refusal.map(UseCaseError::Access), "{caller:?}");
         let listed = room.api_keys.list(&caller, team.id).await;
         assert_eq!(listed.is_err(), refusal.is_some(), "{caller:?}");
         let found = room.api_keys.find(&caller, team.id, standing).await.expect("reads");
         assert_eq!(found.is_none(), refusal.is_some(), "{caller:?}");
         let revoked = room.api_keys.revoke(&caller, team.id, standing).await;
-        assert_eq!(revoked.err(), refusal.map(RevokeApiKeyError::Access), "{caller:?}");
+        assert_eq!(revoked.err(), refusal.map(UseCaseError::Access), "{caller:?}");
     }
     let platform = wanted(AccountId::PLATFORM, &[Permission::ReadCreditLog]);
     for weak in [actor(&owner), key(team.id, &Permission::ALL)] {
         let refused = room.api_keys.create(&weak, platform.clone()).await;
-        assert_eq!(refused.err(), Some(CreateApiKeyError::Access(FORBIDDEN)));
+        assert_eq!(refused.err(), Some(UseCaseError::Access(FORBIDDEN)));
         assert!(room.api_keys.list(&weak, AccountId::PLATFORM).await.is_err());
     }
     assert!(room.api_keys.create(&Actor::System, platform).await.is_ok());
     let foreign = made(&room, other.id, None).await.api_key.id;
     assert_eq!(
         room.api_keys.revoke(&actor(&owner), team.id, foreign).await,
-        Err(RevokeApiKeyError::NotFound)
+        Err(Refused(RevokeApiKeyRefusal::NotFound))
     );
     let nowhere = wanted(AccountId::from_number(999), &[Permission::ReadCreditLog]);
     let refused = room.api_keys.create(&Actor::System, nowhere).await;
-    assert_eq!(refused.err(), Some(CreateApiKeyError::Access(AccessError::NotFound)));
+    assert_eq!(refused.err(), Some(UseCaseError::Access(AccessError::NotFound)));
 }
 
 #[tokio::test]
@@ -189,8 +190,8 @@ async fn a_key_never_may_more_than_its_maker() {
     let narrow = room.key(team.id, Side::Platform, &permissions).await;
     let permissions = [Permission::ManageApiKeys, Permission::ManageMembers];
     let of_team = room.key(team.id, Side::Team, &permissions).await;
-    let beyond_side = |permission| Some(CreateApiKeyError::BeyondSide(permission));
-    let beyond_own = |permission| Some(CreateApiKeyError::BeyondOwn(permission));
+    let beyond_side = |permission| Some(Refused(CreateApiKeyRefusal::BeyondSide(permission)));
+    let beyond_own = |permission| Some(Refused(CreateApiKeyRefusal::BeyondOwn(permission)));
     let cases = [
         (
             actor(&owner),
@@ -225,7 +226,7 @@ async fn a_key_never_may_more_than_its_maker() {
         assert_eq!(created.err(), refusal, "{caller:?} {permission:?}");
     }
     match room.api_keys.create(&actor(&owner), wanted(team.id, &[])).await {
-        Err(CreateApiKeyError::Invalid(invalid)) => assert_eq!(invalid.field, "permissions"),
+        Err(UseCaseError::Invalid(invalid)) => assert_eq!(invalid.field, "permissions"),
         other => panic!("{other:?}"),
     }
     let all: Permissions = Permissions::all();
@@ -278,7 +279,7 @@ async fn a_key_is_not_made_by_a_maker_that_has_ended_meanwhile() {
     for maker in makers {
         let new = wanted(team.id, &[Permission::ReadCreditLog]);
         let refused = room.api_keys.create(&maker, new).await;
-        assert_eq!(refused.err(), Some(CreateApiKeyError::Access(FORBIDDEN)), "{maker:?}");
+        assert_eq!(refused.err(), Some(UseCaseError::Access(FORBIDDEN)), "{maker:?}");
     }
     assert_eq!(room.api_keys.list(&Actor::System, team.id).await, Ok(before));
 }

@@ -1,15 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{QueryError, Refused, UseCaseError};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
 use crate::primitives::ids::AccountId;
 use crate::primitives::page::PageRequest;
 
 use super::super::members::{Addition, add_locked};
 use super::super::{
-    AddMemberError, Change, ContactStatus, MemberFilter, MemberPatch, MemberPosition, NewMember, RemoveMemberError,
-    UpdateMemberError, UpsertMember, UpsertMemberError,
+    AddMemberRefusal, Change, ContactStatus, MemberFilter, MemberPatch, MemberPosition, NewMember, RemoveMemberRefusal,
+    UpdateMemberRefusal, UpsertMember, UpsertMemberRefusal,
 };
 use super::{Room, actor, key, named, nobody};
 
@@ -71,7 +71,7 @@ async fn a_member_is_added_with_a_contact_and_an_event() {
         .members
         .add(&Actor::System, team.id, named("ada", MemberRole::Member))
         .await;
-    assert_eq!(again, Err(AddMemberError::ExternalIdTaken(Box::new(ada))));
+    assert_eq!(again, Err(Refused(AddMemberRefusal::ExternalIdTaken(Box::new(ada)))));
     assert_eq!(room.events(team.id).await, 2);
 }
 
@@ -94,7 +94,7 @@ async fn a_person_is_added_once_however_often_the_transaction_runs() {
                 let addition = Arc::clone(&addition);
                 Box::pin(async move { add_locked(tx, locked, &addition).await })
             });
-            let added: Result<_, AddMemberError> = added.await;
+            let added: Result<_, UseCaseError<AddMemberRefusal>> = added.await;
             made.push(added.expect("added"));
             room.clock.advance(Duration::from_secs(1));
         }
@@ -126,19 +126,19 @@ async fn who_may_add_members() {
             ..named(&format!("m{at}"), MemberRole::Member)
         };
         let answer = room.members.add(&caller, team.id, nameless).await;
-        assert_eq!(answer.clone().err(), refusal.map(AddMemberError::Access), "{caller:?}");
+        assert_eq!(answer.clone().err(), refusal.map(UseCaseError::Access), "{caller:?}");
         let upserted = room.members.upsert(&caller, team.id, upsert(&format!("u{at}"))).await;
-        let of_team = (caller.side() == Side::Team).then_some(UpsertMemberError::ExternalIdOfPlatform);
-        let expected = refusal.map(UpsertMemberError::Access).or(of_team);
+        let of_team = (caller.side() == Side::Team).then_some(Refused(UpsertMemberRefusal::ExternalIdOfPlatform));
+        let expected = refusal.map(UseCaseError::Access).or(of_team);
         assert_eq!(upserted.err(), expected, "{caller:?}");
         let target = answer.map_or(plain.id, |added| added.id);
         let updated = room
             .members
             .update(&caller, team.id, target, MemberPatch::default())
             .await;
-        assert_eq!(updated.err(), refusal.map(UpdateMemberError::Access), "{caller:?}");
+        assert_eq!(updated.err(), refusal.map(UseCaseError::Access), "{caller:?}");
         let removed = room.members.remove(&caller, team.id, target).await;
-        assert_eq!(removed.err(), refusal.map(RemoveMemberError::Access), "{caller:?}");
+        assert_eq!(removed.err(), refusal.map(UseCaseError::Access), "{caller:?}");
     }
 }
 
@@ -162,13 +162,13 @@ async fn owners_are_made_changed_and_removed_by_owners_alone() {
         ..named("third", MemberRole::Owner)
     };
     let add = room.members.add(&caller, team.id, third).await;
-    assert_eq!(add, Err(AddMemberError::Access(AccessError::OwnersOnly)));
+    assert_eq!(add, Err(UseCaseError::Access(AccessError::OwnersOnly)));
     let promote = room.members.update(&caller, team.id, admin.id, to_owner.clone()).await;
-    assert_eq!(promote, Err(UpdateMemberError::Access(AccessError::OwnersOnly)));
+    assert_eq!(promote, Err(UseCaseError::Access(AccessError::OwnersOnly)));
     let change = room.members.update(&caller, team.id, second.id, rename).await;
-    assert_eq!(change, Err(UpdateMemberError::Access(AccessError::OwnersOnly)));
+    assert_eq!(change, Err(UseCaseError::Access(AccessError::OwnersOnly)));
     let remove = room.members.remove(&caller, team.id, second.id).await;
-    assert_eq!(remove, Err(RemoveMemberError::Access(AccessError::OwnersOnly)));
+    assert_eq!(remove, Err(UseCaseError::Access(AccessError::OwnersOnly)));
     let promoted = room
         .members
         .update(&actor(&owner), team.id, admin.id, to_owner)
@@ -188,16 +188,16 @@ async fn the_last_owner_stays() {
         ..MemberPatch::default()
     };
     let removed = room.members.remove(&caller, team.id, owner.id).await;
-    assert_eq!(removed, Err(RemoveMemberError::LastOwner));
+    assert_eq!(removed, Err(Refused(RemoveMemberRefusal::LastOwner)));
     let demoted = room.members.update(&caller, team.id, owner.id, demote.clone()).await;
-    assert_eq!(demoted, Err(UpdateMemberError::LastOwner));
+    assert_eq!(demoted, Err(Refused(UpdateMemberRefusal::LastOwner)));
     let upserted = UpsertMember {
         role: Some(MemberRole::Member),
         ..upsert("one-owner")
     };
     assert_eq!(
         room.members.upsert(&Actor::System, team.id, upserted).await,
-        Err(UpsertMemberError::LastOwner)
+        Err(Refused(UpsertMemberRefusal::LastOwner))
     );
     assert_eq!(
         room.members.find(&caller, team.id, owner.id).await,
@@ -222,7 +222,7 @@ async fn of_two_owners_who_remove_each_other_at_once_one_stays() {
     for task in tasks {
         match task.await.expect("runs") {
             Ok(_) => removed += 1,
-            Err(error) => assert_eq!(error, RemoveMemberError::LastOwner),
+            Err(error) => assert_eq!(error, Refused(RemoveMemberRefusal::LastOwner)),
         }
     }
     assert_eq!(removed, 1);
@@ -282,12 +282,15 @@ async fn an_upsert_adds_changes_and_brings_back() {
         ..MemberPatch::default()
     };
     let refused = room.members.update(&system, team.id, added.id, patch).await;
-    assert_eq!(refused, Err(UpdateMemberError::MemberRemoved));
+    assert_eq!(refused, Err(Refused(UpdateMemberRefusal::MemberRemoved)));
     let taken = room
         .members
         .add(&system, team.id, named("ada", MemberRole::Member))
         .await;
-    assert_eq!(taken, Err(AddMemberError::ExternalIdTaken(Box::new(removed))));
+    assert_eq!(
+        taken,
+        Err(Refused(AddMemberRefusal::ExternalIdTaken(Box::new(removed))))
+    );
 
     let back = UpsertMember {
         email: Change::Clear,
@@ -329,22 +332,29 @@ async fn an_update_names_the_version_it_expects() {
     let conflict = room.members.update(&Actor::System, team.id, ada.id, patch).await;
     assert_eq!(
         conflict,
-        Err(UpdateMemberError::VersionConflict(Box::new(changed.clone())))
+        Err(Refused(UpdateMemberRefusal::VersionConflict(Box::new(changed.clone()))))
     );
     let taken = MemberPatch {
         external_id: Some("bob".to_owned()),
         ..MemberPatch::default()
     };
     let refused = room.members.update(&Actor::System, team.id, ada.id, taken).await;
-    assert_eq!(refused, Err(UpdateMemberError::ExternalIdTaken(Box::new(changed))));
+    assert_eq!(
+        refused,
+        Err(Refused(UpdateMemberRefusal::ExternalIdTaken(Box::new(changed))))
+    );
     let missing = room
         .members
         .update(&Actor::System, team.id, nobody(), MemberPatch::default())
         .await;
-    assert_eq!(missing, Err(UpdateMemberError::NotFound));
+    assert_eq!(missing, Err(Refused(UpdateMemberRefusal::NotFound)));
     let (other, _) = room.team("two").await;
     let foreign = room.members.remove(&Actor::System, other.id, ada.id).await;
-    assert_eq!(foreign, Err(RemoveMemberError::NotFound), "a member of another account");
+    assert_eq!(
+        foreign,
+        Err(Refused(RemoveMemberRefusal::NotFound)),
+        "a member of another account"
+    );
 }
 
 #[tokio::test]
