@@ -76,7 +76,7 @@ pub enum StartVerificationRefusal {
 }
 
 /// Why an address is not verified.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyContactRefusal {
     /// There is no such member.
     #[error("this member does not exist")]

@@ -42,7 +42,14 @@ async fn bought(app: &TestApp) -> Vec<Value> {
 #[tokio::test]
 async fn played_over_its_own_history_the_rule_decides_as_it_did() {
     let mut charges_in_all = 0;
-    for (seed, cap) in [(3, "60"), (33, "10000"), (333, "10000")] {
+    for (seed, cap) in [
+        (3, "60"),
+        (33, "10000"),
+        (333, "10000"),
+        (1, "10000"),
+        (2, "10000"),
+        (5, "10000"),
+    ] {
         let app = TestApp::start().await;
         let buyer = Buyer::of(&app);
         app.top_up(25).await;

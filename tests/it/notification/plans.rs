@@ -115,7 +115,7 @@ fn statements(asked: &Asked) -> BTreeMap<String, Statement> {
         "GROUP BY expires_at",
         "FROM alert_edge",
         "FROM delivery",
-        "highest_threshold",
+        "MAX(n.low_balance_threshold)",
         "t.sequence > r.after",
         "t.id = r.member_id",
         "SELECT t.account_id, t.id, t.label",
