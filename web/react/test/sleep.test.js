@@ -14,8 +14,11 @@ import { servePage } from "./pageServer.js";
 
 /** How long it sleeps, in seconds. */
 const SLEEP = process.env.LEDGERBELL_TEST_FULL === "1" ? 600 : 45;
-/** The longest time until the page shows everything, in seconds: 9 of silence, 6 for the answer to a ping, and some to connect. */
-const MOST = 20;
+/**
+ * The longest time until the pages show everything, in seconds: 9 of silence, 6 for the answer to a ping, and connecting. The
+ * rest is for a machine that is busy with other tests.
+ */
+const MOST = 45;
 /** Alerts that are raised meanwhile. */
 const ALERTS = 15;
 /** How long the tokens of the two pages last, in seconds. */
@@ -60,7 +63,7 @@ async function open(lifetime) {
   return page;
 }
 
-test(`a computer that slept for ${SLEEP} s: the page shows all of it within ${MOST} s, and nothing twice`, async () => {
+test(`a computer that slept for ${SLEEP} s: its pages show all of it soon, and nothing twice`, async () => {
   const opened = await Promise.all(LIFETIMES.map(open));
   const owner = await ownerId(server);
   await charge(server, owner, "before the sleep");
