@@ -1,6 +1,8 @@
 //! The comparison for a page of the credit log: a bare axum handler with the same statements, and serde. It knows nothing of
 //! GraphQL, permissions or limits. It serves the page that `benches/page/measure.mjs` requests, on any free port.
 
+#![allow(clippy::print_stdout, reason = "the script reads the address from there")]
+
 use std::collections::HashMap;
 
 use axum::extract::State;

@@ -26,7 +26,7 @@ const RETURN_WITHIN: Duration = Duration::from_secs(2);
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// How long the same connection is used until it returns to the driver's pool, which tests it and limits its lifetime.
-const USED_FOR: Duration = Duration::from_secs(60);
+const USED_FOR: Duration = Duration::from_mins(1);
 
 /// The connections of one of the two databases. Clones share them.
 #[derive(Clone)]
@@ -150,7 +150,9 @@ impl Pool {
     /// Returns the connections that are kept to the driver's pool, for those who use it directly.
     pub(super) fn give_back(&self) {
         let unused = std::mem::take(&mut self.kept().unused);
-        unused.into_iter().for_each(|(lease, _)| lease.give_back());
+        for (lease, _) in unused {
+            lease.give_back();
+        }
     }
 
     /// Closes all connections once their work has ended.

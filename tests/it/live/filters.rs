@@ -26,7 +26,7 @@ fn random_filter(dice: &mut Dice, app: &TestApp, sessions: &[Value]) -> Value {
                 filter["kinds"] = some(
                     dice,
                     &["TOP_UP", "GRANT", "SESSION", "ADJUSTMENT"].map(|kind| json!(kind)),
-                )
+                );
             }
             1 => filter["direction"] = json!(if dice.below(2) == 0 { "ADDED" } else { "DEDUCTED" }),
             2 => filter["memberIds"] = some(dice, &people),

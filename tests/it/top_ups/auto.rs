@@ -225,7 +225,7 @@ async fn f25_an_automatic_charge_that_wants_authentication_pauses_the_rule_until
     app.settle().await;
     assert_eq!(buyer.rule().await["pauseReason"], "AUTHENTICATION_REQUIRED");
     let waiting = &buyer.top_ups().await[0];
-    let object = object_of(&waiting).to_owned();
+    let object = object_of(waiting).to_owned();
     assert!(app.gateway().authenticate(&object, true));
     app.settle().await;
     assert_eq!(buyer.rule().await["state"], "ACTIVE");

@@ -38,7 +38,7 @@ struct MovementRow {
 
 /// How much of an old entry is reversed.
 #[derive(Record)]
-struct TakenBack {
+struct ReversedPart {
     account_id: AccountId,
     sequence: i64,
     taken_back: Credits,
@@ -177,7 +177,7 @@ fn past_rows(works: &[Work]) -> (Rows, Rows) {
         let changed = work.changes.past_entries.iter();
         let changed = changed.filter_map(|id| work.state.entries.get(id));
         for entry in changed.filter(|entry| entry.sequence < first_new) {
-            taken_back.push(TakenBack {
+            taken_back.push(ReversedPart {
                 account_id,
                 sequence: entry.sequence,
                 taken_back: entry.taken_back,

@@ -193,8 +193,8 @@ async fn with_uses(connection: &impl ConnectionTrait, rows: Vec<KeyRow>) -> Resu
     let uses: Vec<KeyUse> = records::all(connection, sql, [keys.value()]).await?;
     let uses = records::by_id(uses, |used: &KeyUse| (used.account_id, used.api_key_id));
     let keys = rows.into_iter().map(|row| {
-        let used = uses.get(&(row.account_id, row.id));
-        row.key(used.map(|used| used.last_used_at))
+        let last_use = uses.get(&(row.account_id, row.id));
+        row.key(last_use.map(|last_use| last_use.last_used_at))
     });
     Ok(keys.collect())
 }

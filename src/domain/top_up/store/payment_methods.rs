@@ -14,7 +14,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, PaymentMethodId};
 
 #[derive(Record)]
-struct Customer<'a> {
+struct PaymentCustomerRow<'a> {
     account_id: AccountId,
     #[record(text)]
     gateway: &'a str,
@@ -74,7 +74,7 @@ pub(in super::super) async fn insert_customer(
     if customer(tx, account_id, gateway).await?.is_some() {
         return Ok(());
     }
-    let customer = Customer {
+    let customer = PaymentCustomerRow {
         account_id,
         gateway,
         customer_id,
