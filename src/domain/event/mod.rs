@@ -25,6 +25,10 @@ mod store;
 pub use bus::{Bell, SilentBell};
 pub use events::{Begin, EventPage, Events, Start};
 pub use hub::{Hub, Listener};
-pub use ledgerbell_core::event::{DEDUCTED, DETAILS, Event, EventKind, InvalidLiveCursor, LiveCursor, NewEvent, Place};
+pub(in crate::domain) use ledgerbell_core::event::DETAILS;
+pub use ledgerbell_core::event::{
+    ContentColumns, Event, EventContent, EventKind, InvalidLiveCursor, LiveCursor, Place,
+};
+pub use ledgerbell_core::primitives::status::{AlertMark, ApiKeyChange, PurchaseLimit};
 pub use rung::Rung;
 pub(in crate::domain) use store::{after, append, between};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::primitives::ids::MemberId;
 
-use super::{DETAILS, Event, EventKind};
+use super::{Event, EventContent};
 
 /// Events that are kept of an account with listeners. A listener that is further behind reads the table.
 const MOST_KEPT: usize = 128;
@@ -41,8 +41,11 @@ impl Recent {
             self.seen_since = after;
         }
         for event in events {
-            let changes_rights = event.kind == EventKind::MemberUpdated && event.status.as_deref() != Some(DETAILS);
-            if let Some(member_id) = event.member_id.filter(|_| changes_rights) {
+            if let EventContent::MemberUpdated {
+                member_id,
+                changes_rights: true,
+            } = event.content
+            {
                 self.member_changes.insert(member_id, event.place.sequence);
             }
             self.events.push_back(event);
@@ -72,15 +75,8 @@ mod tests {
     fn event(sequence: i64) -> Arc<Event> {
         Arc::new(Event {
             place: Place { sequence, nonce: 0 },
-            kind: EventKind::AccountUpdated,
             occurred_at: Timestamp::MIN,
-            entry_id: None,
-            session_id: None,
-            top_up_id: None,
-            alert_id: None,
-            api_key_id: None,
-            member_id: None,
-            status: None,
+            content: EventContent::TroubleshootingChanged,
             balance_version: None,
         })
     }

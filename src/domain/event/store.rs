@@ -12,7 +12,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
-use super::{DETAILS, Event, EventKind, LiveCursor, NewEvent, Place};
+use super::{ContentColumns, DETAILS, Event, EventContent, EventKind, LiveCursor, Place};
 
 /// An event as it is stored.
 #[derive(Record, FromRow)]
@@ -33,7 +33,7 @@ struct EventRow {
 
 /// Writes events in the caller's transaction, by one statement whatever their number. Their sequences come from rows that the
 /// transaction has locked.
-pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &NewEvent)]) -> Result<(), Fault> {
+pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &Event)]) -> Result<(), Fault> {
     let rows = Rows::of(events.iter().map(|(account_id, event)| (*account_id, row(event))));
     if !rows.is_empty() {
         tx.execute_raw(rows.insert_into::<entity::event::Entity>(tx.get_database_backend()))
@@ -42,19 +42,20 @@ pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &N
     Ok(())
 }
 
-fn row(event: &NewEvent) -> EventRow {
+fn row(event: &Event) -> EventRow {
+    let content = event.content.columns();
     EventRow {
-        sequence: event.sequence,
-        nonce: event.nonce,
-        kind: event.kind,
+        sequence: event.place.sequence,
+        nonce: event.place.nonce,
+        kind: event.content.kind(),
         occurred_at: event.occurred_at,
-        entry_id: event.entry_id,
-        session_id: event.session_id,
-        top_up_id: event.top_up_id,
-        alert_id: event.alert_id,
-        api_key_id: event.api_key_id,
-        member_id: event.member_id,
-        status: event.status.map(str::to_owned),
+        entry_id: content.entry_id,
+        session_id: content.session_id,
+        top_up_id: content.top_up_id,
+        alert_id: content.alert_id,
+        api_key_id: content.api_key_id,
+        member_id: content.member_id,
+        status: content.status.map(str::to_owned),
         balance_version: event.balance_version,
     }
 }
@@ -103,7 +104,7 @@ pub(in crate::domain) async fn after(
         .push(" ORDER BY sequence LIMIT ")
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let rows: Vec<EventRow> = select.records(database).await?;
-    Ok(rows.into_iter().map(|row| Arc::new(event(row))).collect())
+    rows.iter().map(|row| Ok(Arc::new(event(row)?))).collect()
 }
 
 /// The events of an account after one sequence and up to another.
@@ -136,10 +137,10 @@ pub(in crate::domain) async fn between(
         bulk::probe(backend, "event", " AND t.sequence > r.after AND t.sequence <= r.until")
     );
     let found: Vec<(AccountId, EventRow)> = records::all(database.read(), sql, [rows.value()]).await?;
-    Ok(found
+    found
         .into_iter()
-        .map(|(account_id, row)| (account_id, event(row)))
-        .collect())
+        .map(|(account_id, row)| Ok((account_id, event(&row)?)))
+        .collect()
 }
 
 /// Returns the nonce of an event, if it is kept.
@@ -170,21 +171,25 @@ pub(super) async fn member_changed_after(
     Ok(select.one(database).await?.is_some())
 }
 
-fn event(row: EventRow) -> Event {
-    Event {
-        place: Place {
-            sequence: row.sequence,
-            nonce: row.nonce,
-        },
-        kind: row.kind,
-        occurred_at: row.occurred_at,
+fn event(row: &EventRow) -> Result<Event, Fault> {
+    let columns = ContentColumns {
         entry_id: row.entry_id,
         session_id: row.session_id,
         top_up_id: row.top_up_id,
         alert_id: row.alert_id,
         api_key_id: row.api_key_id,
         member_id: row.member_id,
-        status: row.status,
+        status: row.status.as_deref(),
+    };
+    let kind = row.kind;
+    let unreadable = || Fault::Internal(format!("an event {kind:?} {columns:?} is not readable"));
+    Ok(Event {
+        place: Place {
+            sequence: row.sequence,
+            nonce: row.nonce,
+        },
+        occurred_at: row.occurred_at,
+        content: EventContent::from_columns(kind, &columns).ok_or_else(unreadable)?,
         balance_version: row.balance_version,
-    }
+    })
 }

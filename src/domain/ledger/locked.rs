@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::database::{MayFault, Transaction, Work};
-use crate::domain::event::{self, DETAILS, EventKind, LiveCursor, NewEvent};
+use crate::domain::event::{self, Event, EventContent, LiveCursor};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::AccessError;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, TopUpId};
+use crate::primitives::ids::{AccountId, EntryId, MemberId, TopUpId};
 
 use super::balance::Posted;
 use super::engine::{self, Poster};
@@ -32,6 +32,8 @@ pub struct LockedAccount {
     written: AccountHeader,
     /// The number of the last event before this transaction.
     began_at: i64,
+    /// The version of the balance that events contain so far.
+    announced_version: i64,
     /// Movements of credits and money, for the log.
     movements: Vec<Movement>,
     /// Since when it is locked.
@@ -105,6 +107,7 @@ impl LockedAccount {
         let locked_since = Instant::now();
         let locked = begun.map(|(header, now)| Self {
             began_at: header.event_sequence,
+            announced_version: header.balance_version,
             written: header.clone(),
             header,
             now,
@@ -131,62 +134,41 @@ impl LockedAccount {
         let account = (&mut self.header, &mut self.movements);
         let posted = engine::post_one(&self.poster, tx, account, self.now, request).await?;
         self.written = self.header.clone();
+        self.announced_version = self.header.balance_version;
         Ok(posted)
     }
 
-    /// Appends an event about the account, or about a member of it.
-    pub async fn append_event(
-        &mut self,
-        tx: &Transaction,
-        kind: EventKind,
-        member_id: Option<MemberId>,
-    ) -> Result<(), Fault> {
-        let status = (kind == EventKind::AccountUpdated).then(|| self.header.status.as_str());
-        self.append(tx, kind, |event| {
-            event.member_id = member_id;
-            event.status = status;
-        })
-        .await
+    /// Appends an event. If the balance has changed since the last event of this transaction, it contains the balance's version.
+    pub async fn append(&mut self, tx: &Transaction, content: EventContent) -> Result<(), Fault> {
+        let event = self.numbered(content);
+        event::append(tx, &[(self.header.account_id, &event)]).await
     }
 
-    /// Appends an event about a member. Where the member's rights are unchanged, live subscriptions of this member
-    /// continue.
-    pub async fn append_member_event(
-        &mut self,
-        tx: &Transaction,
-        member_id: MemberId,
-        changes_rights: bool,
-    ) -> Result<(), Fault> {
-        self.append(tx, EventKind::MemberUpdated, |event| {
-            event.member_id = Some(member_id);
-            event.status = (!changes_rights).then_some(DETAILS);
-        })
-        .await
+    /// Appends an event that the account's settings changed.
+    pub async fn append_account_updated(&mut self, tx: &Transaction) -> Result<(), Fault> {
+        let status = self.header.status;
+        self.append(tx, EventContent::AccountUpdated { status }).await
     }
 
-    /// Appends an event about a top-up and its new status. `incoming` is the change of the credits in top-ups
-    /// being charged.
-    pub async fn append_top_up_event(
-        &mut self,
-        tx: &Transaction,
-        top_up_id: TopUpId,
-        status: &'static str,
-        incoming: Credits,
-    ) -> Result<(), Fault> {
-        let mut balance_version = None;
-        if !incoming.is_zero() {
-            let overflow = || Fault::Internal("what is coming in would not fit".to_owned());
-            self.header.incoming = self.header.incoming.checked_add(incoming).ok_or_else(overflow)?;
+    /// Returns an event whose number is taken. The caller appends it in this transaction, with the events of other accounts.
+    pub(in crate::domain) fn numbered(&mut self, content: EventContent) -> Event {
+        let mut event = self.header.next_event(content, Uuid::new_v4().as_fields().0, self.now);
+        if self.header.balance_version != self.announced_version {
+            self.announced_version = self.header.balance_version;
+            event.balance_version = Some(self.announced_version);
+        }
+        event
+    }
+
+    /// Changes the credits that are coming in, which are part of the balance. The next event announces it.
+    pub fn change_incoming(&mut self, change: Credits) -> Result<(), Fault> {
+        if !change.is_zero() {
+            let overflow = || Fault::Internal("the sum of incoming credits overflows".to_owned());
+            self.header.incoming = self.header.incoming.checked_add(change).ok_or_else(overflow)?;
             self.header.balance_version += 1;
             self.header.balance_at = self.now;
-            balance_version = Some(self.header.balance_version);
         }
-        self.append(tx, EventKind::TopUpUpdated, |event| {
-            event.top_up_id = Some(top_up_id);
-            event.status = Some(status);
-            event.balance_version = balance_version;
-        })
-        .await
+        Ok(())
     }
 
     /// Records a movement. It is logged when the transaction is committed.
@@ -251,49 +233,6 @@ impl LockedAccount {
         self.header.unchecked_since = None;
     }
 
-    /// Appends an event about an alert: that it was raised, for whom if for one member alone, or what became of it.
-    pub async fn append_alert_event(
-        &mut self,
-        tx: &Transaction,
-        kind: EventKind,
-        alert: (Option<AlertId>, Option<MemberId>),
-        status: Option<&'static str>,
-    ) -> Result<(), Fault> {
-        self.append(tx, kind, |event| {
-            (event.alert_id, event.member_id) = alert;
-            event.status = status;
-        })
-        .await
-    }
-
-    /// Appends an event about an API key of the team, and its new state.
-    pub async fn append_api_key_event(
-        &mut self,
-        tx: &Transaction,
-        api_key_id: ApiKeyId,
-        status: &'static str,
-    ) -> Result<(), Fault> {
-        self.append(tx, EventKind::ApiKeyUpdated, |event| {
-            event.api_key_id = Some(api_key_id);
-            event.status = Some(status);
-        })
-        .await
-    }
-
-    /// Returns the event that an alert was raised, for one member alone if `recipient` is set. Its number is taken. The caller
-    /// appends it in this transaction, with the events of other accounts.
-    pub(in crate::domain) fn alert_raised(&mut self, alert_id: AlertId, recipient: Option<MemberId>) -> NewEvent {
-        let mut event = self.next_event(EventKind::AlertRaised);
-        (event.alert_id, event.member_id) = (Some(alert_id), recipient);
-        event
-    }
-
-    /// Appends an event that the account's rule could not buy all that it wanted, and names the limit.
-    pub async fn append_cap_event(&mut self, tx: &Transaction, limit: &'static str) -> Result<(), Fault> {
-        self.append(tx, EventKind::CapReached, |event| event.status = Some(limit))
-            .await
-    }
-
     /// Returns the credits that expire after now and until `until`, grouped by the hour: the first expiry in each hour, and the sum.
     pub async fn expiring(&self, tx: &Transaction, until: Timestamp) -> Result<Vec<(Timestamp, Credits)>, Fault> {
         store::expiring(tx, self.header.account_id, (self.now, until)).await
@@ -307,21 +246,6 @@ impl LockedAccount {
     /// Returns the current position in the account's event stream.
     pub fn live_cursor(&self) -> LiveCursor {
         LiveCursor::new(self.poster.epoch, self.header.account_id, self.header.event_place())
-    }
-
-    async fn append(
-        &mut self,
-        tx: &Transaction,
-        kind: EventKind,
-        fill: impl FnOnce(&mut NewEvent),
-    ) -> Result<(), Fault> {
-        let mut event = self.next_event(kind);
-        fill(&mut event);
-        event::append(tx, &[(self.header.account_id, &event)]).await
-    }
-
-    fn next_event(&mut self, kind: EventKind) -> NewEvent {
-        self.header.next_event(kind, Uuid::new_v4().as_fields().0, self.now)
     }
 
     /// Writes the changed figures. They contain the events' numbers, so this comes after the last event.

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission};
@@ -294,7 +293,7 @@ async fn update_locked(
     };
     store::update_account(tx, &after).await?;
     locked.header.session_grace_millis = grace_millis(after.session_grace_hours);
-    locked.append_event(tx, EventKind::AccountUpdated, None).await?;
+    locked.append_account_updated(tx).await?;
     Ok(after)
 }
 

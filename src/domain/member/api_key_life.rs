@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::domain::database::Transaction;
+use crate::domain::event::{ApiKeyChange, EventContent};
 use crate::domain::fault::{Fault, InvalidInput, Refused, UseCaseError};
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::actor::{AccessError, Actor, Permission, Permissions, Side};
@@ -21,8 +22,6 @@ use super::model::{ApiKey, MAX_ACTIVE_API_KEYS, Member, NewApiKey, beyond_own};
 use super::store::{self, Ending};
 use super::token::KeyText;
 
-const CREATED: &str = "CREATED";
-const REVOKED: &str = "REVOKED";
 /// Accounts whose revoked keys are announced at once.
 const ACCOUNTS_AT_ONCE: u32 = 100;
 
@@ -77,7 +76,7 @@ impl ApiKeys {
                 Box::pin(async move {
                     let api_key = making.write(tx, now).await?;
                     if api_key.side == Side::Team {
-                        locked.append_api_key_event(tx, api_key.id, CREATED).await?;
+                        announce_change(tx, locked, api_key.id, ApiKeyChange::Created).await?;
                     }
                     Ok::<_, UseCaseError<CreateApiKeyRefusal>>(api_key)
                 })
@@ -213,9 +212,20 @@ pub(super) async fn follow_maker(tx: &Transaction, locked: &mut LockedAccount, m
     Ok(())
 }
 
+async fn announce_change(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    api_key_id: ApiKeyId,
+    change: ApiKeyChange,
+) -> Result<(), Fault> {
+    locked
+        .append(tx, EventContent::ApiKeyUpdated { api_key_id, change })
+        .await
+}
+
 async fn announce(tx: &Transaction, locked: &mut LockedAccount) -> Result<(), Fault> {
     for api_key_id in store::take_unannounced(tx, locked.header.account_id).await? {
-        locked.append_api_key_event(tx, api_key_id, REVOKED).await?;
+        announce_change(tx, locked, api_key_id, ApiKeyChange::Revoked).await?;
     }
     Ok(())
 }

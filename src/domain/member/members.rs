@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::event::EventKind;
+use crate::domain::event::EventContent;
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
@@ -341,7 +341,20 @@ pub(in crate::domain) async fn locked_holder(
     Ok(contact.map(|contact| Holder { member: None, contact }))
 }
 
-/// Writes a changed contact under the account's lock, and tells of it.
+/// Appends an event that a member was changed, but not the member's rights.
+pub(in crate::domain) async fn announce_details(
+    tx: &Transaction,
+    locked: &mut LockedAccount,
+    member_id: MemberId,
+) -> Result<(), Fault> {
+    let content = EventContent::MemberUpdated {
+        member_id,
+        changes_rights: false,
+    };
+    locked.append(tx, content).await
+}
+
+/// Writes a changed contact under the account's lock, and appends an event.
 pub(in crate::domain) async fn record_contact(
     tx: &Transaction,
     locked: &mut LockedAccount,
@@ -349,8 +362,8 @@ pub(in crate::domain) async fn record_contact(
 ) -> Result<(), Fault> {
     store::save_contact(tx, contact, locked.now).await?;
     match contact.recipient {
-        RecipientId::Member(member_id) => locked.append_member_event(tx, member_id, false).await,
-        RecipientId::Address(_) => locked.append_event(tx, EventKind::AccountUpdated, None).await,
+        RecipientId::Member(member_id) => announce_details(tx, locked, member_id).await,
+        RecipientId::Address(_) => locked.append_account_updated(tx).await,
     }
 }
 
@@ -538,9 +551,11 @@ async fn recorded(tx: &Transaction, locked: &mut LockedAccount, changed: Changed
     if let Some(contact) = &changed.contact {
         store::save_contact(tx, contact, locked.now).await?;
     }
-    locked
-        .append_member_event(tx, changed.member.id, changed.changes_rights)
-        .await?;
+    let content = EventContent::MemberUpdated {
+        member_id: changed.member.id,
+        changes_rights: changed.changes_rights,
+    };
+    locked.append(tx, content).await?;
     Ok(changed.member)
 }
 

@@ -53,7 +53,7 @@ pub use mail_bounds::{MailBounds, UnverifiedMail};
 pub use member_tokens::MemberToken;
 pub use members::Members;
 pub(in crate::domain) use members::{
-    Holder, locked_holder, locked_member, locked_members, locked_person, record_contact,
+    Holder, announce_details, locked_holder, locked_member, locked_members, locked_person, record_contact,
 };
 pub use model::{
     Account, AccountFilter, AccountOrder, AccountPatch, AccountPosition, ApiKey, ApiKeyName, Change, Contact,

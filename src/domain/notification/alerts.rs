@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::domain::database::select::Condition;
 use crate::domain::database::{Database, Transaction, records};
-use crate::domain::event::EventKind;
+use crate::domain::event::{AlertMark, EventContent};
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
 use crate::domain::ledger::sessions::Sessions;
@@ -26,7 +26,7 @@ use super::error::{MarkRefusal, SendTestRefusal};
 use super::evaluation::MOST_HELD;
 use super::model::{Alert, AlertKind, Channel, InboxItem, Severity};
 use super::new_alerts::{NewAlert, raise};
-use super::store::{self, Mark, Meant};
+use super::store::{self, Meant};
 
 /// Maximum number of alerts that one call marks by id.
 pub const MOST_MARKED: usize = 100;
@@ -112,12 +112,12 @@ pub enum InboxMark {
 }
 
 impl InboxMark {
-    const fn mark(self) -> Mark {
+    const fn mark(self) -> AlertMark {
         match self {
-            Self::Read(true) => Mark::Read,
-            Self::Read(false) => Mark::Unread,
-            Self::Archived(true) => Mark::Archived,
-            Self::Archived(false) => Mark::Unarchived,
+            Self::Read(true) => AlertMark::Read,
+            Self::Read(false) => AlertMark::Unread,
+            Self::Archived(true) => AlertMark::Archived,
+            Self::Archived(false) => AlertMark::Unarchived,
         }
     }
 }
@@ -411,7 +411,7 @@ async fn mark_locked(
     locked: &mut LockedAccount,
     member_id: MemberId,
     marked: &Marked,
-    mark: Mark,
+    mark: AlertMark,
 ) -> Result<(), UseCaseError<MarkRefusal>> {
     let account_id = locked.header.account_id;
     let (meant, up_to) = match marked {
@@ -431,10 +431,8 @@ async fn mark_locked(
     let sequence = locked.header.event_sequence + 1;
     let inbox = (account_id, member_id);
     if store::mark(tx, inbox, &meant, (mark, locked.now), sequence).await? > 0 {
-        let alert = (up_to, Some(member_id));
-        locked
-            .append_alert_event(tx, EventKind::AlertsUpdated, alert, Some(mark.as_str()))
-            .await?;
+        let content = EventContent::AlertsMarked { member_id, up_to, mark };
+        locked.append(tx, content).await?;
     }
     Ok(())
 }

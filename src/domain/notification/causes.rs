@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::database::Database;
-use crate::domain::event::{DEDUCTED, Event, EventKind};
+use crate::domain::event::{ApiKeyChange, Event, EventContent, PurchaseLimit};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::{CreditLog, Entry};
 use crate::domain::ledger::model::{AccountStatus, EntryKind, SessionStatus};
@@ -47,7 +47,7 @@ pub(super) enum Cause {
         at: Timestamp,
     },
     /// The rule could not buy all that it wanted, because of this limit.
-    Limit { limit: String, at: Timestamp },
+    Limit { limit: PurchaseLimit, at: Timestamp },
     /// The rule, a card or an expiry may have changed.
     Changed,
 }
@@ -96,16 +96,24 @@ impl Sources {
         is_session_open: bool,
         now: Timestamp,
     ) -> Result<Causes, Fault> {
-        let entry_ids: Vec<EntryId> = events.iter().filter_map(|event| event.entry_id).collect();
-        let sessions = events.iter().filter(|event| event.kind == EventKind::SessionUpdated);
-        let ids = |wanted: fn(&Event) -> bool| -> Vec<SessionId> {
-            let wanted = sessions.clone().filter(|event| wanted(event));
-            wanted.filter_map(|event| event.session_id).collect()
+        let contents = || events.iter().map(|event| &event.content);
+        let entry_ids: Vec<EntryId> = contents().filter_map(EventContent::entry_id).collect();
+        let sessions = |wanted: fn(ShownStatus) -> bool| -> Vec<SessionId> {
+            let id = |content: &EventContent| match content {
+                EventContent::SessionUpdated { session_id, status, .. } => {
+                    Some(*session_id).filter(|_| wanted(*status))
+                }
+                _ => None,
+            };
+            contents().filter_map(id).collect()
         };
-        let (session_ids, resolved) = (ids(is_expired), ids(is_resolved));
-        let top_ups = events.iter().filter(|event| event.kind == EventKind::TopUpUpdated);
-        let top_up_ids: Vec<TopUpId> = top_ups.filter_map(|event| event.top_up_id).collect();
-        let api_key_ids: Vec<ApiKeyId> = events.iter().filter_map(|event| event.api_key_id).collect();
+        let (session_ids, resolved) = (sessions(|status| status == ShownStatus::Expired), sessions(is_resolved));
+        let top_up_id = |content: &EventContent| match content {
+            EventContent::TopUpUpdated { top_up_id, .. } => Some(*top_up_id),
+            _ => None,
+        };
+        let top_up_ids: Vec<TopUpId> = contents().filter_map(top_up_id).collect();
+        let api_key_ids: Vec<ApiKeyId> = contents().filter_map(EventContent::api_key_id).collect();
         let system = &Actor::System;
         let mut named = Named::default();
         if !api_key_ids.is_empty() {
@@ -170,34 +178,39 @@ impl Named {
     fn causes(&self, events: &[Arc<Event>]) -> Causes {
         let mut causes = Causes::default();
         for event in events {
-            let said = match event.kind {
+            let said = match event.content {
                 _ if !may_say(event) => Vec::new(),
-                EventKind::CreditEntryPosted => self.of_entry(event),
-                EventKind::SessionUpdated => self.of_session(event),
-                EventKind::TopUpUpdated => self.of_top_up(event),
-                EventKind::AccountUpdated => of_account(event),
-                EventKind::CapReached => of_limit(event),
-                EventKind::ApiKeyUpdated => self.of_api_key(event),
-                EventKind::MemberUpdated
-                | EventKind::AlertRaised
-                | EventKind::AlertsUpdated
-                | EventKind::TroubleshootingChanged => Vec::new(),
+                EventContent::EntryPosted { entry_id, .. } => self.of_entry(entry_id, event),
+                EventContent::SessionUpdated { session_id, status, .. } => self.of_session((session_id, status), event),
+                EventContent::TopUpUpdated { top_up_id, status } => self.of_top_up((top_up_id, status), event),
+                EventContent::AccountUpdated { status } => of_account(status, event),
+                EventContent::CapReached { limit } => vec![Cause::Limit {
+                    limit,
+                    at: event.occurred_at,
+                }],
+                EventContent::ApiKeyUpdated { api_key_id, change } => self.of_api_key((api_key_id, change), event),
+                EventContent::MemberUpdated { .. }
+                | EventContent::AlertRaised { .. }
+                | EventContent::AlertResolved { .. }
+                | EventContent::AlertsMarked { .. }
+                | EventContent::TroubleshootingChanged => Vec::new(),
             };
             let sequence = event.place.sequence;
             causes.said.extend(said.into_iter().map(|cause| (sequence, cause)));
-            causes.members |= matches!(event.kind, EventKind::MemberUpdated | EventKind::AccountUpdated);
-            // Thresholds depend on members and on the rule. A top-up that fails brings no credits.
-            let changes_levels = matches!(
-                event.kind,
-                EventKind::MemberUpdated | EventKind::AccountUpdated | EventKind::TopUpUpdated
+            let changes_members = matches!(
+                event.content,
+                EventContent::MemberUpdated { .. } | EventContent::AccountUpdated { .. }
             );
+            causes.members |= changes_members;
+            // Thresholds depend on members and on the rule. A top-up that fails brings no credits.
+            let changes_levels = changes_members || matches!(event.content, EventContent::TopUpUpdated { .. });
             causes.balance |= event.balance_version.is_some() || changes_levels;
         }
         causes
     }
 
-    fn of_entry(&self, event: &Event) -> Vec<Cause> {
-        let Some(entry) = event.entry_id.and_then(|id| self.entries.get(&id)) else {
+    fn of_entry(&self, entry_id: EntryId, event: &Event) -> Vec<Cause> {
+        let Some(entry) = self.entries.get(&entry_id) else {
             return Vec::new();
         };
         let kind = match entry.kind {
@@ -235,17 +248,17 @@ impl Named {
         causes
     }
 
-    fn of_session(&self, event: &Event) -> Vec<Cause> {
-        if is_resolved(event) {
-            let told = event.session_id.and_then(|id| self.unresolved.get(&id));
-            return told.map(|alert_id| Cause::SessionOver(*alert_id)).into_iter().collect();
+    fn of_session(&self, (session_id, status): (SessionId, ShownStatus), event: &Event) -> Vec<Cause> {
+        if is_resolved(status) {
+            let open = self.unresolved.get(&session_id);
+            return open.map(|alert_id| Cause::SessionOver(*alert_id)).into_iter().collect();
         }
-        let named = event.session_id.and_then(|id| Some((id, self.sessions.get(&id)?)));
-        let Some((session_id, (title, booked))) = named.filter(|_| is_expired(event)) else {
+        let named = self.sessions.get(&session_id);
+        let Some((title, booked)) = named.filter(|_| status == ShownStatus::Expired) else {
             return Vec::new();
         };
         let alert = NewAlert {
-            subject: event.member_id,
+            subject: event.content.member_id(),
             facts: Facts {
                 credits: Some(booked.units()),
                 title: Some(title.clone()),
@@ -257,25 +270,24 @@ impl Named {
         vec![Cause::Raise(Box::new(alert))]
     }
 
-    fn of_api_key(&self, event: &Event) -> Vec<Cause> {
-        let Some((id, name)) = event.api_key_id.and_then(|id| Some((id, self.api_keys.get(&id)?))) else {
+    fn of_api_key(&self, (id, change): (ApiKeyId, ApiKeyChange), event: &Event) -> Vec<Cause> {
+        let Some(name) = self.api_keys.get(&id) else {
             return Vec::new();
         };
-        let status = event.status.clone().unwrap_or_default();
+        let change = change.as_str();
         let alert = NewAlert {
             facts: Facts {
                 title: Some(name.clone()),
-                code: Some(status.clone()),
+                code: Some(change.to_owned()),
                 ..Facts::default()
             },
-            ..raised(AlertKind::ApiKeyChanged, &format!("{}:{status}", id.uuid()), event)
+            ..raised(AlertKind::ApiKeyChanged, &format!("{}:{change}", id.uuid()), event)
         };
         vec![Cause::Raise(Box::new(alert))]
     }
 
-    fn of_top_up(&self, event: &Event) -> Vec<Cause> {
-        let status = event.status.as_deref().and_then(TopUpStatus::from_text);
-        let (Some(top_up), Some(status)) = (event.top_up_id.and_then(|id| self.top_ups.get(&id)), status) else {
+    fn of_top_up(&self, (id, status): (TopUpId, Option<TopUpStatus>), event: &Event) -> Vec<Cause> {
+        let (Some(top_up), Some(status)) = (self.top_ups.get(&id), status) else {
             return Vec::new();
         };
         let raise = |kind: AlertKind| Cause::Raise(Box::new(of_purchase(kind, "", top_up, event)));
@@ -357,42 +369,40 @@ fn reversals(top_up: &TopUp, event: &Event) -> Vec<Cause> {
 }
 
 /// An event about the account carries its status, for any change.
-fn of_account(event: &Event) -> Vec<Cause> {
-    let status = event.status.as_deref().and_then(AccountStatus::from_text);
-    let status = status.map(|status| Cause::Status {
+fn of_account(status: AccountStatus, event: &Event) -> Vec<Cause> {
+    let status = Cause::Status {
         status,
         sequence: event.place.sequence,
         at: event.occurred_at,
-    });
-    status.into_iter().chain([Cause::Changed]).collect()
-}
-
-fn of_limit(event: &Event) -> Vec<Cause> {
-    let limit = event.status.clone().map(|limit| Cause::Limit {
-        limit,
-        at: event.occurred_at,
-    });
-    limit.into_iter().collect()
+    };
+    vec![status, Cause::Changed]
 }
 
 /// Whether an event may have a cause, independent of what it names. Its effect on the balance is separate.
 pub(super) fn may_say(event: &Event) -> bool {
-    match event.kind {
+    match event.content {
         // Incoming credits may have an expiry.
-        EventKind::CreditEntryPosted => event.session_id.is_some() || !is_status(event, DEDUCTED),
-        EventKind::SessionUpdated => is_expired(event) || is_resolved(event),
-        EventKind::TopUpUpdated
-        | EventKind::AccountUpdated
-        | EventKind::MemberUpdated
-        | EventKind::CapReached
-        | EventKind::ApiKeyUpdated => true,
-        EventKind::AlertRaised | EventKind::AlertsUpdated | EventKind::TroubleshootingChanged => false,
+        EventContent::EntryPosted {
+            session_id,
+            is_deduction,
+            ..
+        } => session_id.is_some() || !is_deduction,
+        EventContent::SessionUpdated { status, .. } => status == ShownStatus::Expired || is_resolved(status),
+        EventContent::TopUpUpdated { .. }
+        | EventContent::AccountUpdated { .. }
+        | EventContent::MemberUpdated { .. }
+        | EventContent::CapReached { .. }
+        | EventContent::ApiKeyUpdated { .. } => true,
+        EventContent::AlertRaised { .. }
+        | EventContent::AlertResolved { .. }
+        | EventContent::AlertsMarked { .. }
+        | EventContent::TroubleshootingChanged => false,
     }
 }
 
 /// Whether the causes of an event may need their own statements. Incoming credits are evaluated once, for any number of entries.
 pub(super) fn is_costly(event: &Event) -> bool {
-    let is_grant = event.kind == EventKind::CreditEntryPosted && event.session_id.is_none();
+    let is_grant = matches!(event.content, EventContent::EntryPosted { session_id: None, .. });
     may_say(event) && !is_grant
 }
 
@@ -401,15 +411,9 @@ fn raised(kind: AlertKind, about: &str, event: &Event) -> NewAlert {
     NewAlert::new(kind, format!("{}:{about}", kind.as_str()), event.occurred_at)
 }
 
-fn is_expired(event: &Event) -> bool {
-    is_status(event, ShownStatus::Expired.as_str())
-}
-
-fn is_resolved(event: &Event) -> bool {
-    let resolved = [ShownStatus::Completed, ShownStatus::Canceled, ShownStatus::NoShow];
-    resolved.iter().any(|status| is_status(event, status.as_str()))
-}
-
-fn is_status(event: &Event, status: &str) -> bool {
-    event.status.as_deref() == Some(status)
+const fn is_resolved(status: ShownStatus) -> bool {
+    matches!(
+        status,
+        ShownStatus::Completed | ShownStatus::Canceled | ShownStatus::NoShow
+    )
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::database::Transaction;
+use crate::domain::event::PurchaseLimit;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::domain::ledger::model::AccountStatus;
@@ -49,7 +50,7 @@ pub(super) async fn handle(
                 continue;
             }
             Cause::Limit { limit, at } => {
-                limits.push((limit.as_str(), *at));
+                limits.push((*limit, *at));
                 continue;
             }
             Cause::Changed => {
@@ -111,7 +112,7 @@ async fn raise_each(tx: &Transaction, locked: &mut LockedAccount, news: &mut Vec
 async fn look_ahead(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    limits: &[(&str, Timestamp)],
+    limits: &[(PurchaseLimit, Timestamp)],
 ) -> Result<Option<Timestamp>, Fault> {
     let account_id = locked.header.account_id;
     let standing = store::standing(tx, account_id).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::database::Transaction;
-use crate::domain::event::{self, EventKind};
+use crate::domain::event::{self, EventContent};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::clock::Timestamp;
@@ -195,7 +195,11 @@ async fn announce(
             .new
             .subject
             .filter(|_| one.new.kind.rule().in_app == Audience::Subject);
-        let event = accounts[one.of].0.alert_raised(one.alert.id, recipient);
+        let content = EventContent::AlertRaised {
+            alert_id: one.alert.id,
+            recipient,
+        };
+        let event = accounts[one.of].0.numbered(content);
         events.push((one.alert.account_id, event));
     }
     let events: Vec<_> = events.iter().map(|(account_id, event)| (*account_id, event)).collect();
@@ -251,9 +255,7 @@ pub(super) async fn record_resolved(
 /// Marks an alert as ended and appends the event.
 pub(super) async fn resolve_alert(tx: &Transaction, locked: &mut LockedAccount, id: AlertId) -> Result<(), Fault> {
     if store::resolve_alert(tx, locked.header.account_id, id, locked.now).await? {
-        locked
-            .append_alert_event(tx, EventKind::AlertsUpdated, (Some(id), None), Some("RESOLVED"))
-            .await?;
+        locked.append(tx, EventContent::AlertResolved { alert_id: id }).await?;
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Alerts about the auto top-up rule of an account: it has paused itself, or a limit was reached.
 
 use crate::domain::database::Transaction;
+use crate::domain::event::PurchaseLimit;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::domain::top_up::cap_window;
-use crate::domain::top_up::model::{AutoTopUp, DecisionOutcome};
+use crate::domain::top_up::model::AutoTopUp;
 use crate::primitives::clock::{DAY, Timestamp};
 
 use super::model::{AlertKind, Facts, earliest};
@@ -67,17 +68,21 @@ pub(super) async fn cap_reached(
     tx: &Transaction,
     locked: &mut LockedAccount,
     rule: Option<&AutoTopUp>,
-    (limit, at): (&str, Timestamp),
+    (limit, at): (PurchaseLimit, Timestamp),
 ) -> Result<Option<Timestamp>, Fault> {
     let kind = AlertKind::CapReached;
     let window = cap_window(tx, locked.header.account_id, at).await?;
-    let (key, ends_at) = if limit == DecisionOutcome::CeilingReached.as_str() {
-        let ends_at = window.ceiling_ends_at.unwrap_or(at.plus_millis(DAY));
-        (format!("{}", at.millis() / DAY), ends_at)
-    } else {
-        let cap = rule.and_then(|rule| rule.monthly_cap_minor);
-        (format!("{}:{}", window.month, cap.unwrap_or_default()), window.ends_at)
+    let (key, ends_at) = match limit {
+        PurchaseLimit::Ceiling => {
+            let ends_at = window.ceiling_ends_at.unwrap_or(at.plus_millis(DAY));
+            (format!("{}", at.millis() / DAY), ends_at)
+        }
+        PurchaseLimit::Cap => {
+            let cap = rule.and_then(|rule| rule.monthly_cap_minor);
+            (format!("{}:{}", window.month, cap.unwrap_or_default()), window.ends_at)
+        }
     };
+    let limit = limit.as_str();
     let new = NewAlert {
         facts: Facts {
             code: Some(limit.to_owned()),

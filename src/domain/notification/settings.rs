@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
-use crate::domain::event::EventKind;
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{self, Change, Member, require_own_or_settings};
@@ -121,7 +120,7 @@ impl Settings {
                     let after = before.clone().patched(&patch);
                     if after != before {
                         store::save_defaults(tx, &after).await?;
-                        locked.append_event(tx, EventKind::AccountUpdated, None).await?;
+                        locked.append_account_updated(tx).await?;
                     }
                     Ok(after)
                 })
@@ -199,7 +198,7 @@ async fn save_patched(
         if after.quiet_hours != before.quiet_hours {
             store::release_mail(tx, after.account_id, after.member_id, locked.now).await?;
         }
-        locked.append_member_event(tx, after.member_id, false).await?;
+        member::announce_details(tx, locked, after.member_id).await?;
     }
     Ok(after)
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use crate::domain::database::{Transaction, records};
+use crate::domain::event::EventContent;
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::model::{AccountHeader, AccountStatus};
 use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
@@ -447,7 +448,11 @@ async fn evaluate(account: &mut AccountTransaction<'_>, was_short: bool) -> Resu
         // Reported once a month: the same state is news again in the next month.
         let is_told = same_since.is_some_and(|since| terms.month(since) == terms.month(account.now));
         if !is_told {
-            account.locked.append_cap_event(account.tx, decision.limit()).await?;
+            let limit = decision.limit();
+            account
+                .locked
+                .append(account.tx, EventContent::CapReached { limit })
+                .await?;
         }
     }
     let is_same = same_since.is_some();

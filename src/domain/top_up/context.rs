@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::domain::database::{Database, MayFault, Transaction};
-use crate::domain::event::EventKind;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::AccessError;
@@ -138,9 +137,7 @@ impl AccountTransaction<'_> {
             self.locked.watch(after.watched_level());
         }
         if before.version != after.version {
-            self.locked
-                .append_event(self.tx, EventKind::AccountUpdated, None)
-                .await?;
+            self.locked.append_account_updated(self.tx).await?;
         }
         Ok(())
     }

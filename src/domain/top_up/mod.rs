@@ -217,8 +217,6 @@ async fn record_paid(
         ..asked
     };
     store::insert(tx, &top_up).await?;
-    locked
-        .append_top_up_event(tx, id, top_up.status.as_str(), Credits::ZERO)
-        .await?;
+    locked.append(tx, top_up.updated()).await?;
     Ok(top_up)
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::domain::event::EventKind;
 use crate::domain::fault::{InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::actor::{Actor, Permission};
@@ -158,10 +157,7 @@ impl PaymentMethods {
             .transact(account_id, move |account| {
                 Box::pin(async move {
                     let card = present(account, id).await?;
-                    account
-                        .locked
-                        .append_event(account.tx, EventKind::AccountUpdated, None)
-                        .await?;
+                    account.locked.append_account_updated(account.tx).await?;
                     make_default(account, card).await
                 })
             })
@@ -276,10 +272,7 @@ async fn add(
         removed_at: None,
     };
     store::save_payment_method(account.tx, &method).await?;
-    account
-        .locked
-        .append_event(account.tx, EventKind::AccountUpdated, None)
-        .await?;
+    account.locked.append_account_updated(account.tx).await?;
     let is_first = !cards.iter().any(|known| known.is_default && known.removed_at.is_none());
     if as_default || is_first {
         make_default(account, method).await
@@ -363,9 +356,6 @@ async fn remove(
         rule.updated_at = account.now;
         account.keep_rule(&before, &rule).await?;
     }
-    account
-        .locked
-        .append_event(account.tx, EventKind::AccountUpdated, None)
-        .await?;
+    account.locked.append_account_updated(account.tx).await?;
     Ok(card)
 }

@@ -51,8 +51,8 @@ impl AccountTransaction<'_> {
         if before.is_none_or(|before| before.top_up != after.top_up) {
             let incoming_before = before.map_or(Credits::ZERO, |before| before.top_up.incoming());
             let incoming = Credits::from_units(after.top_up.incoming().units() - incoming_before.units());
-            let (id, status) = (after.top_up.id, after.top_up.status.as_str());
-            self.locked.append_top_up_event(self.tx, id, status, incoming).await?;
+            self.locked.change_incoming(incoming)?;
+            self.locked.append(self.tx, after.top_up.updated()).await?;
             for movement in movements(before.map(|before| &before.top_up), &after.top_up) {
                 self.locked.note(movement);
             }
@@ -72,10 +72,7 @@ impl AccountTransaction<'_> {
                 let mut after = before.clone();
                 after.close_uncharged(self.now);
                 store::save_purchase(self.tx, Some(&before), &after).await?;
-                let status = after.top_up.status.as_str();
-                self.locked
-                    .append_top_up_event(self.tx, id, status, Credits::ZERO)
-                    .await?;
+                self.locked.append(self.tx, after.top_up.updated()).await?;
             }
         }
         Ok(())

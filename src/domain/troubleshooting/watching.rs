@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use crate::domain::database::Transaction;
-use crate::domain::event::EventKind;
+use crate::domain::event::EventContent;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::LockedAccount;
 use crate::domain::top_up::AutoTopUps;
@@ -103,7 +103,7 @@ async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoT
     let snapshot = store::snapshot(tx, auto_top_ups, account_id, locked.now).await?;
     let (mut after, found) = seen(&snapshot.ok_or(AccessError::NotFound)?);
     if after.fingerprint != before.fingerprint {
-        locked.append_event(tx, EventKind::TroubleshootingChanged, None).await?;
+        locked.append(tx, EventContent::TroubleshootingChanged).await?;
         // The event of this change needs no check.
         after.sequence = locked.header.event_sequence;
     }

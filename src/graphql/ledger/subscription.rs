@@ -3,8 +3,8 @@
 use async_graphql::{Context, ID, Subscription};
 
 use super::{Balance, CreditEntry, Session, SessionStatus};
+use crate::domain::event::EventContent;
 use crate::domain::ledger::credit_log::CreditLogFilter;
-use crate::domain::ledger::sessions::ShownStatus;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::live::{Interest, LiveSignal, Moment, Shown, Topics, follow, id_in, live_event};
@@ -26,7 +26,7 @@ live_event! {
         /// The entry. Null unless the signal is ITEM.
         async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
             nullable(async {
-                let Some(entry_id) = self.0.event().and_then(|event| event.entry_id) else {
+                let Some(entry_id) = self.0.event().and_then(|event| event.content.entry_id()) else {
                     return Ok(None);
                 };
                 let entry = scope(ctx)?.loaders.entry(self.0.account_id(), entry_id).await?;
@@ -69,7 +69,7 @@ live_event! {
         /// The session in its current state. Null unless the signal is ITEM.
         async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
             nullable(async {
-                let Some(session_id) = self.0.event().and_then(|event| event.session_id) else {
+                let Some(session_id) = self.0.event().and_then(|event| event.content.session_id()) else {
                     return Ok(None);
                 };
                 let session = scope(ctx)?.loaders.session(self.0.account_id(), session_id).await?;
@@ -80,8 +80,10 @@ live_event! {
 
         /// The status that this event set; session has the current status. Null unless the signal is ITEM.
         async fn status(&self) -> Option<SessionStatus> {
-            let status = self.0.event()?.status.as_deref()?;
-            ShownStatus::from_text(status).map(Into::into)
+            match self.0.event()?.content {
+                EventContent::SessionUpdated { status, .. } => Some(status.into()),
+                _ => None,
+            }
         }
     }
 }

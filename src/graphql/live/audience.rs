@@ -20,7 +20,7 @@ use super::interest::{Interest, Topics, in_inbox};
 use super::operation::{AudienceKey, Operation};
 use super::payload::LiveSignal;
 use super::stage::{Moment, Stage};
-use crate::domain::event::{Event, EventKind, Listener, Place};
+use crate::domain::event::{Event, EventContent, Listener, Place};
 use crate::domain::fault::{Fault, QueryError};
 use crate::graphql::Schema;
 use crate::graphql::context::{Caller, Scope};
@@ -291,7 +291,7 @@ impl Audience {
                 let entries = events
                     .iter()
                     .filter(|event| self.interest.concerns_as(Topics::ENTRIES, event));
-                let ids: Vec<_> = entries.filter_map(|event| event.entry_id).collect();
+                let ids: Vec<_> = entries.filter_map(|event| event.content.entry_id()).collect();
                 let log = &self.schema.services.credit_log;
                 let listed = log.listed(&self.caller.actor, self.account_id, filter, &ids).await;
                 let listed = listed.map_err(stuck)?;
@@ -308,8 +308,10 @@ impl Audience {
         let inbox = inbox.await.map_err(stuck)?;
         Ok(move |event: &Event| {
             self.interest.concerns(event)
-                && match (event.kind, event.entry_id) {
-                    (EventKind::CreditEntryPosted, Some(id)) => listed.as_ref().is_none_or(|ids| ids.contains(&id)),
+                && match event.content {
+                    EventContent::EntryPosted { entry_id, .. } => {
+                        listed.as_ref().is_none_or(|ids| ids.contains(&entry_id))
+                    }
                     _ => inbox.holds(event),
                 }
         })

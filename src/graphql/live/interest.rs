@@ -43,7 +43,7 @@ impl Topics {
     }
 
     fn of(event: &Event) -> Self {
-        let of_kind = match event.kind {
+        let of_kind = match event.content.kind() {
             EventKind::CreditEntryPosted => Self::ENTRIES,
             EventKind::SessionUpdated => Self::SESSIONS,
             EventKind::TopUpUpdated => Self::TOP_UPS,
@@ -105,17 +105,18 @@ impl Interest {
     /// Returns the relevant topics of an event. The database decides whether an entry matches the filter.
     fn topics_of(&self, event: &Event) -> Topics {
         let mut seen = Topics::of(event).0 & self.topics.0;
-        if self.member_id.is_some() && event.member_id != self.member_id {
+        if self.member_id.is_some() && event.content.member_id() != self.member_id {
             seen &= !(Topics::ENTRIES | Topics::SESSIONS | Topics::MEMBERS).0;
         }
-        if self.session_id.is_some() && event.session_id != self.session_id {
+        if self.session_id.is_some() && event.content.session_id() != self.session_id {
             seen &= !Topics::SESSIONS.0;
         }
-        if self.top_up_id.is_some() && event.top_up_id != self.top_up_id {
+        if self.top_up_id.is_some() && event.content.top_up_id() != self.top_up_id {
             seen &= !Topics::TOP_UPS.0;
         }
         // The database decides who receives an alert that is not for one member only.
-        let is_of_another = event.member_id.is_some() && event.member_id != self.inbox_of;
+        let named = event.content.member_id();
+        let is_of_another = named.is_some() && named != self.inbox_of;
         if self.inbox_of.is_some() && is_of_another {
             seen &= !(Topics::ALERTS | Topics::ALERT_CHANGES).0;
         }
@@ -151,9 +152,7 @@ pub(super) struct InInbox(Option<HashSet<AlertId>>);
 impl InInbox {
     /// Returns whether an event is about an alert in the inbox, or about no single alert.
     pub(super) fn holds(&self, event: &Event) -> bool {
-        let (EventKind::AlertRaised | EventKind::AlertsUpdated, Some(id), Some(inbox)) =
-            (event.kind, event.alert_id, &self.0)
-        else {
+        let (Some(id), Some(inbox)) = (event.content.alert_id(), &self.0) else {
             return true;
         };
         inbox.contains(&id)
@@ -172,7 +171,7 @@ pub(super) async fn in_inbox(
         return Ok(InInbox(None));
     };
     let concerned = events.iter().filter(|event| interest.concerns(event));
-    let ids: Vec<AlertId> = concerned.filter_map(|event| event.alert_id).collect();
+    let ids: Vec<AlertId> = concerned.filter_map(|event| event.content.alert_id()).collect();
     if ids.is_empty() {
         return Ok(InInbox(Some(HashSet::new())));
     }

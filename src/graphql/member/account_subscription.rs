@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, Lookahead, Object, Subscription};
 use futures_util::future::try_join_all;
 
 use super::{Account, ApiKey};
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::EventContent;
 use crate::domain::ledger::credit_log;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
@@ -118,8 +118,10 @@ pub(in crate::graphql) fn selects_inbox(event: &Lookahead<'_>) -> bool {
 
 /// Returns the alerts of a moment. A mark names its member, and at most the last alert of those that it covers.
 fn alerts(moment: &Moment) -> Vec<AlertId> {
-    let is_marked = |event: &Event| event.kind == EventKind::AlertsUpdated && event.member_id.is_some();
-    moment.ids(ALERTS, |event| event.alert_id.filter(|_| !is_marked(event)))
+    moment.ids(ALERTS, |event| match event.content {
+        EventContent::AlertRaised { alert_id, .. } | EventContent::AlertResolved { alert_id } => Some(alert_id),
+        _ => None,
+    })
 }
 
 /// Returns the new entries of a moment that match the filter.
@@ -130,7 +132,7 @@ async fn entries(
 ) -> Result<Vec<credit_log::Entry>, ApiError> {
     let (scope, account_id) = (scope(ctx)?, moment.account_id());
     let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
-    let mut ids = moment.ids(Topics::ENTRIES, |event| event.entry_id);
+    let mut ids = moment.ids(Topics::ENTRIES, |event| event.content.entry_id());
     if let Some(filter) = filter {
         filter.validate()?;
         let log = &scope.services.credit_log;
@@ -211,7 +213,7 @@ live_event! {
         /// Sessions that have changed, in their current state, each once.
         async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>, ApiError> {
             let (loaders, account_id) = (&scope(ctx)?.loaders, self.0.account_id());
-            let ids = self.0.ids(Topics::SESSIONS, |event| event.session_id);
+            let ids = self.0.ids(Topics::SESSIONS, |event| event.content.session_id());
             let sessions = try_join_all(ids.into_iter().map(|id| loaders.session(account_id, id))).await?;
             let sessions = sessions.into_iter().flatten();
             Ok(sessions.map(|session| Session::new(account_id, session)).collect())
@@ -220,7 +222,7 @@ live_event! {
         /// Top-ups that have changed, in their current state, each once.
         async fn top_ups(&self, ctx: &Context<'_>) -> Result<Vec<TopUp>, ApiError> {
             let (loaders, account_id) = (&scope(ctx)?.loaders, self.0.account_id());
-            let ids = self.0.ids(Topics::TOP_UPS, |event| event.top_up_id);
+            let ids = self.0.ids(Topics::TOP_UPS, |event| event.content.top_up_id());
             let top_ups = try_join_all(ids.into_iter().map(|id| loaders.top_up(account_id, id))).await?;
             Ok(top_ups.into_iter().flatten().map(TopUp::new).collect())
         }
@@ -229,7 +231,7 @@ live_event! {
         /// keys.
         async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>, ApiError> {
             let loaders = &scope(ctx)?.loaders;
-            let ids = self.0.ids(Topics::API_KEYS, |event| event.api_key_id);
+            let ids = self.0.ids(Topics::API_KEYS, |event| event.content.api_key_id());
             let api_keys = try_join_all(ids.into_iter().map(|id| loaders.api_key(id))).await?;
             Ok(api_keys.into_iter().flatten().map(ApiKey::new).collect())
         }

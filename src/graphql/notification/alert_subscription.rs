@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, Subscription};
 
 use super::alert::{Alert, unread_count};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
-use crate::domain::event::EventKind;
+use crate::domain::event::{AlertMark, EventContent};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, nullable};
 use crate::graphql::live::{Interest, Moment, Shown, Topics, follow, id_in, live_event};
@@ -31,16 +31,14 @@ pub(crate) enum AlertChange {
     Resolved,
 }
 
-impl AlertChange {
-    fn from_status(status: &str) -> Option<Self> {
-        Some(match status {
-            "READ" => Self::Read,
-            "UNREAD" => Self::Unread,
-            "ARCHIVED" => Self::Archived,
-            "UNARCHIVED" => Self::Unarchived,
-            "RESOLVED" => Self::Resolved,
-            _ => return None,
-        })
+impl From<AlertMark> for AlertChange {
+    fn from(mark: AlertMark) -> Self {
+        match mark {
+            AlertMark::Read => Self::Read,
+            AlertMark::Unread => Self::Unread,
+            AlertMark::Archived => Self::Archived,
+            AlertMark::Unarchived => Self::Unarchived,
+        }
     }
 }
 
@@ -87,7 +85,11 @@ pub(in crate::graphql) async fn seen_of(
 
 /// The alert of an event, as in the inbox that is followed.
 async fn seen(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Seen>, ApiError> {
-    let ids: Vec<AlertId> = moment.event().and_then(|event| event.alert_id).into_iter().collect();
+    let ids: Vec<AlertId> = moment
+        .event()
+        .and_then(|event| event.content.alert_id())
+        .into_iter()
+        .collect();
     Ok(seen_of(ctx, moment, &ids).await?.pop())
 }
 
@@ -96,18 +98,19 @@ async fn changed(ctx: &Context<'_>, moment: &Moment) -> Result<Vec<Seen>, ApiErr
     let Some(event) = moment.event() else {
         return Ok(Vec::new());
     };
-    let ids = match (event.alert_id, event.member_id) {
-        // A change up to an alert: the client marks what it shows.
-        (Some(_), Some(_)) if event.kind == EventKind::AlertsUpdated => Vec::new(),
-        (Some(alert_id), _) => vec![alert_id],
-        (None, Some(member_id)) => {
+    let ids = match event.content {
+        EventContent::AlertRaised { alert_id, .. } | EventContent::AlertResolved { alert_id } => vec![alert_id],
+        EventContent::AlertsMarked {
+            member_id, up_to: None, ..
+        } => {
             let scope = scope(ctx)?;
             let (alerts, account_id) = (&scope.services.alerts, moment.account_id());
             alerts
                 .marked_in(scope.actor(), account_id, member_id, event.place.sequence)
                 .await?
         }
-        (None, None) => Vec::new(),
+        // A mark up to an alert: the client marks what it shows.
+        _ => Vec::new(),
     };
     seen_of(ctx, moment, &ids).await
 }
@@ -116,7 +119,7 @@ async fn changed(ctx: &Context<'_>, moment: &Moment) -> Result<Vec<Seen>, ApiErr
 async fn reached(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Seen>, ApiError> {
     let is_mark = moment
         .event()
-        .is_some_and(|event| event.kind == EventKind::AlertsUpdated && event.member_id.is_some());
+        .is_some_and(|event| matches!(event.content, EventContent::AlertsMarked { .. }));
     if is_mark { seen(ctx, moment).await } else { Ok(None) }
 }
 
@@ -164,10 +167,11 @@ live_event! {
     AlertsEvent {
         /// The change. Null unless the signal is ITEM.
         async fn change(&self) -> Option<AlertChange> {
-            let event = self.0.event()?;
-            match event.kind {
-                EventKind::AlertRaised => Some(AlertChange::Raised),
-                _ => AlertChange::from_status(event.status.as_deref()?),
+            match self.0.event()?.content {
+                EventContent::AlertRaised { .. } => Some(AlertChange::Raised),
+                EventContent::AlertResolved { .. } => Some(AlertChange::Resolved),
+                EventContent::AlertsMarked { mark, .. } => Some(mark.into()),
+                _ => None,
             }
         }
 

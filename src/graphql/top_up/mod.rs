@@ -20,6 +20,7 @@ use super::ledger::{Actor, CreditEntry, DateTimeRange, at_most_100};
 use super::live::{Interest, Shown, Topics, follow, id_in, live_event};
 use super::member::{Account, Money};
 use super::scalars::LiveCursorText;
+use crate::domain::event::EventContent;
 use crate::domain::top_up;
 use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode, RetryRefusal};
 use crate::primitives::actor::Permission;
@@ -286,7 +287,7 @@ live_event! {
         /// The top-up in its current state. Null unless the signal is ITEM.
         async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
             nullable(async {
-                let Some(top_up_id) = self.0.event().and_then(|event| event.top_up_id) else {
+                let Some(top_up_id) = self.0.event().and_then(|event| event.content.top_up_id()) else {
                     return Ok(None);
                 };
                 let top_up = scope(ctx)?.loaders.top_up(self.0.account_id(), top_up_id).await?;
@@ -297,8 +298,10 @@ live_event! {
 
         /// The status that this event set; topUp has the current status. Null unless the signal is ITEM.
         async fn status(&self) -> Option<TopUpStatus> {
-            let status = self.0.event()?.status.as_deref()?;
-            top_up::TopUpStatus::from_text(status).map(Into::into)
+            match self.0.event()?.content {
+                EventContent::TopUpUpdated { status, .. } => status.map(Into::into),
+                _ => None,
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The account's status: freezing and closing, and the effects of time alone.
 
-use crate::event::EventKind;
+use crate::event::EventContent;
 
 use super::MAX_DUE;
 use super::decision::{Refusal, ShiftExpiries};
@@ -42,8 +42,8 @@ impl Draft<'_> {
     }
 
     fn announce_standing(&mut self) {
-        let status = self.header.status.as_str();
-        self.announce(EventKind::AccountUpdated, |event| event.status = Some(status));
+        let status = self.header.status;
+        self.announce(EventContent::AccountUpdated { status });
     }
 
     /// Ends a freeze. Whatever had not expired when it began has the same remaining time as then.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::NewEvent;
+use crate::event::Event;
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, LotId, MemberId, SessionId, TopUpId};
@@ -79,7 +79,7 @@ pub struct Decision {
     /// New entries, in order.
     pub entries: Vec<NewEntry>,
     /// New events, in order.
-    pub events: Vec<NewEvent>,
+    pub events: Vec<Event>,
     /// The idempotency key to store.
     pub key: Option<((Origin, String), &'static str, KeyRecord)>,
     /// Moves the expiry of all lots with a remainder that had not expired, and of all holds, by the length of a freeze.

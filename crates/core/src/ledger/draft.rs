@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{DEDUCTED, EventKind, NewEvent};
+use crate::event::{Event, EventContent};
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, IdMint, LotId, MemberId, SessionId, TopUpId};
@@ -14,7 +14,7 @@ use super::decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 use super::entry::{HASH_VERSION, HashedFacts};
 use super::state::{
     AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
-    Lot, LotMovement, Outcome, PastEntry, Session, TopUpHold,
+    Lot, LotMovement, Outcome, PastEntry, Session, ShownStatus, TopUpHold,
 };
 
 /// Reads fall through to the state; writes stay here until [`Draft::finish`].
@@ -32,7 +32,7 @@ pub(super) struct Draft<'a> {
     pub(super) top_up_holds: BTreeMap<TopUpId, TopUpHold>,
     pub(super) hold_movements: Vec<HoldMovement>,
     pub(super) entries: Vec<NewEntry>,
-    pub(super) events: Vec<NewEvent>,
+    pub(super) events: Vec<Event>,
     pub(super) shift_expiries_by: Option<ShiftExpiries>,
 }
 
@@ -249,12 +249,12 @@ impl<'a> Draft<'a> {
         self.header.entry_sequence = sequence;
         self.header.posted = balance_after;
         self.header.last_hash = hash;
-        self.announce(EventKind::CreditEntryPosted, |event| {
-            event.entry_id = Some(id);
-            event.session_id = facts.session_id;
-            event.top_up_id = facts.top_up_id;
-            event.member_id = facts.member_id;
-            event.status = facts.amount.is_negative().then_some(DEDUCTED);
+        self.announce(EventContent::EntryPosted {
+            entry_id: id,
+            session_id: facts.session_id,
+            top_up_id: facts.top_up_id,
+            member_id: facts.member_id,
+            is_deduction: facts.amount.is_negative(),
         });
         self.entries.push(NewEntry {
             id,
@@ -277,8 +277,8 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Numbers and keeps an event; `fill` sets its subject.
-    pub(super) fn announce(&mut self, kind: EventKind, fill: impl FnOnce(&mut NewEvent)) {
+    /// Numbers and keeps an event.
+    pub(super) fn announce(&mut self, content: EventContent) {
         let random = self.ids.next_uuid();
         let nonce = u32::from_be_bytes([
             random.as_bytes()[12],
@@ -286,17 +286,16 @@ impl<'a> Draft<'a> {
             random.as_bytes()[14],
             random.as_bytes()[15],
         ]);
-        let mut event = self.header.next_event(kind, nonce, self.now);
-        fill(&mut event);
+        let event = self.header.next_event(content, nonce, self.now);
         self.events.push(event);
     }
 
     /// Keeps the new state of a session and announces it. The held figure includes its hold already.
-    pub(super) fn put_session(&mut self, session: Session, status: &'static str) {
-        self.announce(EventKind::SessionUpdated, |event| {
-            event.session_id = Some(session.id);
-            event.member_id = Some(session.member_id);
-            event.status = Some(status);
+    pub(super) fn put_session(&mut self, session: Session, status: ShownStatus) {
+        self.announce(EventContent::SessionUpdated {
+            session_id: session.id,
+            member_id: Some(session.member_id),
+            status,
         });
         let known = self.sessions.get(&session.id);
         let before = known.or_else(|| self.state.sessions.get(&session.id));

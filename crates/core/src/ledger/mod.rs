@@ -18,7 +18,7 @@ mod state;
 mod tests;
 mod top_up_holds;
 
-pub use crate::event::{EventKind, NewEvent};
+pub use crate::event::{Event, EventContent};
 pub use command::{Canonical, Command, MemberRef, Origin, Request, SessionRef};
 pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
@@ -26,7 +26,7 @@ pub use needs::Needs;
 pub use sessions::ACCOUNT_CLOSED;
 pub use state::{
     AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
-    Lot, LotKind, LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus, TopUpHold,
+    Lot, LotKind, LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus, ShownStatus, TopUpHold,
 };
 
 use draft::Draft;

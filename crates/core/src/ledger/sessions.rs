@@ -7,7 +7,9 @@ use crate::primitives::timestamp::Timestamp;
 use super::command::{Command, MemberRef, SessionRef};
 use super::decision::Refusal;
 use super::draft::{Draft, EntryFacts};
-use super::state::{AccountState, ContraAccount, EntryKind, HoldPart, LotMovement, Outcome, Session, SessionStatus};
+use super::state::{
+    AccountState, ContraAccount, EntryKind, HoldPart, LotMovement, Outcome, Session, SessionStatus, ShownStatus,
+};
 
 /// The reason for canceling the sessions of a closed account.
 pub const ACCOUNT_CLOSED: &str = "The account was closed";
@@ -125,7 +127,7 @@ impl Draft<'_> {
             processing_announced: false,
         };
         self.note_session_times(&session);
-        self.put_session(session, SessionStatus::Booked.as_str());
+        self.put_session(session, ShownStatus::Booked);
         Ok(Outcome {
             session_id: Some(id),
             ..Outcome::default()
@@ -172,7 +174,7 @@ impl Draft<'_> {
         session.processing_announced = false;
         self.note_session_times(&session);
         let id = session.id;
-        self.put_session(session, SessionStatus::Booked.as_str());
+        self.put_session(session, ShownStatus::Booked);
         Ok(Outcome {
             session_id: Some(id),
             ..Outcome::default()
@@ -283,7 +285,7 @@ impl Draft<'_> {
         session.cancel_reason = resolution.cancel_reason;
         session.resolved_at = Some(self.now);
         let session_id = session.id;
-        self.put_session(session, resolution.status.as_str());
+        self.put_session(session, resolution.status.into());
         self.expire_lots()?;
         Ok(Outcome {
             session_id: Some(session_id),
@@ -310,7 +312,7 @@ impl Draft<'_> {
         self.release(&holds)?;
         session.status = SessionStatus::Expired;
         session.resolved_at = Some(self.now);
-        self.put_session(session, SessionStatus::Expired.as_str());
+        self.put_session(session, ShownStatus::Expired);
         Ok(())
     }
 
@@ -337,7 +339,7 @@ impl Draft<'_> {
         self.past_entries.insert(charge.id, charge);
         session.refunded = session.refunded.checked_add(credits).ok_or(Refusal::Overflow)?;
         let session_id = session.id;
-        let status = session.status.as_str();
+        let status = session.status.into();
         self.put_session(session, status);
         Ok(Outcome {
             session_id: Some(session_id),
@@ -354,7 +356,7 @@ impl Draft<'_> {
             .collect();
         for mut session in ended.into_iter().filter(|session| !session.processing_announced) {
             session.processing_announced = true;
-            self.put_session(session, "PROCESSING");
+            self.put_session(session, ShownStatus::Processing);
         }
     }
 

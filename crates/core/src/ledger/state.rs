@@ -6,26 +6,16 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use crate::event::{EventKind, NewEvent, Place};
+use crate::event::{Event, EventContent, Place};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, LotId, MemberId, SessionId, TopUpId};
 #[cfg(feature = "sea-orm")]
 use crate::primitives::record::{Fields, FromRow, Kind, Record, TryGetError, Value, unreadable};
 use crate::primitives::timestamp::Timestamp;
 
-use super::command::Origin;
+pub use crate::primitives::status::{AccountStatus, ShownStatus};
 
-crate::text_enum! {
-    /// Decides which commands the account accepts.
-    AccountStatus {
-        /// All commands are accepted.
-        Active = "ACTIVE",
-        /// No new commands are accepted, facts are still recorded, nothing expires.
-        Frozen = "FROZEN",
-        /// As frozen, forever.
-        Closed = "CLOSED",
-    }
-}
+use super::command::Origin;
 
 crate::text_enum! {
     /// The event that a line of the credit log records.
@@ -95,6 +85,40 @@ crate::text_enum! {
     }
 }
 
+impl From<SessionStatus> for ShownStatus {
+    /// Returns the status of a session that has not ended, or is resolved.
+    fn from(status: SessionStatus) -> Self {
+        match status {
+            SessionStatus::Booked => Self::Booked,
+            SessionStatus::Completed => Self::Completed,
+            SessionStatus::Canceled => Self::Canceled,
+            SessionStatus::NoShow => Self::NoShow,
+            SessionStatus::Expired => Self::Expired,
+        }
+    }
+}
+
+impl ShownStatus {
+    /// Returns the shown status of `session` at `now`.
+    pub fn of(session: &Session, now: Timestamp) -> Self {
+        match session.status {
+            SessionStatus::Booked if session.ends_at <= now => Self::Processing,
+            status => status.into(),
+        }
+    }
+
+    /// Returns the status in which such a session is stored.
+    pub const fn stored(self) -> SessionStatus {
+        match self {
+            Self::Booked | Self::Processing => SessionStatus::Booked,
+            Self::Completed => SessionStatus::Completed,
+            Self::Canceled => SessionStatus::Canceled,
+            Self::NoShow => SessionStatus::NoShow,
+            Self::Expired => SessionStatus::Expired,
+        }
+    }
+}
+
 /// The locked row of an account: every figure that commands read and change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
@@ -156,7 +180,7 @@ pub struct AccountHeader {
 
 impl AccountHeader {
     /// Numbers an event that happens at `now`, as the account's last one. `nonce` is random.
-    pub fn next_event(&mut self, kind: EventKind, nonce: u32, now: Timestamp) -> NewEvent {
+    pub fn next_event(&mut self, content: EventContent, nonce: u32, now: Timestamp) -> Event {
         self.event_sequence += 1;
         self.event_nonce = i64::from(nonce);
         self.last_at = now;
@@ -164,7 +188,12 @@ impl AccountHeader {
         if self.is_followed {
             self.unchecked_since.get_or_insert(now);
         }
-        NewEvent::new(self.event_place(), kind, now)
+        Event {
+            place: self.event_place(),
+            occurred_at: now,
+            content,
+            balance_version: None,
+        }
     }
 
     /// The end of the account's event stream.

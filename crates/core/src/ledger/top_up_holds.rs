@@ -4,7 +4,7 @@
 //! refund never takes more than what is unspent of the top-up's own lots and available. It never takes more than what is left
 //! of the top-up.
 
-use crate::event::EventKind;
+use crate::event::EventContent;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{EntryId, TopUpId};
 
@@ -27,7 +27,10 @@ impl Draft<'_> {
         }
         self.hold(wanted.amount.checked_sub(before.amount).ok_or(Refusal::Overflow)?)?;
         self.top_up_holds.insert(id, wanted);
-        self.announce(EventKind::TopUpUpdated, |event| event.top_up_id = Some(id));
+        self.announce(EventContent::TopUpUpdated {
+            top_up_id: id,
+            status: None,
+        });
         self.note_hold(Holder::TopUp(id), before.amount, wanted.amount);
         Ok(())
     }

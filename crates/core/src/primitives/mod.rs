@@ -16,5 +16,6 @@ pub mod record;
 #[cfg(feature = "graphql")]
 pub mod scalars;
 pub mod signature;
+pub mod status;
 pub mod text_enum;
 pub mod timestamp;

@@ -6,6 +6,7 @@ use crate::primitives::ids::{AccountId, TopUpDecisionId, TopUpId};
 use crate::primitives::money::{CreditPrice, Currency, Money};
 #[cfg(feature = "sea-orm")]
 use crate::primitives::record::{FromRow, Record};
+use crate::primitives::status::PurchaseLimit;
 use crate::primitives::timestamp::Timestamp;
 
 use super::auto_top_up::{AutoTopUp, Consent, PauseReason};
@@ -181,10 +182,10 @@ impl Decision {
     }
 
     /// Returns the limit that reduced the purchase, for a decision with `is_capped`.
-    pub fn limit(&self) -> &'static str {
+    pub const fn limit(&self) -> PurchaseLimit {
         match self.outcome {
-            DecisionOutcome::CeilingReached => DecisionOutcome::CeilingReached.as_str(),
-            _ => DecisionOutcome::CapReached.as_str(),
+            DecisionOutcome::CeilingReached => PurchaseLimit::Ceiling,
+            _ => PurchaseLimit::Cap,
         }
     }
 

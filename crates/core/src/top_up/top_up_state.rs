@@ -1,37 +1,17 @@
 //! Purchases of credits, and the filter for them.
 
+use crate::event::EventContent;
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 use crate::primitives::money::Money;
 #[cfg(feature = "sea-orm")]
 use crate::primitives::record::{FromRow, Record};
+pub use crate::primitives::status::TopUpStatus;
 use crate::primitives::timestamp::Timestamp;
 
 use super::failure::FailureCode;
 use super::gateway::DisputeStatus;
-
-crate::text_enum! {
-    /// The status of a top-up.
-    TopUpStatus {
-        /// Requested; not started.
-        Pending = "PENDING",
-        /// Being charged.
-        Processing = "PROCESSING",
-        /// The bank requires the customer to authenticate.
-        RequiresAction = "REQUIRES_ACTION",
-        /// Paid and credited.
-        Succeeded = "SUCCEEDED",
-        /// Declined.
-        Failed = "FAILED",
-        /// Canceled.
-        Canceled = "CANCELED",
-        /// Taken back.
-        Reversed = "REVERSED",
-        /// Disputed at the bank.
-        Disputed = "DISPUTED",
-    }
-}
 
 crate::text_enum! {
     /// What started a top-up.
@@ -98,6 +78,14 @@ pub struct TopUp {
 }
 
 impl TopUp {
+    /// Returns the event that this top-up was changed.
+    pub const fn updated(&self) -> EventContent {
+        EventContent::TopUpUpdated {
+            top_up_id: self.id,
+            status: Some(self.status),
+        }
+    }
+
     /// Returns a new top-up that is requested and not started.
     pub fn new(
         (account_id, id): (AccountId, TopUpId),

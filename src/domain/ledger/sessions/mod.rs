@@ -17,51 +17,10 @@ use crate::primitives::ids::{AccountId, MemberId, SessionId};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
 
 use super::credit_log::{InstantRange, own_only, unique};
-use super::model::{Session, SessionStatus};
+use super::model::Session;
+pub use super::model::ShownStatus;
 
 pub(in crate::domain) use store::{PROCESSING_TIMES, usual_processing_millis};
-
-crate::text_enum! {
-    /// The status of a session, as the API shows it.
-    ShownStatus {
-        /// Booked, and not ended yet.
-        Booked = "BOOKED",
-        /// Ended, and not resolved yet.
-        Processing = "PROCESSING",
-        /// Took place and was charged.
-        Completed = "COMPLETED",
-        /// Canceled, possibly for a fee.
-        Canceled = "CANCELED",
-        /// The member did not come.
-        NoShow = "NO_SHOW",
-        /// Never resolved; its hold was released.
-        Expired = "EXPIRED",
-    }
-}
-
-impl ShownStatus {
-    /// Returns the shown status of `session` at `now`.
-    pub fn of(session: &Session, now: Timestamp) -> Self {
-        match session.status {
-            SessionStatus::Booked if session.ends_at <= now => Self::Processing,
-            SessionStatus::Booked => Self::Booked,
-            SessionStatus::Completed => Self::Completed,
-            SessionStatus::Canceled => Self::Canceled,
-            SessionStatus::NoShow => Self::NoShow,
-            SessionStatus::Expired => Self::Expired,
-        }
-    }
-
-    const fn stored(self) -> SessionStatus {
-        match self {
-            Self::Booked | Self::Processing => SessionStatus::Booked,
-            Self::Completed => SessionStatus::Completed,
-            Self::Canceled => SessionStatus::Canceled,
-            Self::NoShow => SessionStatus::NoShow,
-            Self::Expired => SessionStatus::Expired,
-        }
-    }
-}
 
 crate::text_enum! {
     /// The time by which sessions are ordered.

@@ -27,7 +27,7 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{self, Record, Rows};
-use crate::domain::event::NewEvent;
+use crate::domain::event::Event;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, EntryId, LotId, SessionId, TopUpId};
@@ -84,7 +84,7 @@ pub(super) struct Changes {
     /// A sweep was among the commands: sessions that have ended are announced.
     pub swept: bool,
     pub entries: Vec<NewEntry>,
-    pub events: Vec<NewEvent>,
+    pub events: Vec<Event>,
     pub keys: Vec<((Origin, String), &'static str, KeyRecord)>,
     pub lots: BTreeSet<LotId>,
     pub sessions: BTreeSet<SessionId>,

@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::event::{self, NewEvent};
+use crate::domain::event::{self, Event};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountHeader;
 use crate::primitives::clock::Timestamp;
@@ -36,7 +36,7 @@ pub(in crate::domain::ledger) async fn write(tx: &Transaction, works: &mut [Work
     header::update(tx, &headers).await
 }
 
-fn events(works: &[Work]) -> Vec<(AccountId, &NewEvent)> {
+fn events(works: &[Work]) -> Vec<(AccountId, &Event)> {
     works
         .iter()
         .flat_map(|work| work.changes.events.iter().map(|event| (work.account_id(), event)))

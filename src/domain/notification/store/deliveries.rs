@@ -11,6 +11,7 @@ use crate::domain::database::keyset::{Branch, Keyset, Position};
 use crate::domain::database::records::{self, Fields, FromRow, column_list};
 use crate::domain::database::select::{Condition, Select};
 use crate::domain::database::{Database, Transaction};
+use crate::domain::event::AlertMark;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
@@ -207,33 +208,13 @@ pub(in super::super) enum Meant {
     UpTo(Timestamp, AlertId),
 }
 
-/// A mark of alerts in an inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Mark {
-    Read,
-    Unread,
-    Archived,
-    Unarchived,
-}
-
-impl Mark {
-    /// The name of the change in the schema.
-    pub(in super::super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "READ",
-            Self::Unread => "UNREAD",
-            Self::Archived => "ARCHIVED",
-            Self::Unarchived => "UNARCHIVED",
-        }
-    }
-
-    const fn change(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Read => ("read_at = $3", "read_at IS NULL"),
-            Self::Unread => ("read_at = NULL", "read_at IS NOT NULL AND $3 = $3"),
-            Self::Archived => ("archived_at = $3", "archived_at IS NULL"),
-            Self::Unarchived => ("archived_at = NULL", "archived_at IS NOT NULL AND $3 = $3"),
-        }
+/// Returns what a mark sets, and the condition of the rows that do not have it yet.
+const fn change_of(mark: AlertMark) -> (&'static str, &'static str) {
+    match mark {
+        AlertMark::Read => ("read_at = $3", "read_at IS NULL"),
+        AlertMark::Unread => ("read_at = NULL", "read_at IS NOT NULL AND $3 = $3"),
+        AlertMark::Archived => ("archived_at = $3", "archived_at IS NULL"),
+        AlertMark::Unarchived => ("archived_at = NULL", "archived_at IS NOT NULL AND $3 = $3"),
     }
 }
 
@@ -243,11 +224,11 @@ pub(in super::super) async fn mark(
     tx: &Transaction,
     (account_id, member_id): (AccountId, MemberId),
     meant: &Meant,
-    (mark, now): (Mark, Timestamp),
+    (mark, now): (AlertMark, Timestamp),
     sequence: i64,
 ) -> Result<u64, Fault> {
     let backend = tx.get_database_backend();
-    let (set, unless) = mark.change();
+    let (set, unless) = change_of(mark);
     let mut values: Vec<Value> = vec![
         account_id.number().into(),
         member_id.uuid().into(),

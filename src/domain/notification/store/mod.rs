@@ -19,8 +19,8 @@ pub(super) use alerts::{
     resolve_alert, unresolved_sessions,
 };
 pub(super) use deliveries::{
-    InboxRow, Mark, Meant, deliveries_by_id, deliveries_keyset, delivery_by_id, in_inbox, inbox_keyset,
-    insert_deliveries, mark, marked_in, marks, raised_at, unread,
+    InboxRow, Meant, deliveries_by_id, deliveries_keyset, delivery_by_id, in_inbox, inbox_keyset, insert_deliveries,
+    mark, marked_in, marks, raised_at, unread,
 };
 pub(super) use due::{StandingAlert, are_credits_expiring, due, due_accounts, save_due, standing};
 pub(super) use outbox::{

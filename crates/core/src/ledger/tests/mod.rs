@@ -7,7 +7,7 @@ mod rules;
 
 use std::collections::BTreeMap;
 
-use crate::event::NewEvent;
+use crate::event::Event;
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdSeed, MemberId};
@@ -23,7 +23,7 @@ struct World {
     now: Timestamp,
     state: AccountState,
     entries: Vec<NewEntry>,
-    events: Vec<NewEvent>,
+    events: Vec<Event>,
     requests: u64,
     policy: Policy,
 }
@@ -166,7 +166,7 @@ impl World {
         self.check_entries();
         for (index, event) in self.events.iter().enumerate() {
             assert_eq!(
-                event.sequence,
+                event.place.sequence,
                 i64::try_from(index).expect("few") + 1,
                 "events without holes"
             );
