@@ -180,7 +180,9 @@ impl Schema {
         caller: &Caller,
     ) -> Result<HashMap<AccountId, LiveCursor>, ApiError> {
         let mut cursors = HashMap::new();
-        if !request.query.contains("liveCursor") {
+        // A document with an error of syntax is refused when it is executed.
+        let selects_one = request.parsed_query().is_ok_and(guard::selects_live_cursor);
+        if !selects_one {
             return Ok(cursors);
         }
         let mut accounts: Vec<AccountId> = named_accounts(request);

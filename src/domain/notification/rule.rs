@@ -24,12 +24,7 @@ pub(super) async fn look(
     let rule = rule.filter(|rule| rule.is_enabled);
     let paused = rule.and_then(|rule| Some((rule, rule.pause?)));
     let wanted = paused.map(|(rule, reason)| {
-        let key = format!(
-            "{}:{}:{}",
-            kind.as_str(),
-            reason.as_str(),
-            paused_in(rule, reason.as_str(), standing)
-        );
+        let key = key_of_pause(rule, reason.as_str(), standing);
         NewAlert {
             facts: Facts {
                 code: Some(reason.as_str().to_owned()),
@@ -52,14 +47,17 @@ pub(super) async fn look(
     Ok(look_again)
 }
 
-/// The version of the rule in which it paused for this reason. While the pause lasts, it is the version of the open alert,
-/// whatever else is changed meanwhile.
-fn paused_in(rule: &AutoTopUp, reason: &str, standing: &[StandingAlert]) -> i32 {
-    let told = standing
+/// Returns the key of the alert that the rule has paused for this reason. While the pause lasts, it is the key of the open alert,
+/// whatever else is changed in the rule meanwhile.
+fn key_of_pause(rule: &AutoTopUp, reason: &str, standing: &[StandingAlert]) -> String {
+    let kind = AlertKind::AutoTopUpPaused;
+    let open = standing
         .iter()
-        .find(|alert| alert.kind == AlertKind::AutoTopUpPaused && alert.facts.code.as_deref() == Some(reason));
-    let version = told.and_then(|alert| alert.key.rsplit(':').next()?.parse().ok());
-    version.unwrap_or(rule.version)
+        .find(|alert| alert.kind == kind && alert.facts.code.as_deref() == Some(reason));
+    open.map_or_else(
+        || format!("{}:{reason}:{}", kind.as_str(), rule.version),
+        |alert| alert.key.clone(),
+    )
 }
 
 /// Raises the alert that the rule could not buy all that it wanted: once per month and cap, and once a day for the operator's

@@ -244,6 +244,11 @@ pub(super) fn selects_in_a_language(document: &ExecutableDocument) -> bool {
     viewer::selects(types_of_schema(), document, |field| field.is_in_a_language)
 }
 
+/// Returns whether any operation of a document selects a live cursor.
+pub(super) fn selects_live_cursor(document: &ExecutableDocument) -> bool {
+    viewer::selects(types_of_schema(), document, |field| field.is_live_cursor)
+}
+
 /// Returns what is known of the schema. It is read once: it is the same for all servers of a process.
 fn types_of_schema() -> &'static Types {
     static TYPES: LazyLock<Types> = LazyLock::new(|| Types::read(&super::sdl()));

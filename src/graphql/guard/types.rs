@@ -108,6 +108,8 @@ pub(super) struct Field {
     pub(super) is_of_viewer: bool,
     /// Whether it is written in the viewer's language.
     pub(super) is_in_a_language: bool,
+    /// Whether it is a position in a stream, to be read before all other data.
+    pub(super) is_live_cursor: bool,
     /// Whether it takes an idempotency key, itself or in its items: such mutations move credits.
     pub(super) moves_credits: bool,
     pub(super) arguments: HashMap<String, Type>,
@@ -183,6 +185,7 @@ impl Types {
                 multiplier: Multiplier::Fixed(*items),
                 is_of_viewer: false,
                 is_in_a_language: false,
+                is_live_cursor: false,
                 moves_credits: false,
                 arguments: HashMap::new(),
             };
@@ -248,6 +251,7 @@ fn read_field(
         multiplier,
         is_of_viewer: is_marked("viewer"),
         is_in_a_language: is_marked("language"),
+        is_live_cursor: name == "liveCursor" && returns == "LiveCursor",
         moves_credits: on_type == "Mutation" && (input.is_some_and(has_key) || items.is_some_and(has_key)),
         arguments: arguments.collect(),
     }

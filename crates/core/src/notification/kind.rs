@@ -270,6 +270,29 @@ impl AlertKind {
         }
     }
 
+    /// Returns whether an open alert of this kind may be about the account's rule, its card or its credits as a whole, and not
+    /// about one entry, session or top-up. An evaluation of the account ends it.
+    pub const fn is_standing(self) -> bool {
+        match self {
+            Self::AutoTopUpPaused | Self::CapReached | Self::CreditsExpiring | Self::CardExpiring => true,
+            Self::LowBalance
+            | Self::BalanceDepleted
+            | Self::BalanceRecovered
+            | Self::TopUpSucceeded
+            | Self::TopUpFailed
+            | Self::TopUpActionRequired
+            | Self::TopUpReversed
+            | Self::SessionCharged
+            | Self::SessionRefunded
+            | Self::SessionUnresolved
+            | Self::AccountFrozen
+            | Self::AccountUnfrozen
+            | Self::ContactBouncing
+            | Self::ApiKeyChanged
+            | Self::Test => false,
+        }
+    }
+
     /// Returns an English description of the kind.
     pub const fn description(self) -> &'static str {
         match self {

@@ -21,14 +21,19 @@ pub(in super::super) struct StandingAlert {
     pub(in super::super) raised_at: Timestamp,
 }
 
-const STANDING: &str = "SELECT id, kind, dedupe_key, facts, raised_at FROM alert WHERE account_id = $1 \
-    AND kind IN ('AUTO_TOP_UP_PAUSED', 'CAP_REACHED', 'CREDITS_EXPIRING', 'CARD_EXPIRING') AND resolved_at IS NULL \
-    AND entry_id IS NULL AND session_id IS NULL AND top_up_id IS NULL";
+/// The condition of the partial index on such alerts. The planner compares the text.
+const OPEN: &str = "resolved_at IS NULL AND entry_id IS NULL AND session_id IS NULL AND top_up_id IS NULL";
 
 /// Returns the open alerts of an account about its rule, its card and expiring credits.
 pub(in super::super) async fn standing(tx: &Transaction, account_id: AccountId) -> Result<Vec<StandingAlert>, Fault> {
     let backend = tx.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, STANDING, [account_id.number().into()]);
+    let standing = AlertKind::ALL.iter().filter(|kind| kind.is_standing());
+    let kinds: Vec<String> = standing.map(|kind| format!("'{}'", kind.as_str())).collect();
+    let sql = format!(
+        "SELECT id, kind, dedupe_key, facts, raised_at FROM alert WHERE account_id = $1 AND kind IN ({}) AND {OPEN}",
+        kinds.join(", ")
+    );
+    let statement = Statement::from_sql_and_values(backend, sql, [account_id.number().into()]);
     let rows = tx.query_all_raw(statement).await?;
     rows.iter()
         .map(|row| {
@@ -46,14 +51,18 @@ pub(in super::super) async fn standing(tx: &Transaction, account_id: AccountId) 
 
 /// Whether a reminder of expiring credits is open.
 pub(in super::super) async fn are_credits_expiring(tx: &Transaction, account_id: AccountId) -> Result<bool, Fault> {
-    let sql = format!("SELECT 1 AS stands FROM alert WHERE account_id = $1 AND {CREDITS_EXPIRING} LIMIT 1");
+    let sql = format!(
+        "SELECT 1 AS stands FROM alert WHERE account_id = $1 AND {} LIMIT 1",
+        credits_expiring()
+    );
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.number().into()]);
     Ok(tx.query_one_raw(statement).await?.is_some())
 }
 
-/// The condition of the partial index on open reminders of expiring credits.
-pub(super) const CREDITS_EXPIRING: &str = "kind = 'CREDITS_EXPIRING' AND resolved_at IS NULL \
-    AND entry_id IS NULL AND session_id IS NULL AND top_up_id IS NULL";
+/// Returns the condition of the partial index on open reminders of expiring credits.
+pub(super) fn credits_expiring() -> String {
+    format!("kind = '{}' AND {OPEN}", AlertKind::CreditsExpiring.as_str())
+}
 
 /// Returns when the account is evaluated again.
 pub(in super::super) async fn due(tx: &Transaction, account_id: AccountId) -> Result<Due, Fault> {

@@ -16,7 +16,7 @@ use crate::primitives::ids::AccountId;
 
 use super::super::model::is_calm;
 use super::alerts::UNRESOLVED_SESSION;
-use super::due::CREDITS_EXPIRING;
+use super::due::credits_expiring;
 
 /// The state of an account at one moment.
 #[derive(Clone, Copy, Debug, FromRow)]
@@ -128,13 +128,14 @@ pub(in super::super) async fn glances(
         account_id: *account_id,
     }));
     let backend = connection.get_database_backend();
+    let credits_expiring = credits_expiring();
     let sql = format!(
         "SELECT t.account_id, \
          COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0), \
          t.event_sequence, t.entry_sequence, t.posted - t.held, \
          EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id \
            AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')), \
-         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {CREDITS_EXPIRING}), \
+         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {credits_expiring}), \
          t.unread_since IS NOT NULL, \
          EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {UNRESOLVED_SESSION} \
            AND session_id IS NOT NULL), \
