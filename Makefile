@@ -39,8 +39,9 @@ bench-live:
 
 bench-page:
 	cargo build --locked --release
+	$(if $(PEERS),cargo build --locked --release --package bare)
 	$(if $(PEERS),cd benches/peers && npm install --no-audit --no-fund --no-package-lock)
-	node benches/page/measure.mjs $(if $(PEERS),--peers)
+	node benches/page/measure.mjs $(if $(PEERS),--peers --bare target/release/bare)
 
 bench-prices:
 	cargo bench --locked --bench prices
