@@ -14,7 +14,7 @@ use sea_orm::sqlx::{self, Row};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 #[derive(Deserialize)]
 struct Request {
@@ -23,8 +23,8 @@ struct Request {
 
 #[derive(Deserialize)]
 struct Variables {
-    account: i64,
-    key: Uuid,
+    account: String,
+    key: String,
     after: Option<i64>,
 }
 
@@ -105,13 +105,14 @@ async fn page(State(pool): State<PgPool>, Json(Request { variables }): Json<Requ
     })
 }
 
-async fn nodes(pool: &PgPool, variables: &Variables) -> Result<Vec<Entry>, sqlx::Error> {
+async fn nodes(pool: &PgPool, variables: &Variables) -> Fallible<Vec<Entry>> {
+    let (account, key): (i64, Uuid) = (variables.account.parse()?, variables.key.parse()?);
     sqlx::query("SELECT account_id, name, revoked_at FROM api_key WHERE id = $1")
-        .bind(variables.key)
+        .bind(key)
         .fetch_one(pool)
         .await?;
     let rows = sqlx::query(PAGE)
-        .bind(variables.account)
+        .bind(account)
         .bind(variables.after.unwrap_or(i64::MAX))
         .fetch_all(pool)
         .await?;
@@ -128,9 +129,9 @@ async fn nodes(pool: &PgPool, variables: &Variables) -> Result<Vec<Entry>, sqlx:
     let sessions = "SELECT id, title AS text FROM session WHERE account_id = $1 AND id = ANY($2)";
     let keys = "SELECT id, name AS text FROM api_key WHERE $1 > 0 AND id = ANY($2)";
     let (members, sessions, keys) = tokio::try_join!(
-        texts(pool, members, variables.account, ids(&["member_id", "actor_member_id"])),
-        texts(pool, sessions, variables.account, ids(&["session_id"])),
-        texts(pool, keys, variables.account, ids(&["actor_key_id"])),
+        texts(pool, members, account, ids(&["member_id", "actor_member_id"])),
+        texts(pool, sessions, account, ids(&["session_id"])),
+        texts(pool, keys, account, ids(&["actor_key_id"])),
     )?;
     let text = |texts: &HashMap<Uuid, String>, row: &PgRow, column: &str| {
         row.get::<Option<Uuid>, _>(column)
