@@ -148,15 +148,15 @@ async fn refusals_name_their_code_and_field() {
         }
         assert!(payload["session"].is_null(), "{what}");
     }
-    let mut nobody = booking(&app, "k", "1");
-    nobody.as_object_mut().expect("an object").remove("memberId");
-    let payload = key.mutate("bookSession", BOOK, nobody.clone()).await;
+    let mut without_member = booking(&app, "k", "1");
+    without_member.as_object_mut().expect("an object").remove("memberId");
+    let payload = key.mutate("bookSession", BOOK, without_member.clone()).await;
     assert_eq!(
         payload["userErrors"][0]["field"],
         json!(["memberId"]),
         "a key books for a member"
     );
-    let own = app.team.owner.client.mutate("bookSession", BOOK, nobody).await;
+    let own = app.team.owner.client.mutate("bookSession", BOOK, without_member).await;
     assert_eq!(own["userErrors"][0]["code"], "FORBIDDEN", "a member does not book");
     let missing = key.mutate("bookSession", BOOK, booking(&app, "l", "1.5")).await;
     assert_eq!(missing["userErrors"][0]["missingCredits"], "0.5");

@@ -23,6 +23,20 @@ fn resolving(app: &TestApp, session: &Value, key: &str) -> Value {
     json!({ "accountId": app.team.id(), "sessionId": session["id"], "idempotencyKey": key })
 }
 
+/// Books a session of an hour, and returns the payload.
+async fn book(app: &TestApp, credits: &str, key: &str) -> Value {
+    app.platform
+        .mutate("bookSession", BOOK, app.booking(credits, key, 60..120))
+        .await
+}
+
+/// Completes a session, and returns the payload.
+async fn complete(app: &TestApp, session: &Value, key: &str) -> Value {
+    app.platform
+        .mutate("completeSession", COMPLETE, resolving(app, session, key))
+        .await
+}
+
 async fn log(app: &TestApp, client: &Client) -> Value {
     client
         .query(LOG, json!({ "id": app.team.id() }))
@@ -35,20 +49,11 @@ async fn log(app: &TestApp, client: &Client) -> Value {
 async fn f16_a_retry_gives_the_object_that_the_first_try_made() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let first = app
-        .platform
-        .mutate("bookSession", BOOK, app.booking("4", "k", 60..120))
-        .await;
-    let again = app
-        .platform
-        .mutate("bookSession", BOOK, app.booking("4.00", "k", 60..120))
-        .await;
+    let first = book(&app, "4", "k").await;
+    let again = book(&app, "4.00", "k").await;
     assert_eq!(again["session"]["id"], first["session"]["id"]);
     assert_eq!(again["balance"], first["balance"]);
-    let other = app
-        .platform
-        .mutate("bookSession", BOOK, app.booking("5", "k", 60..120))
-        .await;
+    let other = book(&app, "5", "k").await;
     assert_eq!(other["userErrors"][0]["code"], "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(
         log(&app, &app.platform).await["balance"],
@@ -61,22 +66,13 @@ async fn f16_a_retry_gives_the_object_that_the_first_try_made() {
 async fn f37_a_mutation_gives_the_balance_it_made_and_the_next_one_decides_on_it() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let booked = app
-        .platform
-        .mutate("bookSession", BOOK, app.booking("10", "a", 60..120))
-        .await;
+    let booked = book(&app, "10", "a").await;
     assert_eq!(booked["balance"]["available"], "0");
     assert_eq!(log(&app, &app.platform).await["balance"], booked["balance"]);
-    let refused = app
-        .platform
-        .mutate("bookSession", BOOK, app.booking("0.0001", "b", 60..120))
-        .await;
+    let refused = book(&app, "0.0001", "b").await;
     assert_eq!(refused["userErrors"][0]["code"], "INSUFFICIENT_CREDITS");
     app.top_up(1).await;
-    let booked = app
-        .platform
-        .mutate("bookSession", BOOK, app.booking("0.0001", "b", 60..120))
-        .await;
+    let booked = book(&app, "0.0001", "b").await;
     assert_eq!(
         booked["balance"]["available"], "0.9999",
         "a top-up counts at once, and a refusal bound no key"
@@ -87,35 +83,11 @@ async fn f37_a_mutation_gives_the_balance_it_made_and_the_next_one_decides_on_it
 async fn f42_settling_again_after_a_lost_answer_charges_once() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let booked = app
-        .platform
-        .mutate("bookSession", BOOK, app.booking("4", "a", 60..120))
-        .await;
-    let first = app
-        .platform
-        .mutate(
-            "completeSession",
-            COMPLETE,
-            resolving(&app, &booked["session"], "settle"),
-        )
-        .await;
-    let again = app
-        .platform
-        .mutate(
-            "completeSession",
-            COMPLETE,
-            resolving(&app, &booked["session"], "settle"),
-        )
-        .await;
+    let booked = book(&app, "4", "a").await;
+    let first = complete(&app, &booked["session"], "settle").await;
+    let again = complete(&app, &booked["session"], "settle").await;
     assert_eq!(again["entry"], first["entry"]);
-    let other = app
-        .platform
-        .mutate(
-            "completeSession",
-            COMPLETE,
-            resolving(&app, &booked["session"], "another"),
-        )
-        .await;
+    let other = complete(&app, &booked["session"], "another").await;
     assert_eq!(other["userErrors"][0]["code"], "SESSION_ALREADY_RESOLVED");
     assert_eq!(
         other["session"]["status"], "COMPLETED",
@@ -160,9 +132,7 @@ async fn f44_a_double_click_a_move_and_a_cancellation_hold_once_or_not_at_all() 
 async fn f45_a_session_that_ended_shows_as_processing_and_as_held_not_as_charged() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    app.platform
-        .mutate("bookSession", BOOK, app.booking("4", "a", 60..120))
-        .await;
+    book(&app, "4", "a").await;
     app.advance(Duration::from_hours(3));
     let query = "query($id: ID!, $filter: SessionFilter) { account(id: $id) { balance { posted held available } \
         sessions(filter: $filter) { nodes { status held charged endsAt deductionExpectedBy } } } }";
@@ -189,13 +159,8 @@ async fn f45_a_session_that_ended_shows_as_processing_and_as_held_not_as_charged
 async fn f63_every_change_of_the_balance_is_an_entry_that_names_who_and_what_for() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let booked = app
-        .platform
-        .mutate("bookSession", BOOK, app.booking("4", "a", 60..120))
-        .await;
-    app.platform
-        .mutate("completeSession", COMPLETE, resolving(&app, &booked["session"], "b"))
-        .await;
+    let booked = book(&app, "4", "a").await;
+    complete(&app, &booked["session"], "b").await;
     let account = log(&app, &app.team.owner.client).await;
     let entries = account["creditLog"]["nodes"].as_array().expect("entries");
     assert_eq!(entries.len(), 2);
@@ -214,13 +179,8 @@ async fn f63_every_change_of_the_balance_is_an_entry_that_names_who_and_what_for
 async fn f67_figures_say_whether_they_are_the_accounts_or_the_members_own() {
     let app = TestApp::start().await;
     app.top_up(10).await;
-    let booked = app
-        .platform
-        .mutate("bookSession", BOOK, app.booking("4", "a", 60..120))
-        .await;
-    app.platform
-        .mutate("completeSession", COMPLETE, resolving(&app, &booked["session"], "b"))
-        .await;
+    let booked = book(&app, "4", "a").await;
+    complete(&app, &booked["session"], "b").await;
     let whole = log(&app, &app.team.admin.client).await;
     assert_eq!(
         whole["creditLog"]["totals"],

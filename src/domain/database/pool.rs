@@ -56,15 +56,20 @@ pub(super) use on_either;
 #[derive(Default)]
 struct Kept {
     /// With the time since when each is unused: the last one was used last.
-    unused: VecDeque<(Lease, Instant)>,
+    unused: VecDeque<(Opened, Instant)>,
     is_closed: bool,
 }
 
-/// A connection that is lent.
+/// A connection that is lent, and the turn of the caller.
 pub(super) struct Lease {
-    pub(super) connection: Connection,
-    lent_at: Instant,
-    turn: Option<OwnedSemaphorePermit>,
+    opened: Opened,
+    turn: OwnedSemaphorePermit,
+}
+
+/// A connection, and when it was taken from the driver's pool.
+struct Opened {
+    connection: Connection,
+    taken_at: Instant,
 }
 
 pub(super) enum Connection {
@@ -110,34 +115,31 @@ impl Pool {
             Ok(Err(_closed)) => return Err(sqlx::Error::PoolClosed),
             Err(_elapsed) => return Err(sqlx::Error::PoolTimedOut),
         };
-        if let Some((mut lease, since)) = self.kept().unused.pop_back() {
+        if let Some((opened, since)) = self.kept().unused.pop_back() {
             let unused_for = since.elapsed();
             if unused_for < KEPT_FOR && !suspicion.concerns(unused_for) {
-                lease.turn = Some(turn);
-                return Ok(lease);
+                return Ok(Lease { opened, turn });
             }
-            lease.give_back();
+            opened.give_back();
         }
         let connection = match &self.driver {
             Driver::Sqlite(pool) => Connection::Sqlite(pool.acquire().await?),
             Driver::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
         };
-        Ok(Lease {
-            connection,
-            lent_at: Instant::now(),
-            turn: Some(turn),
-        })
+        let taken_at = Instant::now();
+        let opened = Opened { connection, taken_at };
+        Ok(Lease { opened, turn })
     }
 
     /// Takes back a clean connection, and keeps it for the next caller.
-    pub(super) fn keep(&self, mut lease: Lease) {
-        // Ends with this function, when the connection can be found.
-        let _turn = lease.turn.take();
+    pub(super) fn keep(&self, lease: Lease) {
+        // The turn ends with this function, when the next caller finds the connection.
+        let Lease { opened, turn: _turn } = lease;
         let mut kept = self.kept();
-        if kept.is_closed || lease.lent_at.elapsed() > USED_FOR {
-            lease.give_back();
+        if kept.is_closed || opened.taken_at.elapsed() > USED_FOR {
+            opened.give_back();
         } else {
-            kept.unused.push_back((lease, Instant::now()));
+            kept.unused.push_back((opened, Instant::now()));
         }
         while let Some((_, since)) = kept.unused.front()
             && since.elapsed() > KEPT_FOR
@@ -150,8 +152,8 @@ impl Pool {
     /// Returns the connections that are kept to the driver's pool, for those who use it directly.
     pub(super) fn give_back(&self) {
         let unused = std::mem::take(&mut self.kept().unused);
-        for (lease, _) in unused {
-            lease.give_back();
+        for (opened, _) in unused {
+            opened.give_back();
         }
     }
 
@@ -173,16 +175,22 @@ impl fmt::Debug for Pool {
     }
 }
 
-impl Lease {
+impl Opened {
     /// Returns the connection to the driver's pool, which tests it without a deadline of its own.
     fn give_back(mut self) {
         on_either!(Connection, &mut self.connection, connection => {
             tokio::spawn(tokio::time::timeout(RETURN_WITHIN, connection.return_to_pool()));
         });
     }
+}
+
+impl Lease {
+    pub(super) const fn connection(&mut self) -> &mut Connection {
+        &mut self.opened.connection
+    }
 
     /// Closes the connection without a message to the server. Its place in the driver's pool is free at once.
     pub(super) fn close(self) {
-        on_either!(Connection, self.connection, connection => drop(connection.detach()));
+        on_either!(Connection, self.opened.connection, connection => drop(connection.detach()));
     }
 }

@@ -142,7 +142,7 @@ fn taken<'s>(lease: &'s mut Option<Lease>, is_clean: &mut bool) -> Result<&'s mu
     *is_clean = false;
     lease
         .as_mut()
-        .map(|lease| &mut lease.connection)
+        .map(Lease::connection)
         .ok_or_else(|| DbErr::Conn(RuntimeErr::Internal("the connection is closed".to_owned())))
 }
 

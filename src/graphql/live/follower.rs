@@ -221,7 +221,11 @@ impl Follower {
     fn tell(&mut self, batch: Arc<Batch>, cost: u64) {
         self.last_told_at = self.now();
         let price = cost.div_ceil(batch.items.len().max(1) as u64);
-        self.ready = Some(Ready { batch, told: 0, price });
+        self.ready = Some(Ready {
+            batch,
+            delivered: 0,
+            price,
+        });
     }
 
     fn now(&self) -> Timestamp {
@@ -287,15 +291,15 @@ impl Follower {
 struct Ready {
     batch: Arc<Batch>,
     /// The number of its messages that were delivered.
-    told: usize,
+    delivered: usize,
     /// The cost of each message. It is paid per message, so that a caller who can pay for few messages receives few.
     price: u64,
 }
 
 impl Ready {
     fn next(&mut self) -> Option<(LiveItem, u64)> {
-        let item = self.batch.items.get(self.told)?.clone();
-        self.told += 1;
+        let item = self.batch.items.get(self.delivered)?.clone();
+        self.delivered += 1;
         Some((item, self.price))
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 use uuid::Uuid;
 
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::records::{self, FromRow, columns_of};
+use crate::domain::database::records::{self, FromRow, column_list, columns_of};
 use crate::domain::database::select::{is_one_of_texts, is_one_of_uuids};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Cause, Permissions, Side};
@@ -72,7 +72,7 @@ pub(in super::super) async fn api_keys_by_prefix(
     let (condition, value) = is_one_of_texts(connection.get_database_backend(), 1, prefixes);
     let sql = format!(
         "SELECT {} FROM api_key WHERE prefix{condition}",
-        columns_of::<KeyRow>("api_key")
+        column_list::<KeyRow>()
     );
     let rows: Vec<KeyRow> = records::all(connection, sql, [value]).await?;
     let keys = rows.into_iter().map(|row| {

@@ -60,7 +60,7 @@ async fn records_by_id<R: Record + FromRow>(
         return Ok(Vec::new());
     }
     let (condition, value) = is_one_of_uuids(connection.get_database_backend(), 1, &ids);
-    let columns = records::columns_of::<R>(table);
+    let columns = records::column_list::<R>();
     let mut sql = format!("SELECT {columns} FROM {table} WHERE {column}{condition}");
     let mut values = vec![value];
     if let Some(account_id) = account_id {
