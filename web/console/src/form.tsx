@@ -1,5 +1,5 @@
 // Forms: their fields, and what became of their action.
-import { useTyped, type Action } from "@ledgerbell/react";
+import { Field, useTyped, type Action } from "@ledgerbell/react";
 import { useState, type InputHTMLAttributes, type ReactNode } from "react";
 
 import { Refusal } from "./parts.js";
@@ -34,17 +34,6 @@ export function Form({ action, label, done, isDisabled = false, isPlain = false,
       <Refusal error={action.error} />
       {done && <p role="status">{action.isDone && done}</p>}
     </form>
-  );
-}
-
-/** A field of a form with its label, and a hint below it. */
-export function Field({ label, hint, children }: { label: string; hint?: string; children: ReactNode }): ReactNode {
-  return (
-    <label className="lb-field">
-      <span>{label}</span>
-      {children}
-      {hint && <small>{hint}</small>}
-    </label>
   );
 }
 

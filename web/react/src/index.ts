@@ -23,6 +23,7 @@ export { Inbox, type InboxProps } from "./inbox.js";
 export type * from "./model.js";
 export { NotificationSettings } from "./notificationSettings.js";
 export { useOlderAlerts, type AlertView, type OlderAlerts } from "./olderAlerts.js";
+export { Field } from "./parts.js";
 export {
   usePayment,
   usePurchases,

@@ -2,10 +2,10 @@
 import { createLedgerbell, type Ledgerbell } from "@ledgerbell/client";
 import { REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
-import { Balance, useAction, useSimulatedCards } from "@ledgerbell/react";
+import { Balance, Field, useAction, useSimulatedCards } from "@ledgerbell/react";
 import { useEffect, useState, type ReactNode } from "react";
 
-import { Choice, Field } from "../form.js";
+import { Choice } from "../form.js";
 import { freeze } from "../freezing.js";
 import { Card, Instant, Refusal } from "../parts.js";
 import { usePlace } from "../place.js";

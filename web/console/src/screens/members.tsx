@@ -1,9 +1,9 @@
 import { REFUSAL } from "@ledgerbell/client/fragments";
 import { graphql } from "@ledgerbell/client/graphql";
-import { useAction, useUrlState } from "@ledgerbell/react";
+import { Field, useAction, useUrlState } from "@ledgerbell/react";
 import { useState, type ReactNode } from "react";
 
-import { Choice, Field, Filter, Form, TextField, useTexts } from "../form.js";
+import { Choice, Filter, Form, TextField, useTexts } from "../form.js";
 import { Card, Listing, Refusal, Tag } from "../parts.js";
 import { usePlace } from "../place.js";
 import { usePages } from "../query.js";
