@@ -31,7 +31,7 @@ test("totals move on exactly", () => {
 test("a server renders all of it without asking for anything, and without complaint", (t) => {
   const complaints = t.mock.method(console, "error", () => {});
   const client = createLedgerbell({ url: "http://here/graphql", token: () => assert.fail("nothing is asked") });
-  assert.equal(COMPONENTS.length, 13);
+  assert.equal(COMPONENTS.length, 14);
   const page = (locale) => {
     const all = COMPONENTS.map(([name, component]) => h(component, { key: name }));
     return renderToString(h(LedgerbellProvider, { client, locale, payments: "simulated" }, all));
