@@ -1,8 +1,8 @@
-//! `ledgerbell migrate`: brings the schema up to date.
+//! `ledgerbell migrate`: brings the schema up to date, and distributes its tables where asked to.
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::adapters::database;
 use crate::app;
@@ -12,12 +12,33 @@ use super::{Ending, say, start_logging};
 
 /// Bring the schema of the database up to date.
 #[derive(Debug, Args)]
-pub(super) struct Migrate {}
+pub(super) struct Migrate {
+    /// How the tables are stored.
+    #[arg(long, value_enum, default_value_t = Profile::Single)]
+    profile: Profile,
+}
 
-pub(super) async fn run(_: &Migrate, settings: &Settings) -> Ending {
+/// How the tables are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// On one server.
+    Single,
+    /// Distributed by account over the servers of a Citus cluster. The database is that of its coordinator.
+    Citus,
+}
+
+pub(super) async fn run(command: &Migrate, settings: &Settings) -> Ending {
     start_logging(settings);
     let database = app::open_database(settings).await?;
+    if command.profile == Profile::Citus {
+        // Before anything changes.
+        database::check_citus(&database).await?;
+    }
     database::migrate(&database).await?;
+    if command.profile == Profile::Citus {
+        let tables = database::distribute(&database).await?;
+        say(&format!("{} tables were distributed", tables.len()))?;
+    }
     database.close().await?;
     say("the schema is up to date")?;
     Ok(ExitCode::SUCCESS)

@@ -1,8 +1,9 @@
-//! Opens SQLite or Postgres; `schema` applies migrations.
+//! Opens SQLite or Postgres; `schema` applies migrations, and `distribution` spreads the tables over a Citus cluster.
 //!
 //! Called by `app` and by the `migrate` command. All settings of the two databases that the domain relies on are here:
 //! durability, timeouts, who may write.
 
+mod distribution;
 mod schema;
 
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ use super::private_files;
 use crate::domain::database::{Database, Deadlines, Suspicion};
 use crate::domain::fault::Fault;
 
+pub use distribution::{DistributionError, check_citus, distribute};
 pub use schema::{SchemaError, migrate, migrations_are_pending, pending_migrations, roll_back};
 
 /// Older versions can corrupt the database when its write-ahead log starts over.

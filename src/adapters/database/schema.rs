@@ -14,6 +14,10 @@ use crate::domain::member::bring_account_words_up_to_date;
 /// The id of the advisory lock for migrations: an arbitrary number, the same in all instances.
 const MIGRATION_LOCK: i64 = 0x6c65_6467_6572;
 
+/// Ends the timeouts of a Postgres transaction that may take long.
+pub(super) const WITHOUT_TIMEOUTS: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+     SET LOCAL idle_in_transaction_session_timeout = 0";
+
 /// Why the schema of a database cannot be used or upgraded. A message contains the problem, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
@@ -124,11 +128,7 @@ async fn begin_schema(database: &Database) -> Result<DatabaseTransaction, DbErr>
 
 async fn lock_schema(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     if tx.get_database_backend() == DbBackend::Postgres {
-        tx.execute_unprepared(
-            "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
-             SET LOCAL idle_in_transaction_session_timeout = 0",
-        )
-        .await?;
+        tx.execute_unprepared(WITHOUT_TIMEOUTS).await?;
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             .await?;
     }

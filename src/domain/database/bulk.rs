@@ -18,6 +18,25 @@ pub struct Rows {
     columns: Vec<(Cow<'static, str>, Kind)>,
     json: String,
     count: usize,
+    accounts: Accounts,
+}
+
+/// The accounts of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accounts {
+    None,
+    One(i64),
+    Several,
+}
+
+impl Accounts {
+    fn add(&mut self, account: i64) {
+        *self = match *self {
+            Self::None => Self::One(account),
+            Self::One(known) if known == account => Self::One(account),
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
 }
 
 impl Rows {
@@ -29,6 +48,7 @@ impl Rows {
             columns,
             json: String::from("["),
             count: 0,
+            accounts: Accounts::None,
         };
         for record in records {
             rows.add(&record);
@@ -37,7 +57,12 @@ impl Rows {
     }
 
     fn add(&mut self, record: &impl Record) {
-        let Self { columns, json, count } = self;
+        let Self {
+            columns,
+            json,
+            count,
+            accounts,
+        } = self;
         json.push_str(if *count == 0 { "{" } else { ",{" });
         *count += 1;
         let mut names = columns.iter();
@@ -45,6 +70,11 @@ impl Rows {
             let Some((name, _)) = names.next() else { return };
             if !json.ends_with('{') {
                 json.push(',');
+            }
+            if let Value::BigInt(Some(account)) = value
+                && name == "account_id"
+            {
+                accounts.add(account);
             }
             // Writing to a string does not fail.
             let _ = write!(json, "\"{name}\":");
@@ -61,6 +91,14 @@ impl Rows {
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// The account of all rows, by their column `account_id`; `None` if there are several accounts, or no such column.
+    pub(super) fn account(&self) -> Option<i64> {
+        match self.accounts {
+            Accounts::One(account) => Some(account),
+            Accounts::None | Accounts::Several => None,
+        }
     }
 
     /// Returns the names of the columns, for a list in a statement.
@@ -126,21 +164,6 @@ impl Rows {
     /// Returns a statement whose only parameter, `$1`, is these rows.
     pub fn statement(&self, backend: DbBackend, sql: impl Into<String>) -> Statement {
         Statement::from_sql_and_values(backend, sql, [self.value()])
-    }
-}
-
-/// Joins the rows of the relation `r` to those of `table`, as `t`, that are of the same account and meet `condition`: by an index,
-/// row by row.
-///
-/// On Postgres the join is a subquery that it may not flatten. Otherwise it plans these statements once, while the tables are
-/// small, as a hash join over all their rows. It keeps that plan until the tables are analyzed.
-pub fn probe(backend: DbBackend, table: &str, condition: &str) -> String {
-    if backend == DbBackend::Sqlite {
-        format!("CROSS JOIN {table} AS t ON t.account_id = r.account_id{condition}")
-    } else {
-        format!(
-            "CROSS JOIN LATERAL (SELECT * FROM {table} AS t WHERE t.account_id = r.account_id{condition} OFFSET 0) AS t"
-        )
     }
 }
 

@@ -27,6 +27,7 @@ mod pending;
 mod pool;
 mod reader;
 pub(in crate::domain) mod records;
+pub(in crate::domain) mod scope;
 pub(in crate::domain) mod select;
 mod session;
 mod shared;

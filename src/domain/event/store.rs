@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use sea_orm::ConnectionTrait;
 
-use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, columns_of};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::database::select::Select;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
@@ -130,13 +131,14 @@ pub(in crate::domain) async fn between(
         return Ok(Vec::new());
     }
     let backend = database.backend();
+    let scope = AccountScope::of(&rows);
     let sql = format!(
         "SELECT {} FROM {} {}",
         columns_of::<(AccountId, EventRow)>("t"),
         rows.relation(backend, 1),
-        bulk::probe(backend, "event", " AND t.sequence > r.after AND t.sequence <= r.until")
+        scope.probe(backend, "event", "t.sequence > r.after AND t.sequence <= r.until")
     );
-    let found: Vec<(AccountId, EventRow)> = records::all(database.read(), sql, [rows.value()]).await?;
+    let found: Vec<(AccountId, EventRow)> = records::all(database.read(), sql, scope.values(&rows)).await?;
     found
         .into_iter()
         .map(|(account_id, row)| Ok((account_id, event(&row)?)))

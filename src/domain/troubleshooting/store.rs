@@ -6,8 +6,9 @@ use std::sync::Arc;
 use entity::{account_finding, troubleshooting_place};
 use sea_orm::{ConnectionTrait, Statement, Value};
 
-use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, columns_of};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::sessions::{PROCESSING_TIMES, usual_processing_millis};
@@ -116,9 +117,10 @@ pub(super) async fn followed(database: &Database, accounts: &[AccountId]) -> Res
         return Ok(Vec::new());
     }
     let backend = database.backend();
-    let probe = bulk::probe(backend, "troubleshooting_place", "");
+    let scope = AccountScope::of(&rows);
+    let probe = scope.probe(backend, "troubleshooting_place", "true");
     let sql = format!("SELECT t.account_id FROM {} {probe}", rows.relation(backend, 1));
-    records::values(database.read(), sql, [rows.value()]).await
+    records::values(database.read(), sql, scope.values(&rows)).await
 }
 
 /// An account that is watched.

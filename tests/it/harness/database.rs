@@ -2,6 +2,9 @@
 //!
 //! `LEDGERBELL_TEST_DATABASE_URL` names a Postgres server; without it, each test has a SQLite file. With
 //! `LEDGERBELL_TEST_POOLER_URL`, the application connects through a pooler, and the tests still connect directly.
+//!
+//! `LEDGERBELL_TEST_CITUS_URL` names the coordinator of a Citus cluster instead: each test then has a database on each of its
+//! servers, whose tables are distributed.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,6 +16,8 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, St
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+
+use super::citus;
 
 /// The prefix of the names of test databases.
 const PREFIX: &str = "ledgerbell_test_";
@@ -31,9 +36,16 @@ pub(crate) struct TestDatabase {
 
 /// Returns the Postgres server to test on, if one is set.
 pub(crate) fn postgres_server() -> Option<String> {
-    std::env::var("LEDGERBELL_TEST_DATABASE_URL")
-        .ok()
-        .filter(|url| !url.is_empty())
+    citus_coordinator().or_else(|| variable("LEDGERBELL_TEST_DATABASE_URL"))
+}
+
+/// Returns the coordinator of the Citus cluster to test on, if one is set.
+pub(crate) fn citus_coordinator() -> Option<String> {
+    variable("LEDGERBELL_TEST_CITUS_URL")
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl TestDatabase {
@@ -52,9 +64,11 @@ impl TestDatabase {
         };
         let name = unique_name();
         let template = postgres_template(&server).await;
-        let admin = connect(&server).await;
-        execute(&admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
-        let _ = admin.close().await;
+        for server in citus::servers(&server).await {
+            let admin = connect(&server).await;
+            execute(&admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+            let _ = admin.close().await;
+        }
         Self {
             url: in_database(&server, &name),
             directory,
@@ -86,9 +100,7 @@ impl TestDatabase {
 
     /// Returns the URL through a pooler, if one is set.
     pub(crate) fn pooled_url(&self) -> Option<String> {
-        let pooler = std::env::var("LEDGERBELL_TEST_POOLER_URL")
-            .ok()
-            .filter(|url| !url.is_empty())?;
+        let pooler = variable("LEDGERBELL_TEST_POOLER_URL")?;
         let (_, name) = self.postgres.as_ref()?;
         Some(in_database(&pooler, name))
     }
@@ -96,9 +108,11 @@ impl TestDatabase {
     /// Removes the database from its server. A file is removed with its directory.
     pub(crate) async fn remove(&mut self) {
         if let Some((server, name)) = self.postgres.take() {
-            let admin = connect(&server).await;
-            execute(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-            let _ = admin.close().await;
+            for server in citus::servers(&server).await {
+                let admin = connect(&server).await;
+                execute(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+                let _ = admin.close().await;
+            }
         }
     }
 }
@@ -160,9 +174,9 @@ async fn postgres_template(server: &str) -> &'static str {
             if !exists(&admin, &name).await {
                 // Renamed when complete, so that a run that dies here leaves nothing that looks like a template.
                 let draft = unique_name();
-                execute(&admin, &format!("CREATE DATABASE {draft}")).await;
+                citus::create(server, &draft).await;
                 migrate(&in_database(server, &draft)).await;
-                execute(&admin, &format!("ALTER DATABASE {draft} RENAME TO {name}")).await;
+                citus::rename(server, &draft, &name).await;
             }
             execute(&admin, &format!("SELECT pg_advisory_unlock({TEMPLATE_LOCK})")).await;
             let _ = admin.close().await;
@@ -178,6 +192,11 @@ async fn migrate(url: &str) {
     };
     let database = database::open(url, options).await.expect("the template opens");
     database::migrate(&database).await.expect("the template is migrated");
+    if citus_coordinator().is_some() && database.backend() == DbBackend::Postgres {
+        database::distribute(&database)
+            .await
+            .expect("the template is distributed");
+    }
     database.close().await.expect("the template is closed");
 }
 
@@ -229,7 +248,7 @@ async fn exists(admin: &DatabaseConnection, name: &str) -> bool {
 }
 
 /// Opens one connection, so that locks and the rows they protect use the same one.
-async fn connect(url: &str) -> DatabaseConnection {
+pub(super) async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
     sea_orm::Database::connect(options)
@@ -237,7 +256,7 @@ async fn connect(url: &str) -> DatabaseConnection {
         .expect("the Postgres of LEDGERBELL_TEST_DATABASE_URL")
 }
 
-async fn execute(admin: &DatabaseConnection, sql: &str) {
+pub(super) async fn execute(admin: &DatabaseConnection, sql: &str) {
     admin
         .execute_unprepared(sql)
         .await
@@ -245,7 +264,7 @@ async fn execute(admin: &DatabaseConnection, sql: &str) {
 }
 
 /// Returns the URL of another database on the same server.
-fn in_database(server: &str, name: &str) -> String {
+pub(super) fn in_database(server: &str, name: &str) -> String {
     let (address, query) = server
         .split_once('?')
         .map_or((server, None), |(address, query)| (address, Some(query)));

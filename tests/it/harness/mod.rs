@@ -8,6 +8,7 @@
 //! `LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION` is the number of accounts that may share a transaction.
 
 mod bookings;
+mod citus;
 mod client;
 mod database;
 mod dice;

@@ -8,13 +8,14 @@ use sea_orm::ConnectionTrait;
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, Fields, FromRow, columns_of};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::searchable;
 use crate::domain::ledger::model::{HASH_VERSION, LotMovement, NewEntry, PastEntry, SessionRef};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 
-use super::{Batch, Named, Scope, Work, execute, query};
+use super::{Batch, Named, Work, execute, query};
 
 /// A new line of the log, as it is inserted.
 #[derive(Record)]
@@ -72,14 +73,14 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     if named.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (batch.scope(), batch.backend);
+    let (scope, backend) = (AccountScope::of(named), batch.backend);
     let sql = format!(
         "SELECT {}, {} FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
         columns_of::<(AccountId, PastEntry)>("t"),
         columns_of::<LotMovement>("p"),
         named.relation(backend, 1),
         scope.probe(backend, "credit_entry", "t.id = r.id"),
-        Scope::parts(backend, "lot_movement", "p.entry_id = t.id"),
+        scope.parts(backend, "lot_movement", "p.entry_id = t.id"),
     );
     for row in query(tx, scope.statement(backend, sql, named)).await? {
         let mut fields = Fields::of(&row);
@@ -95,7 +96,7 @@ async fn load_credited(tx: &Transaction, batch: &mut Batch<'_>, top_ups: &Rows) 
     if top_ups.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (batch.scope(), batch.backend);
+    let (scope, backend) = (AccountScope::of(top_ups), batch.backend);
     let condition = "t.top_up_id = r.id AND t.kind IN ('TOP_UP', 'AUTO_TOP_UP')";
     let sql = format!(
         "SELECT t.account_id, t.top_up_id, t.id FROM {} {}",
@@ -132,8 +133,8 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
         execute(tx, movements.insert_into::<lot_movement::Entity>(backend)).await?;
     }
     let (taken_back, returned) = past_rows(works);
-    let scope = Scope::of(works);
     if !taken_back.is_empty() {
+        let scope = AccountScope::of(&taken_back);
         let sql = format!(
             "UPDATE credit_entry SET taken_back = r.taken_back FROM {} WHERE credit_entry.account_id = r.account_id{} \
              AND credit_entry.sequence = r.sequence",

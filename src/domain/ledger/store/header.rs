@@ -8,6 +8,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, column_list};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountHeader;
 use crate::primitives::clock::Timestamp;
@@ -165,19 +166,22 @@ pub(in crate::domain) async fn mark_read(
     let backend = tx.get_database_backend();
     let relation = rows.relation(backend, 1);
     let mark = reader.mark();
-    let is_read = format!("t.account_id = r.account_id AND t.event_sequence <= r.sequence AND t.{mark} IS NOT NULL");
+    let scope = AccountScope::of(&rows);
+    let (of_read, of_marked) = (scope.condition("t"), scope.condition("account_state"));
+    let is_read =
+        format!("t.account_id = r.account_id{of_read} AND t.event_sequence <= r.sequence AND t.{mark} IS NOT NULL");
     let sql = if backend == DbBackend::Sqlite {
         format!(
             "UPDATE account_state SET {mark} = NULL WHERE account_id IN (SELECT t.account_id FROM {relation} \
-             CROSS JOIN account_state AS t ON {is_read})"
+             CROSS JOIN account_state AS t ON {is_read}){of_marked}"
         )
     } else {
         format!(
             "UPDATE account_state SET {mark} = NULL WHERE account_id = ANY(ARRAY(SELECT t.account_id FROM {relation} \
-             CROSS JOIN LATERAL (SELECT t.account_id FROM account_state AS t WHERE {is_read} OFFSET 0 FOR UPDATE SKIP LOCKED) AS t))"
+             CROSS JOIN LATERAL (SELECT t.account_id FROM account_state AS t WHERE {is_read} OFFSET 0 FOR UPDATE SKIP LOCKED) AS t)){of_marked}"
         )
     };
-    execute(tx, rows.statement(backend, sql)).await
+    execute(tx, scope.statement(backend, sql, &rows)).await
 }
 
 async fn accounts_by_time(

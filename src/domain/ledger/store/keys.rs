@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, Fields, FromRow, columns_of};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{KeyRecord, MemberRef, MemberStanding, Origin};
 use crate::primitives::clock::Timestamp;
@@ -82,7 +83,7 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     if named.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (batch.scope(), batch.backend);
+    let (scope, backend) = (AccountScope::of(named), batch.backend);
     let sql = format!(
         "SELECT t.account_id, t.origin, t.key, {} FROM {} {}",
         columns_of::<KeyRecord>("t"),
@@ -145,7 +146,7 @@ pub(super) async fn load_members(tx: &Transaction, batch: &mut Batch<'_>) -> Res
         if named.is_empty() {
             continue;
         }
-        let (scope, backend) = (batch.scope(), batch.backend);
+        let (scope, backend) = (AccountScope::of(&named), batch.backend);
         let sql = format!(
             "SELECT {} FROM {} {}",
             columns_of::<KnownMember>("t"),

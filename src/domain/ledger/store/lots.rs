@@ -6,13 +6,14 @@ use sea_orm::{ConnectionTrait, QueryResult};
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, columns_of};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{Lot, MAX_LOTS, ShiftExpiries};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, LotId};
 
-use super::{Batch, Named, Scope, Work, execute, query};
+use super::{Batch, Named, Work, execute, query};
 
 /// What a batch may draw from an account's lots.
 #[derive(Record)]
@@ -65,7 +66,7 @@ async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fa
         return Ok(());
     }
     let wanted = Rows::of(wanted);
-    let (scope, backend) = (batch.scope(), batch.backend);
+    let (scope, backend) = (AccountScope::of(&wanted), batch.backend);
     let columns = columns_of::<(AccountId, Lot)>("t");
     let sql = format!(
         "SELECT {columns} FROM (
@@ -113,7 +114,7 @@ async fn load_returning(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), F
         return Ok(());
     }
     let named = Rows::of(named);
-    let (scope, backend) = (batch.scope(), batch.backend);
+    let (scope, backend) = (AccountScope::of(&named), batch.backend);
     let sql = format!(
         "SELECT {} FROM {} {}",
         columns_of::<(AccountId, Lot)>("t"),
@@ -148,7 +149,7 @@ async fn load_held_before(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(),
         return Ok(());
     }
     let expired = Rows::of(expired);
-    let (scope, backend) = (batch.scope(), batch.backend);
+    let (scope, backend) = (AccountScope::of(&expired), batch.backend);
     let sql = format!(
         "SELECT r.account_id, r.id, (SELECT CAST(COALESCE(SUM(h.amount), 0) AS BIGINT) FROM session_hold AS h \
          WHERE h.account_id = r.account_id{} AND h.booked_at < r.expires_at) FROM {}",
@@ -185,7 +186,7 @@ pub(super) async fn shift_expiries(tx: &Transaction, works: &[Work]) -> Result<(
     if rows.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (Scope::of(works), tx.get_database_backend());
+    let (scope, backend) = (AccountScope::of(&rows), tx.get_database_backend());
     let relation = rows.relation(backend, 1);
     for (table, column, condition) in [
         (

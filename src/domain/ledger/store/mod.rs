@@ -4,8 +4,7 @@
 //! lock. A batch takes a fixed number of statements whatever its size, and a statement that is not needed is left out. The
 //! text of each is constant, so that each connection prepares it once.
 //!
-//! With one account in a transaction every statement names it as `account_id = $n`: a sharded database then sends it to one
-//! machine.
+//! With one account in a transaction every statement names it on each table: see [`AccountScope`](crate::domain::database::scope::AccountScope).
 
 mod entries;
 mod expiring;
@@ -26,7 +25,7 @@ use sea_orm::sea_query::ValueType;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::bulk::Record;
 use crate::domain::event::Event;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -138,65 +137,6 @@ impl Batch<'_> {
                 account_id.number()
             ))),
         }
-    }
-
-    fn scope(&self) -> Scope {
-        Scope::of(self.works)
-    }
-}
-
-/// The single account of a statement, which then names it directly; `None` for several accounts.
-#[derive(Clone, Copy, Debug)]
-struct Scope(Option<AccountId>);
-
-impl Scope {
-    fn of(works: &[Work]) -> Self {
-        Self(match works {
-            [work] => Some(work.account_id()),
-            _ => None,
-        })
-    }
-
-    /// Joins the rows of the relation `r` to those of `table`, as `t`, that meet `condition`: see [`bulk::probe`].
-    fn probe(self, backend: DbBackend, table: &str, condition: &str) -> String {
-        bulk::probe(backend, table, &format!("{} AND {condition}", self.condition("t")))
-    }
-
-    /// As [`Self::probe`], but for each row of `r` only the first `limit` in the order of the column `order`.
-    fn probe_first(self, backend: DbBackend, table: &str, condition: &str, order: &str, limit: usize) -> String {
-        let scope = self.condition("t");
-        let found = format!(
-            "FROM {table} AS t WHERE t.account_id = r.account_id{scope} AND {condition} ORDER BY {order} LIMIT {limit}"
-        );
-        if backend == DbBackend::Sqlite {
-            format!("CROSS JOIN {table} AS t ON t.rowid IN (SELECT t.rowid {found})")
-        } else {
-            format!("CROSS JOIN LATERAL (SELECT t.* {found}) AS t")
-        }
-    }
-
-    /// Adds to each row of `t` the rows of `table`, as `p`, that meet `condition`, or none.
-    fn parts(backend: DbBackend, table: &str, condition: &str) -> String {
-        if backend == DbBackend::Sqlite {
-            format!("LEFT JOIN {table} AS p ON p.account_id = t.account_id AND {condition}")
-        } else {
-            format!(
-                "LEFT JOIN LATERAL (SELECT * FROM {table} AS p WHERE p.account_id = t.account_id AND {condition} OFFSET 0) AS p ON true"
-            )
-        }
-    }
-
-    fn condition(self, table: &str) -> String {
-        match self.0 {
-            Some(_) => format!(" AND {table}.account_id = $2"),
-            None => String::new(),
-        }
-    }
-
-    /// `sql` with `rows` as `$1`, and the account as `$2` where there is only one.
-    fn statement(self, backend: DbBackend, sql: String, rows: &Rows) -> Statement {
-        let values = std::iter::once(rows.value()).chain(self.0.map(Into::into));
-        Statement::from_sql_and_values(backend, sql, values)
     }
 }
 

@@ -8,6 +8,7 @@ use sea_orm::ConnectionTrait;
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{Fields, FromRow, columns_of};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::searchable;
 use crate::domain::ledger::model::{AccountStatus, HoldPart, MAX_DUE, Session, SessionRef};
@@ -15,7 +16,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, SessionId};
 
-use super::{Batch, Named, Scope, Work, execute, query};
+use super::{Batch, Named, Work, execute, query};
 
 #[derive(Record)]
 struct NamedExternally<'a> {
@@ -67,19 +68,24 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
     })
     .await?;
     load_where(tx, batch, &by_external_id, |scope, backend| {
-        scope.probe(backend, "session", OPEN_ELSE_NEWEST)
+        scope.probe(backend, "session", &open_else_newest(scope))
     })
     .await?;
     load_due(tx, batch).await
 }
 
 /// The open session with an external id, else the newest, where a session that is not open is acceptable.
-const OPEN_ELSE_NEWEST: &str = "t.id = COALESCE(
-    (SELECT o.id FROM session AS o
-      WHERE o.account_id = r.account_id AND o.external_id = r.external_id AND o.status = 'BOOKED'),
-    (SELECT n.id FROM session AS n
-      WHERE r.closed_too AND n.account_id = r.account_id AND n.external_id = r.external_id
-      ORDER BY n.booked_at DESC, n.id DESC LIMIT 1))";
+fn open_else_newest(scope: AccountScope) -> String {
+    let (of_open, of_newest) = (scope.condition("o"), scope.condition("n"));
+    format!(
+        "t.id = COALESCE(
+          (SELECT o.id FROM session AS o
+            WHERE o.account_id = r.account_id{of_open} AND o.external_id = r.external_id AND o.status = 'BOOKED'),
+          (SELECT n.id FROM session AS n
+            WHERE r.closed_too AND n.account_id = r.account_id{of_newest} AND n.external_id = r.external_id
+            ORDER BY n.booked_at DESC, n.id DESC LIMIT 1))"
+    )
+}
 
 fn named(works: &[Work]) -> (Rows, Rows) {
     let (mut by_id, mut by_external_id) = (Vec::new(), Vec::new());
@@ -181,19 +187,19 @@ async fn load_where(
     tx: &Transaction,
     batch: &mut Batch<'_>,
     rows: &Rows,
-    join: impl FnOnce(Scope, sea_orm::DbBackend) -> String,
+    join: impl FnOnce(AccountScope, sea_orm::DbBackend) -> String,
 ) -> Result<Vec<(AccountId, SessionId)>, Fault> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let (scope, backend) = (batch.scope(), batch.backend);
+    let (scope, backend) = (AccountScope::of(rows), batch.backend);
     let sql = format!(
         "SELECT {}, {} FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
         columns_of::<(AccountId, Session)>("t"),
         columns_of::<HoldPart>("p"),
         rows.relation(backend, 1),
         join(scope, backend),
-        Scope::parts(backend, "session_hold", "p.session_id = t.id"),
+        scope.parts(backend, "session_hold", "p.session_id = t.id"),
     );
     let found = query(tx, scope.statement(backend, sql, rows)).await?;
     let mut loaded: Vec<(AccountId, SessionId)> = Vec::with_capacity(found.len());
@@ -249,7 +255,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
     }
     let (parts, gone) = part_rows(works);
     if !gone.is_empty() {
-        let scope = Scope::of(works);
+        let scope = AccountScope::of(&gone);
         let probe = scope.probe(
             backend,
             "session_hold",
@@ -257,8 +263,9 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
         );
         let sql = format!(
             "DELETE FROM session_hold WHERE (account_id, session_id, ordinal) IN \
-             (SELECT t.account_id, t.session_id, t.ordinal FROM {} {probe})",
+             (SELECT t.account_id, t.session_id, t.ordinal FROM {} {probe}){}",
             gone.relation(backend, 1),
+            scope.condition("session_hold"),
         );
         execute(tx, scope.statement(backend, sql, &gone)).await?;
     }

@@ -6,12 +6,13 @@ use sea_orm::ConnectionTrait;
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, columns_of};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::TopUpHold;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpId};
 
-use super::{Batch, Scope, Work, execute, query};
+use super::{Batch, Work, execute, query};
 
 #[derive(Record, FromRow)]
 struct Named {
@@ -45,7 +46,7 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
         return Ok(());
     }
     let named = Rows::of(named);
-    let (scope, backend) = (batch.scope(), batch.backend);
+    let (scope, backend) = (AccountScope::of(&named), batch.backend);
     let sql = format!(
         "SELECT {} FROM {} {}",
         columns_of::<HoldRow>("t"),
@@ -82,11 +83,13 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
         execute(tx, Rows::of(kept).save::<top_up_hold::Entity>(backend, "")).await?;
     }
     if !released.is_empty() {
-        let (scope, released) = (Scope::of(works), Rows::of(released));
+        let released = Rows::of(released);
+        let scope = AccountScope::of(&released);
         let sql = format!(
-            "DELETE FROM top_up_hold WHERE (account_id, top_up_id) IN (SELECT t.account_id, t.top_up_id FROM {} {})",
+            "DELETE FROM top_up_hold WHERE (account_id, top_up_id) IN (SELECT t.account_id, t.top_up_id FROM {} {}){}",
             released.relation(backend, 1),
             scope.probe(backend, "top_up_hold", "t.top_up_id = r.top_up_id"),
+            scope.condition("top_up_hold"),
         );
         execute(tx, scope.statement(backend, sql, &released)).await?;
     }

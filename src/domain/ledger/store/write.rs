@@ -4,6 +4,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::event::{self, Event};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountHeader;
@@ -57,7 +58,7 @@ async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fau
     }
     let backend = tx.get_database_backend();
     let mut batch = Batch { works, backend };
-    let scope = batch.scope();
+    let scope = AccountScope::of(&rows);
     let one = |table: &str| scope.condition(table);
     let sql = format!(
         "SELECT r.account_id,

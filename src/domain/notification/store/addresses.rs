@@ -8,8 +8,9 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 
 use super::unreadable;
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, Fields, FromRow, columns_of};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactRow;
 use crate::primitives::actor::Cause;
@@ -72,13 +73,15 @@ pub(in super::super) async fn addresses_by_id(
         return Ok(HashMap::new());
     }
     let backend = connection.get_database_backend();
+    let scope = AccountScope::of(&rows);
     let sql = format!(
-        "SELECT {} FROM {} {} {CONTACT}",
+        "SELECT {} FROM {} {} {CONTACT}{}",
         columns(),
         rows.relation(backend, 1),
-        bulk::probe(backend, "notification_address", " AND t.id = r.id"),
+        scope.probe(backend, "notification_address", "t.id = r.id"),
+        scope.condition("c"),
     );
-    let found: Vec<Found> = records::all(connection, sql, [rows.value()]).await?;
+    let found: Vec<Found> = records::all(connection, sql, scope.values(&rows)).await?;
     let addresses: Result<Vec<NotificationAddress>, Fault> = found.into_iter().map(Found::address).collect();
     Ok(records::by_id(addresses?, |address: &NotificationAddress| address.id))
 }
@@ -110,13 +113,15 @@ pub(in super::super) async fn addresses_of(
         return Ok(Vec::new());
     }
     let backend = tx.get_database_backend();
+    let scope = AccountScope::of(&rows);
     let sql = format!(
-        "SELECT r.number, {} FROM {} {} {CONTACT} ORDER BY t.created_at, t.id",
+        "SELECT r.number, {} FROM {} {} {CONTACT}{} ORDER BY t.created_at, t.id",
         columns(),
         rows.relation(backend, 1),
-        bulk::probe(backend, "notification_address", " AND t.removed_at IS NULL"),
+        scope.probe(backend, "notification_address", "t.removed_at IS NULL"),
+        scope.condition("c"),
     );
-    let found = tx.query_all_raw(rows.statement(backend, sql)).await?;
+    let found = tx.query_all_raw(scope.statement(backend, sql, &rows)).await?;
     let addresses = found.iter().map(|row| {
         let mut fields = Fields::of(row);
         Ok((fields.next()?, Found::read(&mut fields)?.address()?))

@@ -6,8 +6,9 @@ use sea_orm::ConnectionTrait;
 
 use super::{addresses_of, settings};
 use crate::domain::database::Transaction;
-use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactStatus;
 use crate::primitives::actor::MemberRole;
@@ -126,8 +127,8 @@ pub(in super::super) async fn recipients(
     }
     let (teams, subjects) = (Rows::of(teams), Rows::of(subjects));
     let mut found = vec![Vec::new(); addressed.len()];
-    let of_teams = " AND t.removed_at IS NULL AND (r.everybody OR t.role IN ('OWNER', 'ADMIN'))";
-    let of_subjects = " AND t.id = r.member_id AND t.removed_at IS NULL";
+    let of_teams = "t.removed_at IS NULL AND (r.everybody OR t.role IN ('OWNER', 'ADMIN'))";
+    let of_subjects = "t.id = r.member_id AND t.removed_at IS NULL";
     for (rows, condition) in [(teams, of_teams), (subjects, of_subjects)] {
         add_members(tx, &rows, condition, &mut found).await?;
     }
@@ -178,13 +179,15 @@ async fn add_members(
         return Ok(());
     }
     let backend = tx.get_database_backend();
+    let scope = AccountScope::of(rows);
     let sql = format!(
         "SELECT r.number, t.account_id, t.id, t.role, c.email_status, c.timezone FROM {} {} \
-         JOIN contact c ON c.account_id = t.account_id AND c.recipient_id = t.id ORDER BY t.created_at, t.id",
+         JOIN contact c ON c.account_id = t.account_id AND c.recipient_id = t.id{} ORDER BY t.created_at, t.id",
         rows.relation(backend, 1),
-        bulk::probe(backend, "member", condition)
+        scope.probe(backend, "member", condition),
+        scope.condition("c"),
     );
-    for member in records::all::<Found>(tx, sql, [rows.value()]).await? {
+    for member in records::all::<Found>(tx, sql, scope.values(rows)).await? {
         let at = usize::try_from(member.number).ok();
         let Some(found) = at.and_then(|at| found.get_mut(at)) else {
             continue;
@@ -241,16 +244,21 @@ async fn last_mails(
         return Ok(HashMap::new());
     }
     let backend = tx.get_database_backend();
+    let scope = AccountScope::of(&rows);
     let sql = format!(
         "SELECT t.kind, r.recipient_kind, r.recipient_id, COALESCE(t.sent_at, t.next_attempt_at, t.created_at) AS at, t.resolved_at \
-         FROM {} JOIN delivery t ON t.account_id = r.account_id \
-         AND t.id = (SELECT d.id FROM delivery d WHERE d.account_id = r.account_id AND d.recipient_id = r.recipient_id \
+         FROM {} JOIN delivery t ON t.account_id = r.account_id{} \
+         AND t.id = (SELECT d.id FROM delivery d WHERE d.account_id = r.account_id{} AND d.recipient_id = r.recipient_id \
            AND d.kind = r.kind AND d.created_at > r.since AND d.channel = 'EMAIL' \
            AND d.status IN ('QUEUED', 'SENDING', 'SENT') AND (d.status = 'SENT' OR d.resolved_at IS NULL) \
            ORDER BY d.created_at DESC LIMIT 1)",
         rows.relation(backend, 1),
+        scope.condition("t"),
+        scope.condition("d"),
     );
-    let found = records::all::<FoundMail>(tx, sql, [rows.value()]).await?.into_iter();
+    let found = records::all::<FoundMail>(tx, sql, scope.values(&rows))
+        .await?
+        .into_iter();
     let last = found.map(|mail| {
         let last = LastMail {
             at: mail.at,

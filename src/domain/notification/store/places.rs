@@ -5,8 +5,9 @@ use std::sync::Arc;
 use entity::alert_place;
 use sea_orm::ConnectionTrait;
 
-use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventKind;
 use crate::domain::fault::Fault;
@@ -129,27 +130,36 @@ pub(in super::super) async fn glances(
     }));
     let backend = connection.get_database_backend();
     let credits_expiring = credits_expiring();
+    let scope = AccountScope::of(&rows);
+    let of = |table: &str| scope.condition(table);
     let sql = format!(
         "SELECT t.account_id, \
-         COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id), 0), \
+         COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id{}), 0), \
          t.event_sequence, t.entry_sequence, t.posted - t.held, \
-         EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id \
+         EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id{} \
            AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')), \
-         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {credits_expiring}), \
+         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id{} AND {credits_expiring}), \
          t.unread_since IS NOT NULL, \
-         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id AND {UNRESOLVED_SESSION} \
+         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id{} AND {UNRESOLVED_SESSION} \
            AND session_id IS NOT NULL), \
          t.low_mark, \
          (SELECT MAX(n.low_balance_threshold) FROM notification_settings n \
-           JOIN member m ON m.account_id = n.account_id AND m.id = n.member_id \
-           WHERE n.account_id = t.account_id AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')), \
+           JOIN member m ON m.account_id = n.account_id{} AND m.id = n.member_id \
+           WHERE n.account_id = t.account_id{} AND m.removed_at IS NULL AND m.role IN ('OWNER', 'ADMIN')), \
          (SELECT MAX(n.low_balance_threshold) FROM notification_address n \
-           WHERE n.account_id = t.account_id AND n.removed_at IS NULL) \
+           WHERE n.account_id = t.account_id{} AND n.removed_at IS NULL) \
          FROM {} {}",
+        of("p"),
+        of("e"),
+        of("alert"),
+        of("alert"),
+        of("m"),
+        of("n"),
+        of("n"),
         rows.relation(backend, 1),
-        bulk::probe(backend, "account_state", "")
+        scope.probe(backend, "account_state", "true")
     );
-    records::all(connection, sql, [rows.value()]).await
+    records::all(connection, sql, scope.values(&rows)).await
 }
 
 /// What an account's row and events show under its lock about alerts that were prepared before.
@@ -172,13 +182,17 @@ pub(in super::super) async fn check_places(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
+    let scope = AccountScope::of(&rows);
     let sql = format!(
-        "SELECT r.account_id, COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = r.account_id), 0), \
-         EXISTS (SELECT 1 FROM event e WHERE e.account_id = r.account_id AND e.sequence > r.sequence \
+        "SELECT r.account_id, \
+         COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = r.account_id{}), 0), \
+         EXISTS (SELECT 1 FROM event e WHERE e.account_id = r.account_id{} AND e.sequence > r.sequence \
            AND e.kind IN ('{}', '{}')) FROM {}",
+        scope.condition("p"),
+        scope.condition("e"),
         EventKind::MemberUpdated.as_str(),
         EventKind::AccountUpdated.as_str(),
         rows.relation(tx.get_database_backend(), 1),
     );
-    records::all(tx, sql, [rows.value()]).await
+    records::all(tx, sql, scope.values(&rows)).await
 }

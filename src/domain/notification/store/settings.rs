@@ -8,7 +8,8 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel};
 
 use super::unreadable;
-use crate::domain::database::bulk::{self, Record, Rows};
+use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -39,8 +40,9 @@ pub(in super::super) async fn settings(
     }
     let backend = connection.get_database_backend();
     let relation = rows.relation(backend, 1);
-    let of_members = bulk::probe(backend, "notification_settings", " AND t.member_id = r.member_id");
-    let of_account = bulk::probe(backend, "notification_defaults", "");
+    let scope = AccountScope::of(&rows);
+    let of_members = scope.probe(backend, "notification_settings", "t.member_id = r.member_id");
+    let of_account = scope.probe(backend, "notification_defaults", "true");
     // One statement, because alerts of many accounts need this several times.
     let sql = format!(
         "SELECT t.account_id, t.member_id, t.preferences, t.low_balance_threshold, t.quiet_start, t.quiet_end, t.version, \
@@ -48,7 +50,7 @@ pub(in super::super) async fn settings(
          SELECT t.account_id, r.member_id, t.preferences, NULL, NULL, NULL, t.version, NULL, TRUE FROM {relation} {of_account}"
     );
     let mut defaults = HashMap::new();
-    for row in &connection.query_all_raw(rows.statement(backend, sql)).await? {
+    for row in &connection.query_all_raw(scope.statement(backend, sql, &rows)).await? {
         let said = notification_settings::Model::from_query_result(row, "")?;
         if row.try_get::<bool>("", "is_of_account")? {
             defaults.insert(MemberId::from_uuid(said.member_id), from_json(&said.preferences)?);
