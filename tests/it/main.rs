@@ -46,6 +46,7 @@ mod scratch;
 #[path = "../../src/domain/database/server_for_tests.rs"]
 mod server_for_tests;
 mod serving;
+mod sharded;
 mod sse;
 mod stories;
 mod tidy;

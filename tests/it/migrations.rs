@@ -9,18 +9,8 @@ use ledgerbell::domain::fault::Fault;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Iterable, Statement, TransactionTrait as _};
 
+use crate::harness::GLOBAL_TABLES;
 use crate::scratch::{each_database, empty_sqlite};
-
-/// Tables of which a sharded database keeps one copy for all accounts.
-const GLOBAL_TABLES: [&str; 7] = [
-    "installation",
-    "account_directory",
-    "api_key",
-    "gateway_object",
-    "webhook_inbox",
-    "quota",
-    "seaql_migrations",
-];
 
 async fn texts(database: &Database, columns: &[&str], sql: &str) -> Vec<Vec<String>> {
     let statement = Statement::from_string(database.backend(), sql);

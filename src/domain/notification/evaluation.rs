@@ -201,7 +201,10 @@ impl Alerts {
 
     /// Returns the state of the accounts with new events that this run processes.
     async fn glance(&self, accounts: &[AccountId], progress: &mut Progress) -> Result<Vec<Glance>, Fault> {
-        let mut glances = store::glances(self.database.read(), accounts).await?;
+        let mut glances = Vec::with_capacity(accounts.len());
+        for accounts in accounts.chunks(self.ledger.accounts_per_transaction()) {
+            glances.extend(store::glances(self.database.read(), accounts).await?);
+        }
         for glance in &mut glances {
             let known = progress.places.get(&glance.account_id).copied();
             glance.place = glance.place.max(known.unwrap_or(0));
@@ -228,10 +231,14 @@ impl Alerts {
     async fn listen(&self, glances: Vec<Glance>, progress: &mut Progress) -> Vec<(AccountId, Option<Plain>)> {
         let stretch = |glance: &Glance| (glance.account_id, glance.place, glance.head);
         let stretches: Vec<_> = glances.iter().map(stretch).collect();
-        let mut events = match event::between(&self.database, &stretches).await {
-            Ok(events) => by_account(events),
-            Err(_) => return glances.iter().map(|glance| (glance.account_id, None)).collect(),
-        };
+        let mut found = Vec::new();
+        for stretches in stretches.chunks(self.ledger.accounts_per_transaction()) {
+            match event::between(&self.database, stretches).await {
+                Ok(events) => found.extend(events),
+                Err(_) => return glances.iter().map(|glance| (glance.account_id, None)).collect(),
+            }
+        }
+        let mut events = by_account(found);
         let mut speaking = Vec::new();
         for glance in glances {
             let events = events.remove(&glance.account_id).unwrap_or_default();

@@ -7,6 +7,7 @@
 //! `LEDGERBELL_TEST_DATABASE_URL` names a Postgres server to test on instead of SQLite.
 //! `LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION` is the number of accounts that may share a transaction.
 
+mod across;
 mod bookings;
 mod citus;
 mod client;
@@ -15,7 +16,9 @@ mod dice;
 mod event_stream;
 mod process;
 mod raw;
+mod settings;
 mod socket;
+mod statements;
 mod subscriber;
 mod words;
 
@@ -54,7 +57,9 @@ pub(crate) use dice::Dice;
 pub(crate) use event_stream::{EventStream, StreamEvent};
 pub(crate) use process::AnotherProcess;
 pub(crate) use raw::{Raw, RawAnswer};
+pub(crate) use settings::load_settings;
 pub(crate) use socket::{Frame, Socket};
+pub(crate) use statements::{GLOBAL_TABLES, judge};
 pub(crate) use subscriber::Subscriber;
 
 /// The initial time of tests: Monday, 2 March 2026, 09:00 UTC.
@@ -121,7 +126,7 @@ impl TestApp {
     async fn start_on(database: TestDatabase, settings: &[(&'static str, &str)]) -> Self {
         let settings = load_settings(&database, settings);
         let clock = Clock::manual(BEGIN);
-        let opened = app::open_database(&settings).await.expect("the database opens");
+        let opened = statements::observe(app::open_database(&settings).await.expect("the database opens"));
         let app = Box::pin(App::start(opened, &settings, clock.clone()))
             .await
             .expect("the application starts");
@@ -248,7 +253,7 @@ impl TestApp {
     /// Starts a second process on the same database, with these additional settings.
     pub(crate) async fn another_process(&self, settings: &[(&'static str, &str)]) -> AnotherProcess {
         let settings = load_settings(&self.database, settings);
-        let opened = app::open_database(&settings).await.expect("the database opens");
+        let opened = statements::observe(app::open_database(&settings).await.expect("the database opens"));
         self.another_process_on(opened, &settings).await
     }
 
@@ -485,6 +490,7 @@ impl Drop for TestApp {
                 ..OpenOptions::default()
             };
             let database = databases::open(&url, options).await.expect("the database opens again");
+            let database = statements::observe(database);
             let report = verify::verify(&database, |_| {})
                 .await
                 .expect("the ledger can be verified");
@@ -499,6 +505,7 @@ impl Drop for TestApp {
             ),
             Err(panic) => std::panic::resume_unwind(panic),
         }
+        statements::assert_shardable();
     }
 }
 
@@ -512,29 +519,6 @@ pub(crate) async fn until(holds: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), waiting)
         .await
         .expect("it comes to hold");
-}
-
-/// Reads the settings of a test as those of an operator.
-pub(crate) fn load_settings(database: &TestDatabase, settings: &[(&'static str, &str)]) -> Settings {
-    let accounts = std::env::var("LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION").ok();
-    let mut flags = vec![
-        ("mode", Some("development".to_owned())),
-        ("listen", Some("127.0.0.1:0".to_owned())),
-        ("data_dir", Some(database.directory.path().display().to_string())),
-        ("database.url", Some(database.url.clone())),
-        ("database.max_connections", Some("5".to_owned())),
-        ("engine.accounts_per_transaction", accounts),
-        // Tests advance the clock by years.
-        ("auth.max_token_lifetime", Some("3153600000".to_owned())),
-    ];
-    if let Some(pooled) = database.pooled_url() {
-        flags.extend([
-            ("database.url", Some(pooled)),
-            ("live.bell_url", Some(database.url.clone())),
-        ]);
-    }
-    flags.extend(settings.iter().map(|(path, value)| (*path, Some((*value).to_owned()))));
-    Settings::load(None, [], flags).expect("the settings are valid")
 }
 
 async fn make_key(services: &Services, new: NewApiKey) -> String {
