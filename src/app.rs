@@ -6,7 +6,6 @@ mod files;
 mod foundation;
 mod pages;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,16 +15,13 @@ use crate::adapters::bus::PostgresBell;
 use crate::adapters::database::{self, OpenError, OpenOptions, SchemaError};
 use crate::adapters::gateway::NoGateway;
 use crate::adapters::gateway::simulated::{self, SimulatedGateway};
-use crate::adapters::gateway::stripe::{self, Stripe, StripeSettings};
+use crate::adapters::gateway::stripe::Stripe;
 use crate::adapters::key_set::{HttpKeySet, InvalidKeySetUrl};
 use crate::adapters::lock_file::{LockError, LockFile};
 use crate::adapters::mailer::{FileMailer, InvalidSender, InvalidSmtpUrl, Sender, SignedReports, SmtpMailer};
 use crate::adapters::private_files;
 use crate::adapters::wording::{TemplateError, Templates};
-use crate::config::{
-    AuthSettings, ConfigError, DocumentSettings, GatewayKind, IntrospectionSetting, LiveSettings, Mode, Secret,
-    Settings,
-};
+use crate::config::{AuthSettings, ConfigError, DocumentSettings, GatewayKind, Mode, Secret, Settings};
 use crate::domain::Services;
 use crate::domain::backlog::Backlog;
 use crate::domain::database::{Database, Health};
@@ -37,7 +33,6 @@ use crate::domain::ledger::lots::Lots;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::member::{
     Accounts, ApiKeys, CodeKey, Contacts, CurrentRights, KeySetSource, MailBounds, Members, SignIn, SignInSettings,
-    UnverifiedMail,
 };
 use crate::domain::notification::{self, ConfirmLinks, Links, Mailer, Post, ReportSource, UnsubscribeLinks};
 use crate::domain::quota::Quotas;
@@ -47,7 +42,7 @@ use crate::domain::top_up::{
 };
 use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
-use crate::http::{self, HttpState, LiveConnectionBounds, LiveConnections, SignIns};
+use crate::http::{self, HttpState, LiveConnections, SignIns};
 use crate::primitives::clock::Clock;
 
 pub use files::data_files;
@@ -56,8 +51,6 @@ use files::{MAIL_FOLDER, SIMULATED_GATEWAY_FILE, tighten_files};
 pub use foundation::Keys;
 use foundation::{Foundation, end_ledger};
 
-/// The seconds after which a client retries after BUSY.
-const RETRY_AFTER_SECONDS: u32 = 1;
 /// The pause between deliveries of events of the simulated payment gateway.
 const DELIVERY_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -281,10 +274,7 @@ impl App {
             database,
             trusted,
             postgres_bell,
-            live_connections: LiveConnections::new(LiveConnectionBounds {
-                connections: settings.live.per_caller,
-                cost: settings.live.cost_per_caller,
-            }),
+            live_connections: LiveConnections::new(settings.live_connections),
             simulated_gateway,
             sign_ins: None,
             secret,
@@ -302,9 +292,7 @@ impl App {
 
     /// Returns whether the console is served and built.
     pub fn console_is_built(&self, settings: &Settings) -> bool {
-        pages::pages(&settings.pages)
-            .console
-            .is_some_and(|console| console.is_built())
+        pages::pages(settings).console.is_some_and(|console| console.is_built())
     }
 
     /// Returns the embedded payment gateway, if it is in use.
@@ -325,7 +313,7 @@ impl App {
     /// Returns the GraphQL schema. Links that clients follow begin with `base_url`.
     pub fn schema(&self, settings: &Settings, base_url: &str) -> Schema {
         let limits = Limits {
-            cost: settings.limits.cost,
+            cost: settings.cost,
             trusted: self.trusted.clone(),
             only_trusted: settings.documents.only_trusted,
         };
@@ -341,40 +329,17 @@ impl App {
     pub fn http_state(&self, settings: &Settings, base_url: &str) -> Arc<HttpState> {
         let export_links = self.export_links(base_url);
         let schema = self.schema(settings, base_url);
-        let limits = settings.limits;
-        let rate = |rate, burst| NonZeroU32::new(rate).map(|per_second| http::Rate { per_second, burst });
         let http_state = http::Settings {
-            allowed_origins: settings.http.cors_origins.clone(),
+            http: settings.http.clone(),
             allows_local_origins: settings.mode == Mode::Development,
-            allowed_headers: settings.http.cors_headers.clone(),
             public_url: settings.public_url.clone(),
-            sockets: socket_limits(&settings.live),
-            rates: http::Rates {
-                callers: rate(limits.rate, limits.burst),
-                addresses: rate(limits.anonymous_rate, limits.anonymous_burst),
-            },
-            max_connections: settings.http.max_connections,
-            max_connections_per_address: settings.http.max_connections_per_address,
-            proxies: http::TrustedProxies {
-                networks: settings.http.trusted_proxies.clone(),
-                use_forwarded: settings.http.use_forwarded,
-            },
-            exports: http::ExportLimits {
-                uses: settings.exports.uses,
-                per_account: settings.exports.per_account,
-                at_a_time: settings.exports.at_a_time,
-            },
-            introspection: match settings.documents.introspection {
-                IntrospectionSetting::Anyone => http::Introspection::Anyone,
-                IntrospectionSetting::Callers => http::Introspection::Callers,
-                IntrospectionSetting::Off => http::Introspection::Off,
-            },
-            pages: pages::pages(&settings.pages),
-            oidc: settings.pages.oidc.as_ref().map(pages::oidc),
-            head_timeout: settings.http.head_timeout,
-            body_timeout: settings.http.body_timeout,
-            answer_timeout: settings.http.answer_timeout,
-            drain: settings.http.drain,
+            sockets: settings.sockets,
+            rates: settings.rates,
+            proxies: settings.proxies.clone(),
+            exports: settings.exports,
+            introspection: settings.documents.introspection,
+            pages: pages::pages(settings),
+            oidc: settings.oidc.clone(),
         };
         let http_state = HttpState::new(
             schema,
@@ -441,14 +406,7 @@ type Gateway = (Option<SimulatedGateway>, Arc<dyn PaymentGateway>);
 
 pub(crate) fn stripe(settings: &Settings) -> Result<Stripe, StartError> {
     let given = settings.gateway.stripe.as_ref().ok_or(StartError::NoStripeSettings)?;
-    let stripe = Stripe::new(StripeSettings {
-        base_url: given.url.clone(),
-        secret_key: given.secret_key.reveal().to_owned(),
-        publishable_key: given.publishable_key.clone(),
-        webhook_secret: given.webhook_secret.reveal().to_owned(),
-        return_url: given.return_url.clone(),
-        timeout: stripe::TIMEOUT,
-    });
+    let stripe = Stripe::new(given.clone());
     stripe.map_err(|error| StartError::Stripe(error.to_string()))
 }
 
@@ -482,18 +440,9 @@ fn post(settings: &Settings, secret: &Secret) -> Result<(Post, Arc<Templates>), 
         links: Links::new(settings.app_url.clone()),
         unsubscribing: UnsubscribeLinks::new(secret.reveal().as_bytes(), settings.public_url.as_deref()),
         confirming: ConfirmLinks::new(secret.reveal().as_bytes(), settings.public_url.as_deref()),
-        bounds: mail_bounds(settings, secret),
+        bounds: MailBounds::new(secret.reveal().as_bytes(), settings.unverified_mail),
     };
     Ok((post, templates))
-}
-
-fn mail_bounds(settings: &Settings, secret: &Secret) -> MailBounds {
-    let most = UnverifiedMail {
-        per_account: settings.mail.unverified.per_account,
-        per_address: settings.mail.unverified.per_address,
-        per_caller: settings.mail.unverified.per_caller,
-    };
-    MailBounds::new(secret.reveal().as_bytes(), most)
 }
 
 /// Returns the source of reports about mail, if one is configured.
@@ -512,18 +461,6 @@ fn trusted_documents(settings: &DocumentSettings) -> Result<TrustedDocuments, St
     };
     let manifest = std::fs::read_to_string(path).map_err(|reason| wrong(reason.to_string()))?;
     TrustedDocuments::read(&manifest).map_err(|reason| wrong(reason.to_string()))
-}
-
-fn socket_limits(live: &LiveSettings) -> http::SocketLimits {
-    http::SocketLimits {
-        init_timeout: live.init_timeout,
-        ping_interval: live.ping_interval,
-        pong_timeout: live.pong_timeout,
-        write_timeout: live.write_timeout,
-        operations: live.operations,
-        messages_per_second: live.messages_per_second,
-        message_bytes: live.message_bytes,
-    }
 }
 
 fn sign_in_settings(auth: &AuthSettings) -> Result<SignInSettings, InvalidKeySetUrl> {

@@ -1,6 +1,5 @@
 //! What every role that changes the ledger has: the database, the ledger and the bell.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -11,13 +10,12 @@ use crate::config::Settings;
 use crate::domain::database::Database;
 use crate::domain::event::{Bell, Hub};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::model::Policy;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{ApiKeys, open_installation};
 use crate::domain::pulse::Pulse;
 use crate::primitives::clock::Clock;
 
-use super::{RETRY_AFTER_SECONDS, StartError, open_migrated};
+use super::{StartError, open_migrated};
 
 /// What every role that changes the ledger has.
 pub(super) struct Foundation {
@@ -35,17 +33,15 @@ impl Foundation {
         let epoch = open_installation(&database, clock).await?.epoch;
         let ledger_settings = LedgerSettings {
             engine: engine_settings(&database, settings),
-            policy: Policy {
-                overage_limit: settings.overage_limit,
-            },
+            policy: settings.policy,
         };
         let hub = Hub::new(database.clone());
-        let rings_others = settings.rings_others && !database.has_one_writer();
-        if rings_others && settings.bell_url.is_none() && database::is_behind_pooler(&database).await? {
+        let rings_others = settings.bell.rings_others && !database.has_one_writer();
+        if rings_others && settings.bell.url.is_none() && database::is_behind_pooler(&database).await? {
             return Err(StartError::BellBehindPooler);
         }
         let pulse = Pulse::default();
-        let bell_url = settings.bell_url.as_ref().unwrap_or(&settings.database.url);
+        let bell_url = settings.bell.url.as_ref().unwrap_or(&settings.database.url);
         let postgres_bell = rings_others.then(|| PostgresBell::start(bell_url.reveal(), hub.clone(), pulse.clone()));
         let bell: Arc<dyn Bell> = match &postgres_bell {
             Some(bell) => Arc::clone(bell) as Arc<dyn Bell>,
@@ -107,12 +103,8 @@ fn engine_settings(database: &Database, settings: &Settings) -> EngineSettings {
     } else {
         EngineSettings::MANY_WRITERS
     };
-    let given = settings.engine;
     EngineSettings {
-        lanes: given.lanes.and_then(NonZeroUsize::new).unwrap_or(fitting.lanes),
-        max_batch: given.max_batch,
-        accounts_per_transaction: given.accounts_per_transaction,
-        queue_limit: given.queue,
-        retry_after_seconds: RETRY_AFTER_SECONDS,
+        lanes: settings.engine.lanes.or(fitting.lanes),
+        ..settings.engine
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::adapters::pages;
-use crate::config::{OidcSettings, PageSettings};
-use crate::http::{Files, Oidc, Pages, Site};
+use crate::config::Settings;
+use crate::http::{Files, Pages, Site};
 
 /// Returns the pages that these settings select.
-pub(super) fn pages(settings: &PageSettings) -> Pages {
+pub(super) fn pages(settings: &Settings) -> Pages {
     let issuer = settings.oidc.as_ref().map(|oidc| oidc.issuer.as_str());
+    let settings = &settings.pages;
     let files = |name: &str, built_in: Files| match &settings.folder {
         Some(folder) => Arc::new(pages::in_folder(folder.join(name))),
         None => built_in,
@@ -20,15 +21,5 @@ pub(super) fn pages(settings: &PageSettings) -> Pages {
         explorer: settings
             .explorer
             .then(|| Site::explorer(files("explorer", Arc::new(pages::explorer)))),
-    }
-}
-
-/// Converts the settings of the console's sign-in at an issuer.
-pub(super) fn oidc(settings: &OidcSettings) -> Oidc {
-    Oidc {
-        issuer: settings.issuer.clone(),
-        client_id: settings.client_id.clone(),
-        scope: settings.scope.clone(),
-        uses_id_token: settings.uses_id_token,
     }
 }

@@ -1,10 +1,12 @@
 //! Typed settings from defaults, a file, the environment and flags. Each source overrides the one before.
 //!
 //! Every command reads the settings before anything else. `keys` is the single list of settings: the names of environment
-//! variables, the commented defaults and the errors all come from it. The setting `database.max_connections` is
-//! `LEDGERBELL_DATABASE_MAX_CONNECTIONS` in the environment. Invariants: the error for an invalid setting contains its name and
-//! the allowed values; an unknown setting is an error; no secret is ever printed.
+//! variables, the commented defaults, the checks and the errors all come from it. The setting `database.max_connections` is
+//! `LEDGERBELL_DATABASE_MAX_CONNECTIONS` in the environment. Each module owns the struct of its settings, and serde reads it from a
+//! section. Invariants: the error for an invalid setting contains its name and the allowed values; an unknown setting is an error;
+//! every setting of the list is read; no secret is ever printed.
 
+mod bounds;
 mod gateway;
 mod keys;
 mod limits;
@@ -15,24 +17,24 @@ mod safety;
 mod source;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ipnet::IpNet;
+use serde::Deserialize;
 
-use crate::primitives::credits::Credits;
+use crate::adapters::bus::BellSettings;
+use crate::domain::ledger::EngineSettings;
+use crate::domain::ledger::model::Policy;
+use crate::domain::member::UnverifiedMail;
+use crate::http::{ExportLimits, HttpSettings, LiveConnectionBounds, Oidc, Rates, SocketLimits, TrustedProxies};
+pub use crate::primitives::secret::Secret;
 
-use gateway::read_gateway;
-pub use gateway::{GatewayKind, GatewaySettings, StripeSettings};
+pub use gateway::{GatewayKind, GatewaySettings};
 use keys::KEYS;
-pub use limits::{DocumentSettings, ExportSettings, IntrospectionSetting, LimitSettings};
-use limits::{read_documents, read_exports, read_limits};
-use mail::read_mail;
-pub use mail::{MailSettings, UnverifiedMailSettings};
-use pages::read_pages;
-pub use pages::{OidcSettings, PageSettings};
+pub use limits::DocumentSettings;
+pub use mail::MailSettings;
+pub use pages::PageSettings;
 use print::Shown;
 use safety::{check_demo_secret, check_issuer, check_rotation};
 pub use source::ConfigError;
@@ -42,7 +44,8 @@ use source::{Given, Reader, read_environment, read_file};
 pub const DEMO_SECRET: &str = "ledgerbell-demo-secret-known-to-everybody";
 
 /// Whether the server is for development or for production.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The demo secret is allowed, and `ledgerbell token` issues tokens for any member.
     Development,
@@ -51,29 +54,13 @@ pub enum Mode {
 }
 
 /// The format of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Human-readable lines.
     Text,
     /// One JSON object per line.
     Json,
-}
-
-/// A text that is masked in logs and printed settings.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Returns the text. To be called only where the secret is used.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }
 
 /// All settings, validated.
@@ -95,28 +82,36 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// How commands are posted.
     pub engine: EngineSettings,
-    /// The credits by which the final cost of a session may exceed its booking.
-    pub overage_limit: Credits,
+    /// The operator's limits on commands.
+    pub policy: Policy,
     /// Limits of HTTP requests and connections.
     pub http: HttpSettings,
-    /// Limits on the cost of operations.
-    pub limits: LimitSettings,
+    /// Proxies that name their clients.
+    pub proxies: TrustedProxies,
+    /// The maximum cost of one operation.
+    pub cost: u64,
+    /// The cost that each caller may use over time.
+    pub rates: Rates,
     /// Operations that are requested by id.
     pub documents: DocumentSettings,
     /// Limits of exports.
-    pub exports: ExportSettings,
-    /// Whether servers notify each other of new events, where the database supports it.
-    pub rings_others: bool,
-    /// The database URL for these notifications, if it differs from the database's.
-    pub bell_url: Option<Secret>,
-    /// Limits of connections that stay open.
-    pub live: LiveSettings,
+    pub exports: ExportLimits,
+    /// How servers notify each other of new events.
+    pub bell: BellSettings,
+    /// What one member or API key may have open.
+    pub live_connections: LiveConnectionBounds,
+    /// Limits of sockets.
+    pub sockets: SocketLimits,
     /// How cards are charged.
     pub gateway: GatewaySettings,
     /// How mail is written and sent.
     pub mail: MailSettings,
+    /// The daily limits of mail to unverified addresses.
+    pub unverified_mail: UnverifiedMail,
     /// Which pages are served.
     pub pages: PageSettings,
+    /// How the console signs members in at an issuer.
+    pub oidc: Option<Oidc>,
     /// The page that alerts link to.
     pub app_url: Option<String>,
     /// Filter directives for log lines.
@@ -129,7 +124,7 @@ pub struct Settings {
 }
 
 /// The database connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct DatabaseSettings {
     /// The URL of a Postgres or SQLite database; may contain a password.
     pub url: Secret,
@@ -138,7 +133,7 @@ pub struct DatabaseSettings {
 }
 
 /// How tokens of members are checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct AuthSettings {
     /// The key for HS256.
     pub jwt_secret: Option<Secret>,
@@ -147,6 +142,7 @@ pub struct AuthSettings {
     /// The address of the keys for RS256, ES256 and `EdDSA`.
     pub jwks_url: Option<String>,
     /// How long fetched keys stay valid while the address is unreachable.
+    #[serde(rename = "jwks_lifetime_seconds")]
     pub jwks_lifetime: Duration,
     /// The issuer that tokens must name.
     pub issuer: Option<String>,
@@ -154,67 +150,6 @@ pub struct AuthSettings {
     pub audience: Option<String>,
     /// The longest accepted lifetime of a token.
     pub max_token_lifetime: Duration,
-}
-
-/// How commands are combined into transactions.
-#[derive(Clone, Copy, Debug)]
-pub struct EngineSettings {
-    /// The maximum number of commands per transaction.
-    pub max_batch: usize,
-    /// The maximum number of accounts per transaction.
-    pub accounts_per_transaction: usize,
-    /// The number of concurrent transactions; if `None`, it depends on the database.
-    pub lanes: Option<usize>,
-    /// The maximum number of waiting commands per account.
-    pub queue: usize,
-}
-
-/// Limits of HTTP requests and connections.
-#[derive(Clone, Debug)]
-pub struct HttpSettings {
-    /// Origins whose pages may call the API.
-    pub cors_origins: Vec<String>,
-    /// Headers that these pages may send besides the usual ones.
-    pub cors_headers: Vec<String>,
-    /// The maximum number of concurrent connections.
-    pub max_connections: usize,
-    /// The maximum number of concurrent connections per address.
-    pub max_connections_per_address: usize,
-    /// Proxies whose forwarding headers name the client's address.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Whether these proxies use `Forwarded` instead of `X-Forwarded-For`.
-    pub use_forwarded: bool,
-    /// The time limit for the head of a request, and for an idle connection.
-    pub head_timeout: Duration,
-    /// The time limit for the body of a request.
-    pub body_timeout: Duration,
-    /// How long a client may read nothing of a response.
-    pub answer_timeout: Duration,
-    /// The period over which sockets are closed at shutdown.
-    pub drain: Duration,
-}
-
-/// Limits of connections that stay open.
-#[derive(Clone, Copy, Debug)]
-pub struct LiveSettings {
-    /// The maximum number of sockets and event streams per member or API key.
-    pub per_caller: usize,
-    /// The maximum cost of one message of each open subscription, in total per member or API key.
-    pub cost_per_caller: u64,
-    /// The maximum number of concurrent operations per socket.
-    pub operations: usize,
-    /// The maximum size of a client's message, in bytes.
-    pub message_bytes: usize,
-    /// The maximum number of messages per second and client.
-    pub messages_per_second: u32,
-    /// The time limit for a client's `connection_init`.
-    pub init_timeout: Duration,
-    /// The silence after which the server sends a ping.
-    pub ping_interval: Duration,
-    /// The time limit for the answer to a ping.
-    pub pong_timeout: Duration,
-    /// The time limit for a client to accept a message.
-    pub write_timeout: Duration,
 }
 
 /// The values of the command line by path; `None` where a flag is absent.
@@ -245,142 +180,67 @@ impl Settings {
                 given.insert(path, Given { text, source });
             }
         }
-        Self::from_given(&Reader(&given))
+        Self::from_given(&given)
     }
 
     /// Returns the database URL without its password.
     pub fn database_shown(&self) -> String {
-        keys::without_password(self.database.url.reveal())
+        bounds::without_password(self.database.url.reveal())
     }
 
-    fn from_given(read: &Reader<'_>) -> Result<Self, ConfigError> {
-        let mode = read.one_of(
-            "mode",
-            &[("development", Mode::Development), ("production", Mode::Production)],
+    fn from_given(given: &BTreeMap<&'static str, Given>) -> Result<Self, ConfigError> {
+        let read = Reader::new(given)?;
+        let mode: Mode = read.value("mode")?;
+        let mut secret: Option<Secret> = read.optional("secret")?;
+        let mut auth: AuthSettings = read.section("auth")?;
+        check_demo_secret(mode, [&secret, &auth.jwt_secret])?;
+        check_rotation(mode, auth.jwt_secret.as_ref(), auth.jwt_secret_previous.as_ref())?;
+        check_issuer(
+            auth.jwks_url.is_some(),
+            auth.issuer.is_some() && auth.audience.is_some(),
         )?;
-        let secret = read.secret("secret")?;
-        let jwt_secret = read.secret("auth.jwt_secret")?;
-        let jwt_secret_previous = read.secret("auth.jwt_secret_previous")?;
-        let jwks_url = read.url("auth.jwks_url", &["http://", "https://"])?;
-        let issuer = read.text("auth.issuer")?;
-        let audience = read.text("auth.audience")?;
-        check_demo_secret(mode, [&secret, &jwt_secret])?;
-        check_rotation(mode, jwt_secret.as_ref(), jwt_secret_previous.as_ref())?;
-        check_issuer(jwks_url.is_some(), issuer.is_some() && audience.is_some())?;
-        let data_dir = PathBuf::from(read.required("data_dir")?);
-        let url = match read.url("database.url", &["postgres://", "postgresql://", "sqlite://"])? {
-            Some(url) => url,
-            None => sqlite_url(&data_dir),
-        };
-        let pages = read_pages(read, mode == Mode::Development, issuer.as_deref())?;
-        let limits = read_limits(read, mode)?;
-        let demo = || Secret(DEMO_SECRET.to_owned());
-        let development = mode == Mode::Development;
-        let jwt_secret = jwt_secret.or_else(|| (development && jwks_url.is_none()).then(demo));
-        Ok(Self {
+        if mode == Mode::Development {
+            let demo = || Secret::new(DEMO_SECRET);
+            secret.get_or_insert_with(demo);
+            if auth.jwks_url.is_none() {
+                auth.jwt_secret.get_or_insert_with(demo);
+            }
+        }
+        let public_url: Option<String> = read.optional("public_url")?;
+        let settings = Self {
             mode,
-            listen: read.parse("listen")?,
-            metrics_listen: match read.text("metrics.listen")? {
-                Some(_) => Some(read.parse("metrics.listen")?),
-                None => None,
-            },
-            public_url: read
-                .url("public_url", &["http://", "https://"])?
-                .map(|url| url.trim_end_matches('/').to_owned()),
-            data_dir,
-            secret: secret.or_else(|| development.then(demo)),
-            database: DatabaseSettings {
-                url: Secret(url),
-                max_connections: read.number("database.max_connections", 2, 1_000)?,
-            },
-            auth: AuthSettings {
-                jwt_secret,
-                jwt_secret_previous,
-                jwks_url,
-                jwks_lifetime: read.seconds("auth.jwks_lifetime_seconds", 60, 604_800)?,
-                issuer,
-                audience,
-                max_token_lifetime: read.seconds("auth.max_token_lifetime", 60, 3_153_600_000)?,
-            },
-            engine: EngineSettings {
-                max_batch: read.number("engine.max_batch", 1, 4_096)?,
-                accounts_per_transaction: read.number("engine.accounts_per_transaction", 1, 256)?,
-                lanes: match read.text("engine.lanes")? {
-                    Some(_) => Some(read.number("engine.lanes", 1, 64)?),
-                    None => None,
-                },
-                queue: read.number("engine.queue", 1, 65_536)?,
-            },
-            overage_limit: {
-                let credits: Credits = read.parse("ledger.overage_limit")?;
-                if credits.is_negative() {
-                    return Err(read.invalid("ledger.overage_limit"));
-                }
-                credits
-            },
-            http: read_http(read)?,
-            limits,
-            documents: read_documents(read)?,
-            exports: read_exports(read)?,
-            rings_others: read.one_of("live.bell", &[("auto", true), ("off", false)])?,
-            bell_url: read
-                .url("live.bell_url", &["postgres://", "postgresql://"])?
-                .map(Secret),
-            live: read_live(read, limits.cost)?,
-            gateway: read_gateway(read, development)?,
-            mail: read_mail(read)?,
-            pages,
-            app_url: read.url("app_url", &["http://", "https://"])?,
-            log_level: {
-                let level = read.required("log.level")?;
-                if level.parse::<tracing_subscriber::EnvFilter>().is_err() {
-                    return Err(read.invalid("log.level"));
-                }
-                level.to_owned()
-            },
-            log_format: read.one_of("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])?,
-            shown: read.shown(),
-        })
+            listen: read.value("listen")?,
+            metrics_listen: read.optional("metrics.listen")?,
+            public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            data_dir: read.value("data_dir")?,
+            secret,
+            database: read.section("database")?,
+            oidc: pages::read_oidc(&read, auth.issuer.as_deref())?,
+            auth,
+            engine: read.section("engine")?,
+            policy: read.section("ledger")?,
+            http: read.section("http")?,
+            proxies: read.section("http")?,
+            cost: read.value("limits.cost")?,
+            rates: read.section("limits")?,
+            documents: read.section("documents")?,
+            exports: read.section("exports")?,
+            bell: read.section("live")?,
+            live_connections: read.section("live")?,
+            sockets: read.section("live")?,
+            gateway: gateway::read_gateway(&read)?,
+            mail: read.section("mail")?,
+            unverified_mail: read.section("mail")?,
+            pages: read.section("pages")?,
+            app_url: read.optional("app_url")?,
+            log_level: read.value("log.level")?,
+            log_format: read.value("log.format")?,
+            shown: print::shown(given),
+        };
+        read.check_all_are_read()?;
+        settings.check_limits()?;
+        Ok(settings)
     }
-}
-
-fn read_http(read: &Reader<'_>) -> Result<HttpSettings, ConfigError> {
-    Ok(HttpSettings {
-        cors_origins: read.origins("http.cors_origins")?,
-        cors_headers: read.header_names("http.cors_headers")?,
-        max_connections: read.number("http.max_connections", 1, 1_000_000)?,
-        max_connections_per_address: read.number("http.max_connections_per_address", 1, 1_000_000)?,
-        trusted_proxies: read.networks("http.trusted_proxies")?,
-        use_forwarded: read.one_of(
-            "http.forwarded_header",
-            &[("x-forwarded-for", false), ("forwarded", true)],
-        )?,
-        head_timeout: read.seconds("http.head_seconds", 1, 3_600)?,
-        body_timeout: read.seconds("http.body_seconds", 1, 3_600)?,
-        answer_timeout: read.seconds("http.answer_seconds", 1, 3_600)?,
-        drain: read.seconds("http.drain_seconds", 0, 3_600)?,
-    })
-}
-
-fn read_live(read: &Reader<'_>, highest_cost: u64) -> Result<LiveSettings, ConfigError> {
-    let live = LiveSettings {
-        per_caller: read.number("live.per_caller", 1, 1_000_000)?,
-        cost_per_caller: read.number("live.cost_per_caller", 1, 1_000_000_000_000)?,
-        operations: read.number("live.operations", 1, 10_000)?,
-        message_bytes: read.number("live.message_bytes", 1_024, 1_048_576)?,
-        messages_per_second: read.number("live.messages_per_second", 1, 100_000)?,
-        init_timeout: read.millis("live.init_timeout_ms")?,
-        ping_interval: read.millis("live.ping_interval_ms")?,
-        pong_timeout: read.millis("live.pong_timeout_ms")?,
-        write_timeout: read.millis("live.write_timeout_ms")?,
-    };
-    if live.cost_per_caller < highest_cost {
-        return Err(ConfigError::Together(
-            "live.cost_per_caller must be at least limits.cost, or the most expensive subscriptions would always be refused"
-                .to_owned(),
-        ));
-    }
-    Ok(live)
 }
 
 /// Returns the URL of the SQLite database in a data directory. Opening it creates the file if needed.
@@ -393,6 +253,8 @@ pub fn sqlite_url(data_dir: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
 
     const SECRET: &str = "0123456789012345678901234567890123456789";
@@ -413,7 +275,8 @@ mod tests {
         let flags = vec![("listen", Some("127.0.0.1:3".to_owned())), ("data_dir", None)];
         let settings = load(toml, &environment, flags).expect("valid");
         assert_eq!(settings.listen.port(), 3);
-        assert_eq!((settings.engine.lanes, settings.engine.queue), (Some(4), 7));
+        let lanes = settings.engine.lanes.map(NonZeroUsize::get);
+        assert_eq!((lanes, settings.engine.queue_limit), (Some(4), 7));
         assert_eq!(settings.database.url.reveal(), "sqlite://data/ledgerbell.db?mode=rwc");
     }
 
@@ -465,6 +328,7 @@ mod tests {
                 None,
                 "a number of credits, 0 or more",
             ),
+            ("data_dir = \"\"", None, "the path of a directory"),
             ("[http]\ncors_origins = [\"*\"]", None, "origins such as"),
             ("secret = \"short-and-private\"", None, "at least 32 characters"),
             (
@@ -513,7 +377,7 @@ mod tests {
             load(&toml, &[], vec![])
         };
         let settings = rotating(&other, SECRET).expect("valid");
-        assert_eq!(settings.auth.jwt_secret_previous, Some(Secret(SECRET.to_owned())));
+        assert_eq!(settings.auth.jwt_secret_previous, Some(Secret::new(SECRET)));
         assert!(!settings.to_toml().contains(SECRET) && !format!("{settings:?}").contains(SECRET));
         assert!(
             rotating(SECRET, SECRET)

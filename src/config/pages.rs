@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::{ConfigError, Reader};
+use serde::Deserialize;
 
-/// Which pages are served, and how members sign in to them.
-#[derive(Clone, Debug)]
+use super::{ConfigError, Reader};
+use crate::http::Oidc;
+
+/// Which pages are served.
+#[derive(Clone, Debug, Deserialize)]
 pub struct PageSettings {
     /// Whether the console is served.
     pub console: bool,
@@ -13,47 +16,14 @@ pub struct PageSettings {
     pub explorer: bool,
     /// A folder with builds of both, in place of those that the executable contains.
     pub folder: Option<PathBuf>,
-    /// The console's client at an issuer.
-    pub oidc: Option<OidcSettings>,
 }
 
-/// How the console signs members in at an issuer.
-#[derive(Clone, Debug)]
-pub struct OidcSettings {
-    /// The issuer's URL.
-    pub issuer: String,
-    /// The client id of the console at the issuer.
-    pub client_id: String,
-    /// The scope that the console requests.
-    pub scope: String,
-    /// Whether the credential is the ID token instead of the access token.
-    pub uses_id_token: bool,
-}
-
-/// Reads which pages are served, and the console's client at this issuer.
-pub(super) fn read_pages(
-    read: &Reader<'_>,
-    development: bool,
-    issuer: Option<&str>,
-) -> Result<PageSettings, ConfigError> {
-    let flags = [("true", true), ("false", false)];
-    Ok(PageSettings {
-        console: read.one_of("pages.console", &flags)?,
-        explorer: match read.text("pages.explorer")? {
-            Some(_) => read.one_of("pages.explorer", &flags)?,
-            None => development,
-        },
-        folder: read.text("pages.folder")?.map(PathBuf::from),
-        oidc: read_oidc(read, issuer)?,
-    })
-}
-
-fn read_oidc(read: &Reader<'_>, issuer: Option<&str>) -> Result<Option<OidcSettings>, ConfigError> {
-    let scope = read.required("pages.oidc_scope")?.to_owned();
-    let uses_id_token = read.one_of("pages.oidc_token", &[("access", false), ("id", true)])?;
-    let Some(client_id) = read.text("pages.oidc_client_id")? else {
+/// Reads the console's client at this issuer.
+pub(super) fn read_oidc(read: &Reader, issuer: Option<&str>) -> Result<Option<Oidc>, ConfigError> {
+    let oidc: Oidc = read.section("pages")?;
+    if oidc.client_id.is_empty() {
         return Ok(None);
-    };
+    }
     let is_url = |text: &str| {
         let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         host.is_some_and(|host| !host.is_empty())
@@ -66,10 +36,8 @@ fn read_oidc(read: &Reader<'_>, issuer: Option<&str>) -> Result<Option<OidcSetti
             "pages.oidc_client_id needs auth.issuer beside it, which must be a URL: the console signs its members in there".to_owned(),
         ));
     };
-    Ok(Some(OidcSettings {
+    Ok(Some(Oidc {
         issuer: issuer.to_owned(),
-        client_id,
-        scope,
-        uses_id_token,
+        ..oidc
     }))
 }

@@ -1,8 +1,10 @@
 //! Prints settings as a settings file: the current values, or the commented defaults.
 
+use std::collections::BTreeMap;
+
 use super::Settings;
 use super::keys::{KEYS, leaf, variable};
-use super::source::Reader;
+use super::source::Given;
 
 /// The name of the source of a setting that no other source sets.
 pub(super) const DEFAULT: &str = "default";
@@ -35,7 +37,7 @@ impl Settings {
     /// Returns a settings file with every setting, its default and its purpose.
     pub fn commented_defaults() -> String {
         let text = write_file(KEYS.iter().map(|key| {
-            let value = key.form.show(key.default.unwrap_or_default());
+            let value = key.bounds.form().show(key.default.unwrap_or_default());
             let default = if key.default.is_some() {
                 ""
             } else {
@@ -44,7 +46,7 @@ impl Settings {
             let lines = format!(
                 "# {}\n# {default}Must be {}.\n# Environment: {}\n# {} = {value}\n",
                 key.about,
-                key.allowed,
+                key.bounds,
                 variable(key.path),
                 leaf(key.path)
             );
@@ -54,18 +56,17 @@ impl Settings {
     }
 }
 
-impl Reader<'_> {
-    pub(super) fn shown(&self) -> Vec<Shown> {
-        let shown = KEYS.iter().map(|key| {
-            let given = self.0.get(key.path);
-            Shown {
-                path: key.path,
-                value: given.map(|given| key.form.show(given.text.trim())),
-                source: given.map(|given| given.source.clone()).unwrap_or_default(),
-            }
-        });
-        shown.collect()
-    }
+/// Returns the given settings with their sources.
+pub(super) fn shown(given: &BTreeMap<&'static str, Given>) -> Vec<Shown> {
+    let shown = KEYS.iter().map(|key| {
+        let given = given.get(key.path);
+        Shown {
+            path: key.path,
+            value: given.map(|given| key.bounds.form().show(given.text.trim())),
+            source: given.map(|given| given.source.clone()).unwrap_or_default(),
+        }
+    });
+    shown.collect()
 }
 
 /// Writes lines by path: top-level settings first, then one `[section]` per first part of a path.

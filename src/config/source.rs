@@ -1,15 +1,17 @@
 //! The sources of settings (a file, the environment), and the conversion of their texts to values.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
 
-use ipnet::IpNet;
+use serde::Deserializer;
+use serde::de::value::MapDeserializer;
+use serde::de::{DeserializeOwned, Error, Visitor};
+use toml::Value;
 
-use super::Secret;
-use super::keys::{Form, KEYS, Key, PREFIX, key, variable};
+use super::bounds::{Form, LONGEST_TEXT};
+use super::keys::{KEYS, Key, PREFIX, find, variable};
+use super::sqlite_url;
 
 /// Why the settings are not valid. Contains the setting and the allowed values, and never a secret.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,7 @@ pub enum ConfigError {
         /// The source that contains it.
         source_name: String,
         /// The allowed values.
-        allowed: &'static str,
+        allowed: String,
     },
     /// Settings that are each valid but conflict.
     #[error("{0}")]
@@ -84,18 +86,18 @@ fn read_table(
     for (name, value) in table {
         let path = format!("{prefix}{name}");
         let inside = format!("{path}.");
-        match (key(&path), value) {
+        match (find(&path), value) {
             (Some(key), value) => {
                 let text = text_of(value).ok_or_else(|| ConfigError::Invalid {
                     key: key.path,
                     value: format!("a {}", value.type_str()),
                     source_name: source.to_owned(),
-                    allowed: key.allowed,
+                    allowed: key.bounds.to_string(),
                 })?;
                 let source = source.to_owned();
                 given.insert(key.path, Given { text, source });
             }
-            (None, toml::Value::Table(inner)) if KEYS.iter().any(|key| key.path.starts_with(&inside)) => {
+            (None, Value::Table(inner)) if KEYS.iter().any(|key| key.path.starts_with(&inside)) => {
                 read_table(&inside, inner, source, given)?;
             }
             (None, _) => {
@@ -110,13 +112,13 @@ fn read_table(
     Ok(())
 }
 
-fn text_of(value: &toml::Value) -> Option<String> {
+fn text_of(value: &Value) -> Option<String> {
     match value {
-        toml::Value::String(text) => Some(text.clone()),
-        toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Boolean(flag) => Some(flag.to_string()),
-        toml::Value::Array(items) => {
-            let items: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(flag) => Some(flag.to_string()),
+        Value::Array(items) => {
+            let items: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
             items.map(|items| items.join(","))
         }
         _ => None,
@@ -159,7 +161,7 @@ pub(super) fn read_environment(
 /// Returns the secret setting that a variable such as `LEDGERBELL_SECRET_FILE` supplies by a file.
 fn file_of(name: &str) -> Option<&'static Key> {
     let secret = name.strip_suffix("_FILE")?;
-    let is_secret = |key: &&Key| matches!(key.form, Form::Secret | Form::SecretUrl);
+    let is_secret = |key: &&Key| matches!(key.bounds.form(), Form::Secret | Form::SecretUrl);
     KEYS.iter().filter(is_secret).find(|key| variable(key.path) == secret)
 }
 
@@ -201,159 +203,126 @@ fn is_service_link(rest: &str, text: &str) -> bool {
         })
 }
 
-/// Converts given texts to typed values.
-pub(super) struct Reader<'a>(pub(super) &'a BTreeMap<&'static str, Given>);
-
-impl Reader<'_> {
-    /// Returns the given text, trimmed. An empty text counts as absent.
-    fn find(&self, path: &'static str) -> Option<&str> {
-        self.0
-            .get(path)
-            .map(|given| given.text.trim())
-            .filter(|text| !text.is_empty())
+/// Returns the error for a value that is not allowed, or for one that is missing.
+fn invalid(key: &Key, given: Option<&Given>) -> ConfigError {
+    let (value, source_name) = match given {
+        Some(given) => (key.bounds.form().show(given.text.trim()), given.source.clone()),
+        None => ("missing".to_owned(), "not set".to_owned()),
+    };
+    ConfigError::Invalid {
+        key: key.path,
+        value,
+        source_name,
+        allowed: key.bounds.to_string(),
     }
+}
 
-    pub(super) fn invalid(&self, path: &'static str) -> ConfigError {
-        let (form, allowed) = key(path).map_or((Form::Secret, ""), |key| (key.form, key.allowed));
-        let (value, source_name) = match self.0.get(path) {
-            Some(given) => (form.show(given.text.trim()), given.source.clone()),
-            None => ("missing".to_owned(), "not set".to_owned()),
+/// Reads one value. `None` if the setting is absent; an empty text counts as absent.
+fn value_of(key: &Key, given: Option<&Given>) -> Result<Option<Value>, ConfigError> {
+    let text = given.map_or("", |given| given.text.trim());
+    let is_list = key.bounds.form() == Form::List;
+    let is_absent = text.is_empty() && !is_list;
+    if is_absent && !key.is_required() {
+        return Ok(None);
+    }
+    let is_short = text.len() <= LONGEST_TEXT || is_list || key.is_required();
+    let value = (is_short && !is_absent).then(|| key.bounds.value(text)).flatten();
+    value.map(Some).ok_or_else(|| invalid(key, given))
+}
+
+/// The checked values, from which serde reads the structs of the modules.
+pub(super) struct Reader {
+    values: BTreeMap<&'static str, Value>,
+    read: RefCell<BTreeSet<&'static str>>,
+}
+
+impl Reader {
+    /// Checks all given texts.
+    pub(super) fn new(given: &BTreeMap<&'static str, Given>) -> Result<Self, ConfigError> {
+        let mut reader = Self {
+            values: BTreeMap::new(),
+            read: RefCell::default(),
         };
-        ConfigError::Invalid {
-            key: path,
-            value,
-            source_name,
-            allowed,
+        for key in KEYS {
+            let value = value_of(key, given.get(key.path))?;
+            reader.values.extend(value.map(|value| (key.path, value)));
+        }
+        let mode = reader.value("mode")?;
+        for key in KEYS {
+            if let Some(value) = key.implied(mode).and_then(|text| key.bounds.value(text)) {
+                reader.values.entry(key.path).or_insert(value);
+            }
+        }
+        let data_dir: PathBuf = reader.value("data_dir")?;
+        let url = reader.values.entry("database.url");
+        url.or_insert_with(|| sqlite_url(&data_dir).into());
+        Ok(reader)
+    }
+
+    /// Reads one setting.
+    pub(super) fn value<T: DeserializeOwned>(&self, path: &str) -> Result<T, ConfigError> {
+        let value: Option<T> = self.optional(path)?;
+        value.ok_or_else(|| ConfigError::Together(format!("setting {path} has no value")))
+    }
+
+    /// Reads one setting that may be absent.
+    pub(super) fn optional<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ConfigError> {
+        let value = self.find(path).and_then(|value| value.map(T::deserialize).transpose());
+        value.map_err(|error| ConfigError::Together(format!("setting {path}: {error}")))
+    }
+
+    /// Reads the settings of a section that are fields of a struct.
+    pub(super) fn section<T: DeserializeOwned>(&self, section: &'static str) -> Result<T, ConfigError> {
+        let read = T::deserialize(Section { reader: self, section });
+        read.map_err(|error| ConfigError::Together(format!("settings of {section}: {error}")))
+    }
+
+    /// Refuses a list with a setting that no struct has.
+    pub(super) fn check_all_are_read(&self) -> Result<(), ConfigError> {
+        let read = self.read.borrow();
+        match KEYS.iter().find(|key| !read.contains(key.path)) {
+            Some(key) => Err(ConfigError::Together(format!("setting {} is not used", key.path))),
+            None => Ok(()),
         }
     }
 
-    pub(super) fn required(&self, path: &'static str) -> Result<&str, ConfigError> {
-        self.find(path).ok_or_else(|| self.invalid(path))
-    }
-
-    pub(super) fn parse<T: FromStr>(&self, path: &'static str) -> Result<T, ConfigError> {
-        self.required(path)?.parse().map_err(|_| self.invalid(path))
-    }
-
-    pub(super) fn number<T: FromStr + PartialOrd + Copy>(
-        &self,
-        path: &'static str,
-        least: T,
-        most: T,
-    ) -> Result<T, ConfigError> {
-        let number: T = self.parse(path)?;
-        if number < least || number > most {
-            return Err(self.invalid(path));
-        }
-        Ok(number)
-    }
-
-    pub(super) fn seconds(&self, path: &'static str, least: u64, most: u64) -> Result<Duration, ConfigError> {
-        self.number(path, least, most).map(Duration::from_secs)
-    }
-
-    /// Reads a duration between a hundredth of a second and ten minutes.
-    pub(super) fn millis(&self, path: &'static str) -> Result<Duration, ConfigError> {
-        self.number(path, 10, 600_000).map(Duration::from_millis)
-    }
-
-    pub(super) fn one_of<T: Copy>(&self, path: &'static str, names: &[(&str, T)]) -> Result<T, ConfigError> {
-        let given = self.required(path)?;
-        let found = names.iter().find(|(name, _)| *name == given);
-        found.map(|(_, value)| *value).ok_or_else(|| self.invalid(path))
-    }
-
-    pub(super) fn text(&self, path: &'static str) -> Result<Option<String>, ConfigError> {
-        match self.find(path) {
-            Some(text) if text.len() > 1_000 => Err(self.invalid(path)),
-            text => Ok(text.map(str::to_owned)),
-        }
-    }
-
-    pub(super) fn url(&self, path: &'static str, schemes: &[&str]) -> Result<Option<String>, ConfigError> {
-        let text = self.text(path)?;
-        if text.as_ref().is_some_and(|url| !is_url(url, schemes)) {
-            return Err(self.invalid(path));
-        }
-        Ok(text)
-    }
-
-    pub(super) fn secret(&self, path: &'static str) -> Result<Option<Secret>, ConfigError> {
-        let text = self.text(path)?;
-        if text.as_ref().is_some_and(|text| text.chars().count() < 32) {
-            return Err(self.invalid(path));
-        }
-        Ok(text.map(Secret))
-    }
-
-    /// Reads networks. A single address is a network of one address.
-    pub(super) fn networks(&self, path: &'static str) -> Result<Vec<IpNet>, ConfigError> {
-        let items = self.find(path).unwrap_or_default().split(',').map(str::trim);
-        items
-            .filter(|item| !item.is_empty())
-            .map(|item| {
-                let address = item.parse::<IpAddr>().map(IpNet::from);
-                item.parse().or(address).map_err(|_| self.invalid(path))
-            })
-            .collect()
-    }
-
-    pub(super) fn origins(&self, path: &'static str) -> Result<Vec<String>, ConfigError> {
-        self.list(path, is_origin)
-    }
-
-    pub(super) fn header_names(&self, path: &'static str) -> Result<Vec<String>, ConfigError> {
-        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        self.list(path, |name| name.bytes().all(is_of_name))
-    }
-
-    fn list(&self, path: &'static str, is_valid: impl Fn(&str) -> bool) -> Result<Vec<String>, ConfigError> {
-        let items = self.find(path).unwrap_or_default().split(',').map(str::trim);
-        items
-            .filter(|item| !item.is_empty())
-            .map(|item| {
-                is_valid(item)
-                    .then(|| item.to_owned())
-                    .ok_or_else(|| self.invalid(path))
-            })
-            .collect()
+    fn find(&self, path: &str) -> Result<Option<Value>, toml::de::Error> {
+        let key = find(path).ok_or_else(|| Error::custom(format!("{path} is not in the list of settings")))?;
+        self.read.borrow_mut().insert(key.path);
+        Ok(self.values.get(key.path).cloned())
     }
 }
 
-/// Returns whether a text is an origin: a scheme, a host that may begin with `*.` for subdomains, and an optional port.
-fn is_origin(text: &str) -> bool {
-    let Some((scheme, host)) = text.split_once("://") else {
-        return false;
-    };
-    let is_of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    let starts_well = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
-    let (host, is_whole) = match host.strip_prefix("*.") {
-        // A star below a top-level domain would allow every site.
-        Some(domain) => (domain, domain.trim_matches('.').contains('.')),
-        None => (host, true),
-    };
-    let host = host.strip_suffix('/').unwrap_or(host);
-    starts_well
-        && scheme.bytes().all(is_of_scheme)
-        && is_whole
-        && !host.is_empty()
-        && !host.contains(['/', ' ', '*', '@'])
+/// One section, as a struct with a field for each setting that it reads. Several structs may share a section.
+struct Section<'a> {
+    reader: &'a Reader,
+    section: &'static str,
 }
 
-/// Returns whether a text is a URL that has one of these schemes and names a host.
-fn is_url(text: &str, schemes: &[&str]) -> bool {
-    let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme));
-    let rest =
-        rest.filter(|rest| !rest.contains(|char: char| char.is_whitespace() || char.is_control() || char == '#'));
-    let is_http = schemes.iter().any(|scheme| scheme.starts_with("http"));
-    match rest {
-        None => false,
-        // The rest of other schemes has its own format, which its reader checks.
-        Some(rest) if !is_http => !rest.is_empty(),
-        Some(_) => text.parse::<axum::http::Uri>().is_ok_and(|url| {
-            url.host()
-                .is_some_and(|host| !host.is_empty() && !host.contains(['"', '<', '>']))
-        }),
+impl<'de> Deserializer<'de> for Section<'_> {
+    type Error = toml::de::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        let mut values = Vec::new();
+        for field in fields {
+            let value = self.reader.find(&format!("{}.{field}", self.section))?;
+            values.extend(value.map(|value| (*field, value)));
+        }
+        visitor.visit_map(MapDeserializer::new(values.into_iter()))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Self::Error> {
+        Err(Error::custom("a section is read as a struct"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct
+        seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 

@@ -9,16 +9,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
+use serde::{Deserialize, Deserializer};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Proxies whose headers about their clients are believed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct TrustedProxies {
     /// The addresses of the proxies.
+    #[serde(rename = "trusted_proxies", deserialize_with = "networks")]
     pub networks: Vec<IpNet>,
     /// Whether they name clients in `Forwarded` (RFC 7239) instead of `X-Forwarded-For`.
+    #[serde(rename = "forwarded_header")]
     pub use_forwarded: bool,
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    Ok(texts.iter().filter_map(|text| network(text)).collect())
+}
+
+/// Parses a network. A single address is a network of one address.
+pub(crate) fn network(text: &str) -> Option<IpNet> {
+    text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()
 }
 
 impl TrustedProxies {

@@ -12,6 +12,7 @@ use governor::clock::Clock as Ticks;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
+use serde::Deserialize;
 
 use super::SharedHttpState;
 use super::address::counted_as;
@@ -23,22 +24,17 @@ use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 /// The cost of a refused credential or signature: a look-up and a comparison.
 pub(super) const REFUSED_CREDENTIAL: u64 = 50;
 
-/// How fast allowances refill, and how much they hold.
-#[derive(Clone, Copy, Debug)]
-pub struct Rate {
-    /// The cost that is added per second.
-    pub per_second: NonZeroU32,
-    /// The largest cost in the bucket.
-    pub burst: NonZeroU32,
-}
-
-/// The rates of all kinds of payers; `None` means no limit.
-#[derive(Clone, Copy, Debug, Default)]
+/// How fast the allowances of all kinds of payers refill, and how much they hold. A rate of 0 means no limit.
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Rates {
-    /// The rate of each member and each API key.
-    pub callers: Option<Rate>,
-    /// The rate of each address, for requests without a caller.
-    pub addresses: Option<Rate>,
+    /// The cost that is added per second for each member and each API key.
+    pub rate: u32,
+    /// The largest cost in their buckets.
+    pub burst: NonZeroU32,
+    /// The cost that is added per second for each address, for requests without a caller.
+    pub anonymous_rate: u32,
+    /// The largest cost in the buckets of addresses.
+    pub anonymous_burst: NonZeroU32,
 }
 
 /// Selects the bucket that pays.
@@ -111,12 +107,13 @@ struct Kind<C: Ticks> {
 }
 
 impl<C: Ticks + Clone> Kind<C> {
-    fn new(rate: Rate, clock: &C) -> Self {
-        let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
-        Self {
+    /// `None` if there is no limit.
+    fn new(rate: u32, burst: NonZeroU32, clock: &C) -> Option<Self> {
+        let quota = Quota::per_second(NonZeroU32::new(rate)?).allow_burst(burst);
+        Some(Self {
             buckets: Buckets::new(quota, DashMapStateStore::default(), clock.clone()),
             refill: quota.burst_size_replenished_in(),
-        }
+        })
     }
 }
 
@@ -132,8 +129,8 @@ impl<C: Ticks + Clone> Allowances<C> {
     /// Creates the buckets. A kind of payer without a rate has no limit.
     pub(super) fn new(rates: Rates, clock: C) -> Self {
         Self {
-            callers: rates.callers.map(|rate| Kind::new(rate, &clock)),
-            addresses: rates.addresses.map(|rate| Kind::new(rate, &clock)),
+            callers: Kind::new(rates.rate, rates.burst, &clock),
+            addresses: Kind::new(rates.anonymous_rate, rates.anonymous_burst, &clock),
             clock,
             charges: AtomicU32::new(0),
         }
@@ -173,14 +170,12 @@ mod tests {
     use super::*;
 
     fn allowances(clock: &FakeRelativeClock) -> Allowances<FakeRelativeClock> {
-        let number = |number| NonZeroU32::new(number).expect("above 0");
-        let rate = |burst| Rate {
-            per_second: number(10),
-            burst: number(burst),
-        };
+        let burst = |burst| NonZeroU32::new(burst).expect("above 0");
         let rates = Rates {
-            callers: Some(rate(1_000)),
-            addresses: Some(rate(100)),
+            rate: 10,
+            burst: burst(1_000),
+            anonymous_rate: 10,
+            anonymous_burst: burst(100),
         };
         Allowances::new(rates, clock.clone())
     }

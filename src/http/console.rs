@@ -34,15 +34,19 @@ const MOST_HOURS: u32 = 31 * 24;
 const COOKIE: &str = "ledgerbell_console";
 
 /// How members sign in to the console at an issuer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Oidc {
     /// The issuer's URL.
+    #[serde(skip)]
     pub issuer: String,
     /// The client id of the console at the issuer.
+    #[serde(rename = "oidc_client_id", default)]
     pub client_id: String,
     /// The scope that the console requests.
+    #[serde(rename = "oidc_scope")]
     pub scope: String,
     /// Whether the credential is the ID token instead of the access token.
+    #[serde(rename = "oidc_token")]
     pub uses_id_token: bool,
 }
 
@@ -220,7 +224,7 @@ async fn read<T: DeserializeOwned>(
     if !content_type.is_some_and(is_json) {
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send JSON."));
     }
-    let bytes = body::read(body, LARGEST_BODY, state.settings.body_timeout).await;
+    let bytes = body::read(body, LARGEST_BODY, state.settings.http.body_timeout).await;
     let bytes = bytes.map_err(|unread| match unread {
         Unread::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long."),
         Unread::TooSlow => refuse(StatusCode::REQUEST_TIMEOUT, "The body was not received in time."),

@@ -38,7 +38,7 @@ pub(super) async fn post(
     let mut exchange = Exchange::begin(&state, headers, remote, request_id);
     exchange.slot = Some(slot);
     if sse::is_wanted(&exchange.headers) {
-        let parameters = parameters::read(&exchange.headers, body, state.settings.body_timeout).await;
+        let parameters = parameters::read(&exchange.headers, body, state.settings.http.body_timeout).await;
         return exchange.stream(&state, parameters, false).await;
     }
     let ended = exchange.post(&state, body).await;
@@ -102,7 +102,7 @@ impl Exchange {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
-        let parameters = parameters::read(&self.headers, body, state.settings.body_timeout).await?;
+        let parameters = parameters::read(&self.headers, body, state.settings.http.body_timeout).await?;
         self.execute(state, parameters, false).await
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Deserialize;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::domain::member::CurrentRights;
@@ -18,11 +19,13 @@ use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
 /// What one member or API key may have open in this process.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub struct LiveConnectionBounds {
     /// The maximum number of connections that stay open.
+    #[serde(rename = "per_caller")]
     pub connections: usize,
     /// The maximum total cost of one message of each open subscription.
+    #[serde(rename = "cost_per_caller")]
     pub cost: u64,
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn posted(
     if let Some(refused) = refused(state, remote) {
         return Err(refused);
     }
-    let read = body::read(body, LARGEST_BODY, state.settings.body_timeout).await;
+    let read = body::read(body, LARGEST_BODY, state.settings.http.body_timeout).await;
     read.map_err(|unread| match unread {
         Unread::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "The body is too long.\n"),
         Unread::TooSlow => plain(StatusCode::REQUEST_TIMEOUT, "The body was not received in time.\n"),

@@ -51,6 +51,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -66,7 +67,8 @@ use export_bounds::Exports;
 use origin::Origins;
 
 pub use address::TrustedProxies;
-pub use allowance::{Rate, Rates};
+pub(crate) use address::network;
+pub use allowance::Rates;
 pub use console::Oidc;
 pub use export_bounds::ExportLimits;
 pub use health::health;
@@ -77,26 +79,45 @@ pub use server::serve;
 pub use sign_ins::{DemoCredential, DemoPerson, SignIns};
 pub use ws::SocketLimits;
 
+/// Limits of HTTP requests and connections, and which pages may call the API.
+#[derive(Clone, Debug, Deserialize)]
+pub struct HttpSettings {
+    /// Origins whose pages may call the API from a browser. The server's own origin always may.
+    pub cors_origins: Vec<String>,
+    /// Headers that those pages may send, besides those that GraphQL clients and tracing libraries send.
+    pub cors_headers: Vec<String>,
+    /// The maximum number of concurrent connections, sockets included.
+    pub max_connections: usize,
+    /// The maximum number of concurrent connections per address. Behind a trusted proxy, only connections
+    /// that stay open are counted.
+    pub max_connections_per_address: usize,
+    /// The time limit for the head of a request, and so for an idle connection.
+    #[serde(rename = "head_seconds")]
+    pub head_timeout: Duration,
+    /// The time limit for the body of a request.
+    #[serde(rename = "body_seconds")]
+    pub body_timeout: Duration,
+    /// How long a client may read nothing of a response.
+    #[serde(rename = "answer_seconds")]
+    pub answer_timeout: Duration,
+    /// The period over which sockets are closed at shutdown.
+    #[serde(rename = "drain_seconds")]
+    pub drain: Duration,
+}
+
 /// The settings of the HTTP server.
 #[derive(Clone)]
 pub struct Settings {
-    /// Origins whose pages may call the API from a browser. The server's own origin always may.
-    pub allowed_origins: Vec<String>,
+    /// Limits of requests and connections.
+    pub http: HttpSettings,
     /// Whether pages of this machine may call too, on any port: for development.
     pub allows_local_origins: bool,
-    /// Headers that those pages may send, besides those that GraphQL clients and tracing libraries send.
-    pub allowed_headers: Vec<String>,
     /// The URL by which clients reach the server, if it differs from the listening address.
     pub public_url: Option<String>,
     /// Limits of sockets.
     pub sockets: SocketLimits,
     /// The cost that each caller may use over time.
     pub rates: Rates,
-    /// The maximum number of concurrent connections, sockets included.
-    pub max_connections: usize,
-    /// The maximum number of concurrent connections per address. Behind a trusted proxy, only connections
-    /// that stay open are counted.
-    pub max_connections_per_address: usize,
     /// Proxies in front of the server.
     pub proxies: TrustedProxies,
     /// Limits of exports.
@@ -107,18 +128,11 @@ pub struct Settings {
     pub pages: Pages,
     /// How members sign in to the console at an issuer.
     pub oidc: Option<Oidc>,
-    /// The time limit for the head of a request, and so for an idle connection.
-    pub head_timeout: Duration,
-    /// The time limit for the body of a request.
-    pub body_timeout: Duration,
-    /// How long a client may read nothing of a response.
-    pub answer_timeout: Duration,
-    /// The period over which sockets are closed at shutdown.
-    pub drain: Duration,
 }
 
 /// Who may query the schema itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Introspection {
     /// Any client: the schema is public.
     Anyone,
@@ -167,9 +181,9 @@ impl HttpState {
     ) -> Self {
         Self {
             allowances: Allowances::new(settings.rates, Elapsed(services.clock.clone())),
-            addresses: PerAddress::new(settings.max_connections_per_address),
+            addresses: PerAddress::new(settings.http.max_connections_per_address),
             exports: Exports::new(settings.exports),
-            origins: Origins::new(&settings.allowed_origins, settings.allows_local_origins),
+            origins: Origins::new(&settings.http.cors_origins, settings.allows_local_origins),
             schema,
             services,
             export_links,
@@ -293,7 +307,7 @@ fn cross_origin(state: &HttpState) -> Option<CorsLayer> {
     }
     let origins = state.origins.clone();
     let is_allowed = move |origin: &HeaderValue, _: &Parts| origin.to_str().is_ok_and(|origin| origins.allows(origin));
-    let of_settings = state.settings.allowed_headers.iter();
+    let of_settings = state.settings.http.cors_headers.iter();
     let of_settings = of_settings.filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok());
     let ours = [
         header::AUTHORIZATION,

@@ -64,7 +64,7 @@ pub async fn serve(
     let server = Server {
         http: builder(&state),
         routes: super::router(Arc::clone(&state)),
-        allowed: Arc::new(Semaphore::new(state.settings.max_connections)),
+        allowed: Arc::new(Semaphore::new(state.settings.http.max_connections)),
         reserve: PerAddress::new(RESERVE_PER_ADDRESS),
         reserved: Arc::new(Semaphore::new(RESERVE)),
         connections: TaskTracker::new(),
@@ -84,7 +84,7 @@ pub async fn serve(
 fn builder(state: &SharedHttpState) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(state.settings.head_timeout)
+        .header_read_timeout(state.settings.http.head_timeout)
         // Some clients find their subprotocol only under the header name as they wrote it: see `ws::upgrade`.
         .preserve_header_case(true)
         .max_header_size(LARGEST_HEAD)
@@ -185,8 +185,8 @@ impl Server {
             routes.call(request.map(Body::new))
         });
         let settings = &self.state.settings;
-        let silence = silence(&settings.sockets, settings.answer_timeout);
-        let stream = WriteTimeout::new(stream, settings.answer_timeout, silence, stays_open);
+        let silence = silence(&settings.sockets, settings.http.answer_timeout);
+        let stream = WriteTimeout::new(stream, settings.http.answer_timeout, silence, stays_open);
         // A connection that closed at once would not learn that the server stops. So the request gets a
         // response, and then the connection closes.
         let is_late = stopping.is_cancelled();
@@ -215,7 +215,7 @@ impl Server {
 
     async fn drain(&self, stop: impl Future<Output = ()>) {
         stop.await;
-        let time = self.state.settings.drain;
+        let time = self.state.settings.http.drain;
         self.state.stopping.cancel();
         self.connections.close();
         self.state.sockets.close();

@@ -121,7 +121,7 @@ impl EventStream {
         };
         let drained = async {
             self.state.drain.cancelled().await;
-            let turn = self.state.settings.drain.mul_f64(self.live_connection.turn());
+            let turn = self.state.settings.http.drain.mul_f64(self.live_connection.turn());
             clock.alarm(clock.elapsed() + turn).await;
         };
         tokio::select! {

@@ -103,7 +103,7 @@ fn forged(state: &SharedHttpState, remote: SocketAddr, line: &str) -> Reply {
 }
 
 async fn read(state: &SharedHttpState, body: Body, largest: usize) -> Result<Vec<u8>, Reply> {
-    let read = body::read(body, largest, state.settings.body_timeout).await;
+    let read = body::read(body, largest, state.settings.http.body_timeout).await;
     read.map_err(|unread| match unread {
         Unread::TooLarge => reply(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long"),
         Unread::TooSlow => reply(StatusCode::REQUEST_TIMEOUT, "the body was not received in time"),

@@ -3,5 +3,5 @@
 pub mod clock;
 
 pub use ledgerbell_core::primitives::{
-    actor, credits, cursor, derived_key, ids, line, local_time, mailbox, money, page, record,
+    actor, credits, cursor, derived_key, ids, line, local_time, mailbox, money, page, record, secret,
 };

@@ -14,3 +14,4 @@ pub mod member;
 pub mod notification;
 pub mod primitives;
 pub mod top_up;
+pub mod troubleshooting;

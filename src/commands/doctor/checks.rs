@@ -391,10 +391,10 @@ pub(super) async fn bell(settings: &Settings) -> Check {
     if url.starts_with("sqlite:") {
         return Check::ok("bell", "not needed: SQLite has one server process");
     }
-    if !settings.rings_others {
+    if !settings.bell.rings_others {
         return Check::ok("bell", "off: other servers find events within half a second");
     }
-    let bell_url = settings.bell_url.as_ref().map_or(url, Secret::reveal);
+    let bell_url = settings.bell.url.as_ref().map_or(url, Secret::reveal);
     match bus::hear(bell_url).await {
         Ok(took) => Check::ok(
             "bell",

@@ -1,23 +1,27 @@
 //! Bounds on mail to unverified addresses: anyone can enter any address, so mail to such an address is counted.
 
-use crate::primitives::clock::DAY;
 use hmac::Hmac;
+use serde::Deserialize;
 use sha2::Sha256;
 
 use crate::domain::quota::Quota;
 use crate::primitives::actor::{Actor, Side};
+use crate::primitives::clock::DAY;
 use crate::primitives::derived_key;
 use crate::primitives::ids::AccountId;
 use crate::primitives::mailbox;
 
 /// How many mails go to unverified addresses within a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct UnverifiedMail {
     /// From one account, to all such addresses together.
+    #[serde(rename = "unverified_per_account")]
     pub per_account: u32,
     /// To one address, from all accounts together.
+    #[serde(rename = "unverified_per_address")]
     pub per_address: u32,
     /// At the request of one member or API key of a team.
+    #[serde(rename = "unverified_per_caller")]
     pub per_caller: u32,
 }
 

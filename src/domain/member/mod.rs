@@ -61,7 +61,7 @@ pub use model::{
     MAX_SESSION_GRACE_HOURS, Member, MemberFilter, MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember,
     UpsertMember, Vouch, require_own_or_settings,
 };
-pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over, require_to_reach};
+pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};
 pub use sign_in_failure::SignInFailure;
 pub(in crate::domain) use store::ContactRow;

@@ -48,7 +48,6 @@ pub use links::Links;
 pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending, Unsubscribe};
 pub use outbox::{Outbox, Post};
 pub(in crate::domain) use recipients::recipient_snapshot;
-pub use recipients::{AddressRecipient, MemberRecipient, RecipientSnapshot};
 pub use reports::{MailReports, ReceiveReportError, TakenIn};
 pub use settings::{MOST_MEMBERS, Settings};
 pub use unsubscribing::{Offer, OfferState, UnsubscribeLinks, Unsubscribing};

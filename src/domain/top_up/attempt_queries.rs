@@ -7,8 +7,8 @@ use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::ids::{AccountId, TopUpAttemptId, TopUpId};
 
 use super::TopUps;
-use super::model::{Attempt, Purchase, RetryFacts, RetryRefusal};
-use super::requests::{DECLINES_SINCE, choose_card};
+use super::model::{Attempt, Purchase, RetryFacts, RetryRefusal, next_card};
+use super::requests::DECLINES_SINCE;
 use super::store;
 
 /// Requires the permission to see purchases, cards and the rule: to read the whole log, or to manage them.
@@ -61,7 +61,7 @@ impl TopUps {
         let can_retry = top_ups.into_iter().map(|(id, top_up)| {
             let attempts = attempts.remove(&id).unwrap_or_default();
             let last = attempts.last().map(|attempt| attempt.payment_method_id);
-            let card = choose_card(&cards, None, last).ok().flatten();
+            let card = next_card(&cards, last);
             let facts = RetryFacts {
                 status,
                 card,

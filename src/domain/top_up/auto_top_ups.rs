@@ -92,7 +92,7 @@ impl AutoTopUps {
         let rule = found.unwrap_or_else(|| AutoTopUp::new(account_id, now));
         let terms = store::account_terms(connection, account_id).await?;
         let cards = store::payment_methods(connection, account_id).await?;
-        let card = card_of(&rule, &cards).cloned();
+        let card = rule.card_of(&cards).cloned();
         let facts = ChargeFacts {
             status: balance.status,
             card: card.as_ref(),
@@ -235,12 +235,6 @@ impl AutoTopUps {
     }
 }
 
-pub(super) fn card_of<'a>(rule: &AutoTopUp, cards: &'a [PaymentMethod]) -> Option<&'a PaymentMethod> {
-    cards
-        .iter()
-        .find(|card| Some(card.id) == rule.payment_method_id && card.removed_at.is_none())
-}
-
 async fn update(
     account: &mut AccountTransaction<'_>,
     actor: &Actor,
@@ -283,7 +277,7 @@ async fn update(
                 .ok_or(Refused(AutoTopUpRefusal::CardNotFound))?,
         ),
         // A card other than the rule's own card is charged only after consent.
-        None => card_of(&before, &cards).or_else(|| {
+        None => before.card_of(&cards).or_else(|| {
             let may_choose = !before.is_enabled || patch.consent;
             present().find(|card| card.is_default && may_choose)
         }),
@@ -320,7 +314,7 @@ async fn resume(account: &mut AccountTransaction<'_>) -> Result<(), UseCaseError
         return Err(Refused(AutoTopUpRefusal::ConsentRequired));
     }
     let cards = store::payment_methods(account.tx, account.account_id).await?;
-    let card = card_of(&before, &cards).ok_or(Refused(AutoTopUpRefusal::CardMissing))?;
+    let card = before.card_of(&cards).ok_or(Refused(AutoTopUpRefusal::CardMissing))?;
     if !card.may_be_charged_again() {
         return Err(Refused(AutoTopUpRefusal::CardSuspended));
     }
@@ -415,7 +409,7 @@ async fn evaluate(account: &mut AccountTransaction<'_>, was_short: bool) -> Resu
     }
     let terms = store::account_terms(account.tx, account.account_id).await?;
     let cards = store::payment_methods(account.tx, account.account_id).await?;
-    let card = card_of(&rule, &cards);
+    let card = rule.card_of(&cards);
     let Decided { decision, until, .. } = decide(account, &rule, &terms, card, None).await?;
     match decision.outcome {
         DecisionOutcome::AmountInvalid => rule.pause(PauseReason::AmountInvalid, None, account.now),
@@ -518,7 +512,7 @@ async fn try_again(account: &mut AccountTransaction<'_>, top_up_id: TopUpId) -> 
     let rule = account.rule().await?;
     let terms = store::account_terms(account.tx, account.account_id).await?;
     let cards = store::payment_methods(account.tx, account.account_id).await?;
-    let card = card_of(&rule, &cards);
+    let card = rule.card_of(&cards);
     let Decided {
         decision,
         spent_minor,

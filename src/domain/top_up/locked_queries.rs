@@ -7,7 +7,7 @@ use crate::primitives::clock::{DAY, Timestamp};
 use crate::primitives::ids::AccountId;
 
 use super::TopUps;
-use super::auto_top_ups::{card_of, decide};
+use super::auto_top_ups::decide;
 use super::model::{AutoTopUp, DecisionOutcome, PaymentMethod, TopUpStatus};
 use super::store;
 
@@ -76,7 +76,7 @@ impl TopUps {
             return Ok(false);
         };
         let cards = store::payment_methods(tx, account_id).await?;
-        let card = card_of(&rule, &cards);
+        let card = rule.card_of(&cards);
         let terms = store::account_terms(tx, account_id).await?;
         let account = self.context.at(tx, locked);
         let decision = decide(&account, &rule, &terms, card, None).await?.decision;

@@ -62,7 +62,6 @@ pub use payment_methods::PaymentMethods;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
 pub use refunding::{NewRefund, Refunding};
 pub use requests::{Answered, NewTopUp, TopUpQuote, TopUpRetry};
-pub use snapshot::{TopUpSnapshot, WayOn, unknown};
 pub use webhooks::{ReceiveError, StoredWebhook, WebhookStatus, Webhooks};
 
 /// The position of a top-up in a list: when it was requested, and its id.

@@ -18,6 +18,7 @@ use super::context::AccountTransaction;
 use super::error::TopUpRefusal;
 use super::model::{
     CancelRefusal, MAX_DECLINES, NewPurchase, PaymentMethod, Purchase, RetryFacts, RetryRefusal, TopUp, TopUpOrigin,
+    next_card,
 };
 use super::store;
 
@@ -257,18 +258,17 @@ fn digests(operation: &str, acting: Option<MemberId>, input: impl Fn(&mut Canoni
 }
 
 /// Returns the named card, else the card that was charged last, else the default card.
-pub(super) fn choose_card(
+fn choose_card(
     cards: &[PaymentMethod],
     named: Option<PaymentMethodId>,
     last: Option<PaymentMethodId>,
 ) -> Result<Option<&PaymentMethod>, UseCaseError<TopUpRefusal>> {
-    let present = || cards.iter().filter(|card| card.removed_at.is_none());
-    if let Some(named) = named {
-        let card = present().find(|card| card.id == named);
-        return card.map(Some).ok_or(Refused(TopUpRefusal::CardNotFound));
-    }
-    let last = last.and_then(|last| present().find(|card| card.id == last));
-    Ok(last.or_else(|| present().find(|card| card.is_default)))
+    let Some(named) = named else {
+        return Ok(next_card(cards, last));
+    };
+    let mut present = cards.iter().filter(|card| card.removed_at.is_none());
+    let card = present.find(|card| card.id == named);
+    card.map(Some).ok_or(Refused(TopUpRefusal::CardNotFound))
 }
 
 async fn create(

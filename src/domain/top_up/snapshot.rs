@@ -1,74 +1,21 @@
-//! A snapshot of an account's purchases at one instant, for the code that searches for problems.
-
-use std::collections::HashMap;
+//! Reads the snapshot of an account's purchases at one instant, for the code that searches for problems.
 
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
-use crate::domain::ledger::model::{AccountHeader, AccountStatus};
+use crate::domain::ledger::model::AccountHeader;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::credits::Credits;
-use crate::primitives::ids::{PaymentMethodId, TopUpId};
+use crate::primitives::ids::TopUpId;
 
-use super::AccountTerms;
 use super::AutoTopUps;
-use super::auto_top_ups::{card_of, observe};
-use super::model::{
-    Attempt, AttemptOutcome, AutoTopUp, Decision, MAX_DECLINES, Obstacle, PaymentMethod, PaymentMethodStatus, Purchase,
-    RetryFacts, RetryRefusal, Snapshot, StoredDecision,
-};
-use super::requests::{DECLINES_SINCE, choose_card};
+use super::auto_top_ups::observe;
+use super::model::{AutoTopUp, Purchase, Snapshot, TopUpSnapshot};
+use super::requests::DECLINES_SINCE;
 use super::store;
 
 /// The maximum number of failed purchases in a snapshot, and of purchases in progress.
 const MOST_PURCHASES: u32 = 20;
 /// The maximum number of decisions in a snapshot; the newest are read.
 const MOST_DECISIONS: u32 = 20;
-
-/// An account's purchases, cards and rule as one transaction sees them.
-#[derive(Clone, Debug)]
-pub struct TopUpSnapshot {
-    /// The status of the account.
-    pub status: AccountStatus,
-    /// The rule; a default rule if none was set.
-    pub rule: AutoTopUp,
-    /// The price of credits.
-    pub terms: AccountTerms,
-    /// All cards, including removed ones.
-    pub cards: Vec<PaymentMethod>,
-    /// The newest failed purchases, newest first. Refunds are not loaded, here and below.
-    pub failed: Vec<Purchase>,
-    /// The oldest purchases in progress, oldest first.
-    pub unfinished: Vec<Purchase>,
-    /// When a purchase last succeeded.
-    pub last_success_at: Option<Timestamp>,
-    /// The number of declines within 30 days, by the card's fingerprint.
-    pub recent_declines: HashMap<String, u32>,
-    /// The automatic top-up that can still change automatically.
-    pub open_automatic: Option<TopUpId>,
-    /// The newest decisions of the rule, newest first.
-    pub decisions: Vec<StoredDecision>,
-    /// The current decision of the rule, ignoring the pause after a success.
-    pub decision: Decision,
-    /// What the rule has spent this month, in minor units.
-    pub spent_minor: i64,
-    /// The number of automatic attempts within 24 hours, including declined ones.
-    pub recent_attempts: u32,
-    /// The credits of those attempts that are not known to be unpaid.
-    pub recent_credits: Credits,
-    /// Why the rule cannot charge, whatever is available.
-    pub obstacle: Option<Obstacle>,
-}
-
-/// What can be done about a failed purchase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WayOn {
-    /// Retry it: with this card, or if `None`, with the card that a retry chooses.
-    Retry(Option<PaymentMethodId>),
-    /// Wait for another purchase, or until the account may buy again.
-    Wait,
-    /// Add a card that can be charged.
-    AddCard,
-}
 
 impl AutoTopUps {
     /// Reads the snapshot of the account with these figures.
@@ -84,7 +31,7 @@ impl AutoTopUps {
         let terms = store::account_terms(tx, account_id).await?;
         let cards = store::payment_methods(tx, account_id).await?;
         let minimum_minor = self.minimum(terms.currency);
-        let seen = observe(tx, header, (&terms, minimum_minor), card_of(&rule, &cards), None, now).await?;
+        let seen = observe(tx, header, (&terms, minimum_minor), rule.card_of(&cards), None, now).await?;
         let last_success_at = seen.last_success_at;
         let settled = Snapshot {
             last_success_at: None,
@@ -124,69 +71,4 @@ impl AutoTopUps {
             cards,
         })
     }
-}
-
-impl TopUpSnapshot {
-    /// Returns the card that the rule charges.
-    pub fn card_of_rule(&self) -> Option<&PaymentMethod> {
-        card_of(&self.rule, &self.cards)
-    }
-
-    /// Returns the card that is charged if no other is named.
-    pub fn default_card(&self) -> Option<&PaymentMethod> {
-        let mut cards = self.cards.iter();
-        cards.find(|card| card.is_default && card.removed_at.is_none())
-    }
-
-    /// Returns what can be done about a failed purchase. It uses the same check as the retry itself.
-    pub fn way_on(&self, purchase: &Purchase, now: Timestamp) -> WayOn {
-        let last = purchase.attempts.last().map(|attempt| attempt.payment_method_id);
-        let chosen = choose_card(&self.cards, None, last).ok().flatten();
-        let other = self
-            .default_card()
-            .filter(|card| Some(card.id) != chosen.map(|card| card.id));
-        let mut answer = WayOn::AddCard;
-        for (card, named) in [(chosen, false), (other, true)] {
-            let facts = RetryFacts {
-                status: self.status,
-                card,
-                recent_declines: self.declines_of(card),
-                open_automatic: self.open_automatic,
-            };
-            match purchase.may_retry(&facts) {
-                Ok(()) if card.is_some_and(|card| self.is_good(card, now)) => {
-                    return WayOn::Retry(card.map(|card| card.id).filter(|_| named));
-                }
-                Err(RetryRefusal::InProgress(_) | RetryRefusal::Halted(_) | RetryRefusal::Over(_)) => {
-                    answer = WayOn::Wait;
-                }
-                Ok(())
-                | Err(RetryRefusal::CardMissing | RetryRefusal::CardSuspended | RetryRefusal::TooManyDeclines) => {}
-            }
-        }
-        answer
-    }
-
-    /// Returns whether a card can be charged, as far as is known.
-    pub fn is_good(&self, card: &PaymentMethod, now: Timestamp) -> bool {
-        card.may_be_charged_again()
-            && card.status(now) != PaymentMethodStatus::Expired
-            && self.declines_of(Some(card)) < MAX_DECLINES
-    }
-
-    fn declines_of(&self, card: Option<&PaymentMethod>) -> u32 {
-        let declines = card.and_then(|card| self.recent_declines.get(&card.fingerprint));
-        declines.copied().unwrap_or(0)
-    }
-}
-
-/// Returns the attempt whose outcome is unknown, and since when: since it was sent. The gateway may have responded since then
-/// without a result.
-pub fn unknown(purchase: &Purchase) -> Option<(&Attempt, Timestamp)> {
-    let attempt = purchase.open_attempt()?;
-    let is_unknown = attempt.outcome == AttemptOutcome::Unknown;
-    attempt
-        .confirm_sent_at
-        .filter(|_| is_unknown)
-        .map(|since| (attempt, since))
 }

@@ -16,7 +16,7 @@ use crate::primitives::ids::AccountId;
 use crate::primitives::record::{FromRow, Record};
 
 use super::model::Finding;
-use super::{Troubleshooting, rules, store};
+use super::{Troubleshooting, model, store};
 
 /// Accounts that one round checks in turn, at most. A check is some twenty statements.
 const AT_ONCE: u32 = 10;
@@ -90,7 +90,7 @@ impl Troubleshooting {
         let Some(snapshot) = self.snapshot(account_id, now).await? else {
             return Ok(());
         };
-        let found = LastFindings::of(&rules::find(&snapshot), now);
+        let found = LastFindings::of(&model::find(&snapshot), now);
         self.database
             .transaction(move |tx| Box::pin(async move { store::save_last_findings(tx, account_id, &found).await }))
             .await

@@ -1,8 +1,8 @@
 //! Finds what is wrong in an account, why, since when, and what fixes it: the help page as data.
 //!
 //! GraphQL calls it, and so does a worker that checks whether the findings have changed (`watching`) and how many each account has (`last_findings`). It is above all other modules. It
-//! asks each of them for a snapshot of the account, all within one read-only transaction. Then it applies the rules (`rules`, one pure
-//! function per code). It decides nothing. Its remedies are use cases of those modules, and each module accepts or refuses its own.
+//! asks each of them for a snapshot of the account, all within one read-only transaction. Then it applies the rules of `model`, one pure
+//! function per code. It decides nothing. Its remedies are use cases of those modules, and each module accepts or refuses its own.
 //!
 //! Invariants:
 //! - All findings of a response are about one instant.
@@ -11,8 +11,6 @@
 //! - A viewer is offered only what they may do (`Finding::seen_by`).
 
 mod last_findings;
-pub mod model;
-mod rules;
 mod store;
 mod watching;
 mod wording;
@@ -31,6 +29,7 @@ use crate::primitives::ids::AccountId;
 use model::{Finding, Snapshot};
 
 pub use last_findings::LastFindings;
+pub use ledgerbell_core::troubleshooting as model;
 pub use wording::{Explained, Explaining};
 
 /// Finds what is wrong. Cloning is cheap.
@@ -61,7 +60,7 @@ impl Troubleshooting {
         actor.require(account_id, Permission::ReadCreditLog)?;
         let snapshot = self.snapshot(account_id, self.clock.now()).await?;
         let snapshot = snapshot.ok_or(AccessError::NotFound)?;
-        let found = rules::find(&snapshot).into_iter();
+        let found = model::find(&snapshot).into_iter();
         Ok(found.map(|finding| finding.seen_by(actor)).collect())
     }
 

@@ -22,7 +22,7 @@ use crate::primitives::ids::AccountId;
 use super::last_findings::LastFindings;
 use super::model::Snapshot;
 use super::store::{self, Place};
-use super::{Troubleshooting, rules};
+use super::{Troubleshooting, model};
 
 impl Troubleshooting {
     /// Starts to watch an account for a client. Its earlier findings are unknown: the first change that is sent is the start itself.
@@ -113,11 +113,11 @@ async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoT
 }
 
 fn seen(snapshot: &Snapshot) -> (Place, LastFindings) {
-    let findings = rules::find(snapshot);
+    let findings = model::find(snapshot);
     let place = Place {
         sequence: snapshot.account.event_sequence,
-        fingerprint: rules::fingerprint(&findings),
-        due_at: rules::next_change(snapshot),
+        fingerprint: model::fingerprint(&findings),
+        due_at: model::next_change(snapshot),
     };
     (place, LastFindings::of(&findings, snapshot.now))
 }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::message::{self, Incoming};
@@ -15,15 +16,19 @@ use crate::primitives::clock::{Clock, Timestamp};
 const LONGEST_REASON: usize = 123;
 
 /// Limits of a socket.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub struct SocketLimits {
     /// The time limit for `connection_init` to arrive and to be answered.
+    #[serde(rename = "init_timeout_ms")]
     pub init_timeout: Duration,
     /// The silence of a client after which it is pinged.
+    #[serde(rename = "ping_interval_ms")]
     pub ping_interval: Duration,
     /// The time limit for the answer to a ping.
+    #[serde(rename = "pong_timeout_ms")]
     pub pong_timeout: Duration,
     /// The time limit for the client to accept sent data.
+    #[serde(rename = "write_timeout_ms")]
     pub write_timeout: Duration,
     /// The maximum number of concurrent operations.
     pub operations: usize,

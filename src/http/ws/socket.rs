@@ -217,7 +217,7 @@ impl Socket {
             .is_some_and(|drain| drain.as_mut().poll(context).is_ready())
         {
             self.drain = None;
-            let after = self.state.settings.drain.mul_f64(self.live_connection.turn());
+            let after = self.state.settings.http.drain.mul_f64(self.live_connection.turn());
             self.protocol.drain(after, self.now());
         }
         if self

@@ -10,6 +10,7 @@ use ledgerbell::domain::top_up::gateway::{
 };
 use ledgerbell::primitives::clock::Clock;
 use ledgerbell::primitives::money::Money;
+use ledgerbell::primitives::secret::Secret;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -43,9 +44,9 @@ pub(super) async fn serve(simulated: &SimulatedGateway) -> (String, JoinHandle<(
 pub(super) fn stripe(url: &str, timeout: Duration) -> Stripe {
     let settings = StripeSettings {
         base_url: url.to_owned(),
-        secret_key: "sk_test_12345".to_owned(),
+        secret_key: Secret::new("sk_test_12345"),
         publishable_key: "pk_test_12345".to_owned(),
-        webhook_secret: "whsec_simulated".to_owned(),
+        webhook_secret: Secret::new("whsec_simulated"),
         return_url: "https://app.example/back".to_owned(),
         timeout,
     };

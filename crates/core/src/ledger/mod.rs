@@ -40,7 +40,7 @@ pub const MAX_LOTS: i64 = 1_000;
 pub const MAX_DUE: usize = 500;
 
 /// The operator's limits on commands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
 pub struct Policy {
     /// How far a completion with `allowOverage` may go beyond what was booked.
     pub overage_limit: Credits,

@@ -7,6 +7,7 @@ mod alert;
 mod balance;
 mod failure;
 mod kind;
+mod recipients;
 mod reminders;
 mod report;
 mod resolver;
@@ -21,6 +22,7 @@ pub use alert::{Alert, Delivery, DeliveryStatus, Facts, InboxItem};
 pub use balance::{Crossing, OpenEdges, cross, is_calm};
 pub use failure::MailFailure;
 pub use kind::{AlertKind, Audience, Channel, Group, NextStep, Pace, Reversal, Rule, Severity};
+pub use recipients::{AddressRecipient, MemberRecipient, RecipientSnapshot};
 pub use reminders::{Due, Expiring, FIRST_REMINDER_MILLIS, LAST_REMINDER_MILLIS, earliest};
 pub use report::{Fate, Report, ReportKind, Reported, fate};
 pub use resolver::{

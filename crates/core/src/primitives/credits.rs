@@ -6,6 +6,7 @@ use std::ops::Neg;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
+use serde::de::{Deserialize, Deserializer, Error};
 
 /// An exact amount of credits, counted in units of 1/10,000 credit.
 ///
@@ -105,6 +106,12 @@ pub enum ParseCreditsError {
     /// Beyond [`Credits::MAX`] in either direction.
     #[error("must not exceed {} credits", Credits::MAX)]
     TooLarge,
+}
+
+impl<'de> Deserialize<'de> for Credits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
 }
 
 impl FromStr for Credits {

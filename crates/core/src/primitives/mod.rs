@@ -15,6 +15,7 @@ pub mod period;
 pub mod record;
 #[cfg(feature = "graphql")]
 pub mod scalars;
+pub mod secret;
 pub mod signature;
 pub mod status;
 pub mod text_enum;

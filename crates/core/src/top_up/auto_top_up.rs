@@ -139,6 +139,12 @@ pub struct AutoTopUp {
 }
 
 impl AutoTopUp {
+    /// Returns the card that the rule charges, unless it was removed.
+    pub fn card_of<'a>(&self, cards: &'a [PaymentMethod]) -> Option<&'a PaymentMethod> {
+        let mut cards = cards.iter();
+        cards.find(|card| Some(card.id) == self.payment_method_id && card.removed_at.is_none())
+    }
+
     /// Returns the default rule, for an account without a stored rule.
     pub fn new(account_id: AccountId, now: Timestamp) -> Self {
         Self {

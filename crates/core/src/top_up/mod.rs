@@ -15,6 +15,7 @@ mod payment_method;
 mod purchase;
 mod refund;
 mod settings;
+mod snapshot;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -32,11 +33,12 @@ pub use gateway::{
     KnownRefund, NewCharge, Notice,
 };
 pub use outcome::TakenBack;
-pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension};
+pub use payment_method::{PaymentMethod, PaymentMethodStatus, Suspension, next_card};
 pub use purchase::{
     CancelRefusal, Change, GatewayRequest, MAX_DECLINES, NewPurchase, Purchase, RetryFacts, RetryRefusal,
 };
 pub use refund::{Refund, RefundStatus, Return, target_of_return};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
+pub use snapshot::{TopUpSnapshot, WayOn, unknown};
 pub use terms::AccountTerms;
 pub use top_up_state::{TopUp, TopUpOrigin, TopUpStatus};

@@ -133,3 +133,10 @@ impl PaymentMethod {
         })
     }
 }
+
+/// Returns the card that a purchase charges if none is named: the card that was charged last, else the default card.
+pub fn next_card(cards: &[PaymentMethod], last: Option<PaymentMethodId>) -> Option<&PaymentMethod> {
+    let present = || cards.iter().filter(|card| card.removed_at.is_none());
+    let last = last.and_then(|last| present().find(|card| card.id == last));
+    last.or_else(|| present().find(|card| card.is_default))
+}

@@ -9,6 +9,7 @@ mod wire;
 use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode, Url};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::top_up::gateway::{
@@ -18,12 +19,13 @@ use crate::domain::top_up::gateway::{
 use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::money::{Currency, Money};
+use crate::primitives::secret::Secret;
 
 use super::webhook;
 use crate::adapters::is_this_machine;
 
 /// The time limit of a call. A worker may wait for this long, and so may a client that sets up a card.
-pub const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// Each intent is returned with its latest charge, and with the dispute and the refunds of that charge.
 const EXPAND: [&str; 2] = ["latest_charge.dispute", "latest_charge.refunds"];
 /// The API version of the objects that `wire` reads. It is independent of the default version of the operator's account.
@@ -32,20 +34,31 @@ const VERSION: &str = "2024-06-20";
 const MOST_PAGES: usize = 20;
 
 /// What is needed to call Stripe.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct StripeSettings {
     /// The base URL of the API.
+    #[serde(rename = "stripe_url")]
     pub base_url: String,
     /// The key that authenticates requests.
-    pub secret_key: String,
+    #[serde(rename = "stripe_secret_key")]
+    pub secret_key: Secret,
     /// The key that clients pass to Stripe's browser library.
+    #[serde(rename = "stripe_publishable_key")]
     pub publishable_key: String,
     /// The key that Stripe signs webhooks with.
-    pub webhook_secret: String,
+    #[serde(rename = "stripe_webhook_secret")]
+    pub webhook_secret: Secret,
     /// The page that customers return to after they have confirmed with their bank.
     pub return_url: String,
     /// The time limit of one call.
+    #[serde(skip, default = "StripeSettings::timeout")]
     pub timeout: Duration,
+}
+
+impl StripeSettings {
+    fn timeout() -> Duration {
+        TIMEOUT
+    }
 }
 
 /// Why the client cannot be created.
@@ -127,7 +140,7 @@ impl Stripe {
             request = request.header("idempotency-key", key);
         }
         let request = request.header("stripe-version", VERSION);
-        let sent = request.bearer_auth(&self.settings.secret_key).send().await;
+        let sent = request.bearer_auth(self.settings.secret_key.reveal()).send().await;
         let response = sent.map_err(|error| unknown(error.without_url()))?;
         let status = response.status();
         let body: Value = response.json().await.map_err(|error| unknown(error.without_url()))?;
@@ -348,7 +361,7 @@ impl PaymentGateway for Stripe {
     }
 
     fn read_webhook(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<Notice, InvalidWebhook> {
-        webhook::read(&self.settings.webhook_secret, body, signature, now)
+        webhook::read(self.settings.webhook_secret.reveal(), body, signature, now)
     }
 }
 

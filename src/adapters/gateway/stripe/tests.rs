@@ -47,9 +47,9 @@ async fn stripe(script: Vec<(u16, Value)>) -> (Stripe, Asked) {
     tokio::spawn(async move { axum::serve(listener, router).await });
     let settings = StripeSettings {
         base_url,
-        secret_key: "sk_test".to_owned(),
+        secret_key: Secret::new("sk_test"),
         publishable_key: "pk_test".to_owned(),
-        webhook_secret: "whsec_test".to_owned(),
+        webhook_secret: Secret::new("whsec_test"),
         return_url: "https://app.example/back".to_owned(),
         timeout: TIMEOUT,
     };

@@ -21,6 +21,7 @@ mod queue;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -40,32 +41,30 @@ use lane::Lane;
 use queue::{Job, Queue};
 
 /// Bounds of the posting engine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub struct EngineSettings {
-    /// Number of concurrent transactions. An account always uses the same lane.
-    pub lanes: NonZeroUsize,
+    /// Number of concurrent transactions; one if not set. An account always uses the same lane.
+    pub lanes: Option<NonZeroUsize>,
     /// Commands in one transaction, at most.
     pub max_batch: usize,
     /// Accounts in one transaction, at most: 1 where accounts are on different machines.
     pub accounts_per_transaction: usize,
     /// Commands that may wait for one account. Beyond that the caller gets BUSY.
+    #[serde(rename = "queue")]
     pub queue_limit: usize,
-    /// The retry time in that error.
-    pub retry_after_seconds: u32,
 }
 
 impl EngineSettings {
     /// Settings for a database with one writer.
     pub const ONE_WRITER: Self = Self {
-        lanes: NonZeroUsize::MIN,
+        lanes: None,
         max_batch: 256,
         accounts_per_transaction: 256,
         queue_limit: 512,
-        retry_after_seconds: 1,
     };
     /// Settings for a database with many writers.
     pub const MANY_WRITERS: Self = Self {
-        lanes: NonZeroUsize::MIN.saturating_add(1),
+        lanes: Some(NonZeroUsize::MIN.saturating_add(1)),
         ..Self::ONE_WRITER
     };
 }
@@ -82,7 +81,9 @@ impl Engine {
     pub(super) fn start(poster: &Arc<Poster>, bell: &Arc<dyn Bell>, settings: EngineSettings) -> Self {
         let counts = Arc::<Counts>::default();
         let lane = || Lane::new(Arc::clone(poster), Arc::clone(bell), Arc::clone(&counts), settings);
-        let lanes: Vec<Arc<Lane>> = (0..settings.lanes.get()).map(|_| Arc::new(lane())).collect();
+        let lanes: Vec<Arc<Lane>> = (0..settings.lanes.map_or(1, NonZeroUsize::get))
+            .map(|_| Arc::new(lane()))
+            .collect();
         Self {
             queues: lanes.iter().map(|lane| Arc::clone(&lane.queue)).collect(),
             counts,

@@ -13,6 +13,9 @@ use crate::primitives::ids::AccountId;
 
 use super::EngineSettings;
 
+/// The seconds after which a client retries after BUSY.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
 /// The result of one command.
 pub(super) type Answer = Result<Posted, LedgerError>;
 
@@ -69,7 +72,7 @@ impl Queue {
         let queued = accounts.entry(account_id).or_default();
         if queued.len() + jobs.len() > self.settings.queue_limit {
             return Err(LedgerError::Busy {
-                retry_after_seconds: self.settings.retry_after_seconds,
+                retry_after_seconds: RETRY_AFTER_SECONDS,
             });
         }
         if queued.is_empty() {

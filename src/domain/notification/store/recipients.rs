@@ -9,8 +9,7 @@ use crate::primitives::actor::MemberRole;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
-use super::super::model::{Channel, Delivery, NotificationSettings};
-use super::super::recipients::MemberRecipient;
+use super::super::model::{Channel, Delivery, MemberRecipient, NotificationSettings};
 
 /// A member with their contact.
 #[derive(FromRow)]

@@ -184,7 +184,7 @@ async fn sixteen_tasks_of_every_use_case_on_one_account_never_deadlock() {
         for scratch in each_database().await {
             let settings = EngineSettings {
                 accounts_per_transaction: if one_account { 1 } else { 256 },
-                lanes: NonZeroUsize::new(2).expect("positive"),
+                lanes: NonZeroUsize::new(2),
                 ..scratch.settings()
             };
             let room = Room::with(scratch, settings, model::decide, Arc::new(SilentBell));

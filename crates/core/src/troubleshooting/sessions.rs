@@ -1,10 +1,8 @@
 //! Findings about sessions whose deduction does not show.
 
-use crate::domain::notification::model::Severity;
-use crate::domain::troubleshooting::model::{
-    Call, Fact, Finding, FindingCode, OpenSession, Remedy, RemedyAction, Snapshot,
-};
+use crate::notification::Severity;
 use crate::primitives::credits::Credits;
+use crate::troubleshooting::{Call, Fact, Finding, FindingCode, OpenSession, Remedy, RemedyAction, Snapshot};
 
 /// Maximum sessions that one call completes.
 const MOST_COMPLETED: usize = 100;

@@ -1,12 +1,13 @@
 //! The input of the rules.
 
-use crate::domain::ledger::model::AccountHeader;
-use crate::domain::notification::{MemberRecipient, RecipientSnapshot};
-use crate::domain::top_up::TopUpSnapshot;
-use crate::primitives::clock::Timestamp;
+use crate::ledger::AccountHeader;
+use crate::notification::{MemberRecipient, RecipientSnapshot};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::SessionId;
+#[cfg(feature = "sea-orm")]
 use crate::primitives::record::FromRow;
+use crate::primitives::timestamp::Timestamp;
+use crate::top_up::TopUpSnapshot;
 
 /// Everything about an account that the rules need, at one instant.
 #[derive(Clone, Debug)]
@@ -39,7 +40,8 @@ pub struct SessionFigures {
 }
 
 /// A session that is over and not resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(FromRow))]
 pub struct OpenSession {
     /// The session.
     pub id: SessionId,

@@ -1,12 +1,14 @@
-//! The rules: one per code, each a pure function of one snapshot.
+//! What is wrong in an account: one rule per code, each a pure function of one snapshot.
 //!
 //! A rule that depends on a decision of another module calls the function that decides it. So a finding always agrees with
 //! the decision: `AutoTopUp::evaluate`, `Purchase::may_retry`, the resolver of deliveries.
 
 mod account;
 mod auto_top_ups;
+mod finding;
 mod notifications;
 mod sessions;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -14,9 +16,9 @@ mod top_ups;
 
 use std::cmp::Reverse;
 
-pub(super) use time::{fingerprint, next_change};
-
-use super::model::{Finding, FindingCode, Snapshot};
+pub use finding::{Call, Fact, Facts, Finding, FindingCode, Remedy, RemedyAction, Symptom};
+pub use snapshot::{OpenSession, SessionFigures, Snapshot, typical};
+pub use time::{fingerprint, next_change};
 
 /// Maximum findings of one code. If there are more, the first are kept.
 const MOST_OF_A_CODE: usize = 20;
@@ -26,7 +28,7 @@ const MOST_EVIDENCE: usize = 10;
 type Rule = fn(&Snapshot) -> Vec<Finding>;
 
 /// Returns all findings, the most severe first. Empty when nothing is wrong.
-pub(super) fn find(snapshot: &Snapshot) -> Vec<Finding> {
+pub fn find(snapshot: &Snapshot) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for code in FindingCode::ALL {
         let mut found = rule_of(*code)(snapshot);

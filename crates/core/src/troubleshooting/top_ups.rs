@@ -1,16 +1,15 @@
 //! Findings about top-ups.
 
-use crate::domain::notification::model::Severity;
-use crate::domain::top_up::model::{FailureCode, PaymentMethod, Purchase};
-use crate::domain::top_up::{TopUpStatus, WayOn, unknown};
-use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
-use crate::primitives::clock::MINUTE;
+use crate::notification::Severity;
 use crate::primitives::ids::{GlobalId, PaymentMethodId};
+use crate::primitives::timestamp::{MINUTE, Timestamp};
+use crate::top_up::{FailureCode, PaymentMethod, Purchase, TopUpStatus, WayOn, unknown};
+use crate::troubleshooting::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 
 use super::account::is_active;
 
 /// An outcome that is unknown for longer than this is reported.
-pub(in crate::domain::troubleshooting) const UNKNOWN_MILLIS: i64 = 5 * MINUTE;
+pub(super) const UNKNOWN_MILLIS: i64 = 5 * MINUTE;
 
 /// A card as its holder recognizes it.
 pub(super) fn shown(card: &PaymentMethod) -> Fact {
@@ -116,7 +115,7 @@ pub(super) fn needs_authentication(snapshot: &Snapshot) -> Vec<Finding> {
 
 /// The gateway has not reported for a while whether a card was charged.
 pub(super) fn outcome_unknown(snapshot: &Snapshot) -> Vec<Finding> {
-    let is_old = |since: &crate::primitives::clock::Timestamp| since.plus_millis(UNKNOWN_MILLIS) <= snapshot.now;
+    let is_old = |since: &Timestamp| since.plus_millis(UNKNOWN_MILLIS) <= snapshot.now;
     let unknown = snapshot.purchases.unfinished.iter().filter_map(|purchase| {
         let (attempt, since) = unknown(purchase)?;
         is_old(&since).then_some((purchase, attempt, since))

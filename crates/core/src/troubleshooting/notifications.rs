@@ -1,12 +1,11 @@
 //! Why a recipient was not notified.
 
-use crate::domain::member::ContactStatus;
-use crate::domain::notification::MemberRecipient;
-use crate::domain::notification::model::{AlertKind, Channel, Delivery, MailFailure, Severity};
-use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
+use crate::member::ContactStatus;
+use crate::notification::{AlertKind, Channel, Delivery, MailFailure, MemberRecipient, Severity};
 use crate::primitives::actor::MemberRole;
-use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{GlobalId, IdKind, MemberId};
+use crate::primitives::timestamp::Timestamp;
+use crate::troubleshooting::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 
 use super::account::is_open;
 

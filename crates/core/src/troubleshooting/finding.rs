@@ -3,15 +3,15 @@
 use data_encoding::BASE32_DNSSEC;
 use sha2::{Digest, Sha256};
 
-use crate::domain::member::require_to_reach;
-use crate::domain::notification::model::{Channel, Severity};
+use crate::member::require_to_reach;
+use crate::notification::{Channel, Severity};
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
-use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{
     AccountId, DeliveryId, GlobalId, MemberId, PaymentMethodId, RecipientId, SessionId, TopUpId,
 };
 use crate::primitives::money::Money;
+use crate::primitives::timestamp::Timestamp;
 
 /// Bytes of a finding's id: enough that no two are equal.
 const ID_BYTES: usize = 15;

@@ -1,19 +1,19 @@
 //! Findings about the auto top-up rule and the card that it charges.
 
-use crate::domain::notification::model::Severity;
-use crate::domain::top_up::model::{
-    DecisionOutcome, MAX_DECLINES, Obstacle, PauseReason, PaymentMethod, PaymentMethodStatus, StoredDecision,
-};
-use crate::domain::troubleshooting::model::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
-use crate::primitives::clock::{DAY, Timestamp};
+use crate::notification::Severity;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{GlobalId, IdKind};
+use crate::primitives::timestamp::{DAY, Timestamp};
+use crate::top_up::{
+    DecisionOutcome, MAX_DECLINES, Obstacle, PauseReason, PaymentMethod, PaymentMethodStatus, StoredDecision,
+};
+use crate::troubleshooting::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 
 use super::account::is_active;
 use super::top_ups::shown;
 
 /// For how long a refused booking above the trigger shows that the rule starts too late.
-pub(in crate::domain::troubleshooting) const REFUSAL_MILLIS: i64 = DAY;
+pub(super) const REFUSAL_MILLIS: i64 = DAY;
 
 fn rule_id(snapshot: &Snapshot) -> GlobalId {
     GlobalId::new(IdKind::AutoTopUp, snapshot.account.account_id, uuid::Uuid::nil())

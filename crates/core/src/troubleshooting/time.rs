@@ -2,10 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::top_up::model::{DecisionOutcome, PaymentMethod};
-use crate::domain::top_up::unknown;
-use crate::domain::troubleshooting::model::{Finding, Snapshot};
-use crate::primitives::clock::{HOUR, MINUTE, Timestamp};
+use crate::primitives::timestamp::{HOUR, MINUTE, Timestamp};
+use crate::top_up::{DecisionOutcome, PaymentMethod, unknown};
+use crate::troubleshooting::{Finding, Snapshot};
 
 use super::auto_top_ups::REFUSAL_MILLIS;
 use super::top_ups::UNKNOWN_MILLIS;
@@ -16,7 +15,7 @@ const MAIL_MILLIS: i64 = 2 * MINUTE;
 const CEILING_MILLIS: i64 = HOUR;
 
 /// Returns equal bytes for equal findings: their codes, severities and remedies. Figures that change meanwhile are not included.
-pub(in crate::domain::troubleshooting) fn fingerprint(findings: &[Finding]) -> Vec<u8> {
+pub fn fingerprint(findings: &[Finding]) -> Vec<u8> {
     let mut digest = Sha256::new();
     for finding in findings {
         digest.update(finding.id());
@@ -34,7 +33,7 @@ pub(in crate::domain::troubleshooting) fn fingerprint(findings: &[Finding]) -> V
 ///
 /// Findings about the last 90 days of sessions or the last days of mail also change with time, slowly and toward fewer problems.
 /// The next event shows those changes.
-pub(in crate::domain::troubleshooting) fn next_change(snapshot: &Snapshot) -> Option<Timestamp> {
+pub fn next_change(snapshot: &Snapshot) -> Option<Timestamp> {
     let (now, purchases, sessions) = (snapshot.now, &snapshot.purchases, &snapshot.sessions);
     let unknown = purchases.unfinished.iter().filter_map(unknown);
     let unknown = unknown.map(|(_, since)| since.plus_millis(UNKNOWN_MILLIS));

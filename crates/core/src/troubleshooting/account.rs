@@ -1,9 +1,9 @@
 //! Findings about the account itself.
 
-use crate::domain::ledger::model::AccountStatus;
-use crate::domain::notification::model::Severity;
-use crate::domain::troubleshooting::model::{Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
+use crate::ledger::AccountStatus;
+use crate::notification::Severity;
 use crate::primitives::ids::GlobalId;
+use crate::troubleshooting::{Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 
 /// Whether new purchases and sessions can start. Where they cannot, only that is reported, and not its consequences.
 pub(super) fn is_active(snapshot: &Snapshot) -> bool {

@@ -6,20 +6,19 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::ledger::model::{AccountHeader, AccountStatus};
-use crate::domain::member::ContactStatus;
-use crate::domain::notification::model::{NotificationSettings, Severity};
-use crate::domain::notification::{MemberRecipient, RecipientSnapshot};
-use crate::domain::top_up::model::{
-    Attempt, AttemptOutcome, AutoTopUp, Decision, DecisionOutcome, Purchase, Step, TopUp,
-};
-use crate::domain::top_up::{AccountTerms, TopUpOrigin, TopUpSnapshot, TopUpStatus};
-use crate::domain::troubleshooting::model::{Fact, OpenSession, RemedyAction, SessionFigures};
+use crate::ledger::{AccountHeader, AccountStatus};
+use crate::member::ContactStatus;
+use crate::notification::{MemberRecipient, NotificationSettings, RecipientSnapshot, Severity};
 use crate::primitives::actor::{Cause, MemberRole};
-use crate::primitives::clock::{HOUR, Timestamp};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, SessionId, TopUpAttemptId, TopUpId};
 use crate::primitives::money::{CreditPrice, Money};
+use crate::primitives::timestamp::{HOUR, Timestamp};
+use crate::top_up::{
+    AccountTerms, Attempt, AttemptOutcome, AutoTopUp, Decision, DecisionOutcome, Purchase, Step, TopUp, TopUpOrigin,
+    TopUpSnapshot, TopUpStatus,
+};
+use crate::troubleshooting::{Fact, OpenSession, RemedyAction, SessionFigures};
 
 const ACCOUNT: AccountId = AccountId::from_number(3);
 const NOW: Timestamp = Timestamp::from_millis(1_772_442_000_000);
