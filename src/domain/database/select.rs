@@ -206,3 +206,15 @@ pub(in crate::domain) enum Condition {
     /// At least one of these is true.
     Any(Vec<Condition>),
 }
+
+impl Condition {
+    /// Whether no row can meet it: its list is empty.
+    pub(in crate::domain) fn matches_nothing(&self) -> bool {
+        match self {
+            Self::Uuids(_, ids) => ids.is_empty(),
+            Self::Texts(_, texts) => texts.is_empty(),
+            Self::Any(conditions) => conditions.iter().all(Self::matches_nothing),
+            Self::AtLeast(..) | Self::AtMost(..) | Self::Like(..) | Self::Plain(_) | Self::Around(..) => false,
+        }
+    }
+}

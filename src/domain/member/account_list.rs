@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::database::Database;
 use crate::domain::fault::{Fault, QueryError};
-use crate::domain::ledger::credit_log::search;
+use crate::domain::ledger::credit_log::search::Search;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::ids::{AccountId, GlobalId, IdKind};
 use crate::primitives::page::{Page, PageRequest};
@@ -128,9 +128,9 @@ impl Plan {
             self.name([id.account_id].into());
             return Ok(());
         }
-        let words = search::words("search", text)?;
+        let search = Search::parse("search", Some(text))?;
         // In a script without spaces a word of the search is several words of the name. The longest one finds the fewest accounts.
-        let longest = words.iter().filter_map(|word| {
+        let longest = search.words().iter().filter_map(|word| {
             let parts = word.split_whitespace();
             parts.max_by_key(|part| part.chars().count()).map(str::to_owned)
         });
@@ -138,7 +138,8 @@ impl Plan {
         longest.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
         longest.truncate(MOST_WORDS_ASKED);
         self.finders.extend(longest.into_iter().map(Finder::Word));
-        self.conditions.extend(words.into_iter().map(ListCondition::Word));
+        self.conditions
+            .extend(search.words().iter().cloned().map(ListCondition::Word));
         Ok(())
     }
 

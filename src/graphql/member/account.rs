@@ -196,7 +196,7 @@ impl Account {
             let timezone = timezone.map(|zone| zone.0);
             let group_by: Vec<_> = group_by.into_iter().map(Into::into).collect();
             let grouping = format!("{group_by:?} {timezone:?}");
-            let place = self.list("credit_usage", &filter.canonical(), &grouping);
+            let place = self.list("credit_usage", &format!("{filter:?}"), &grouping);
             let request = PageArguments::forward(first, after).request(place)?;
             let log = &scope.services.credit_log;
             let page = log
