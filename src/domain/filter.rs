@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::database::select::Condition;
-use super::fault::InvalidInput;
+use super::fault::{Fault, InvalidInput};
 use crate::primitives::clock::Timestamp;
 
 /// Values in one list of a request, at most.
@@ -22,8 +23,14 @@ pub fn check_count(field: &'static str, count: usize) -> Result<(), InvalidInput
     Ok(())
 }
 
+/// Returns a text that identifies a list's filter or order: page cursors are bound to it. Equal values have equal texts, in every
+/// build of the server.
+pub fn key(part: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(part).map_err(|error| Fault::Internal(format!("a list has no key: {error}")))
+}
+
 /// Allows any of these values: sorted, without repeats, at most 100. The default allows every value, an empty list none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AnyOf<T>(Option<Vec<T>>);
 
 impl<T> Default for AnyOf<T> {
@@ -95,7 +102,7 @@ impl<T: Copy> AnyOf<T> {
 }
 
 /// Instants from one (inclusive) to another (exclusive).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InstantRange {
     from: Option<Timestamp>,
     before: Option<Timestamp>,

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::domain::database::select::Condition;
 use crate::domain::database::{Database, Transaction, records};
 use crate::domain::event::{AlertMark, EventContent};
@@ -41,7 +43,7 @@ const TESTS_OF_ACCOUNT: (u32, u32) = (60, 200);
 pub type AlertPosition = (Timestamp, AlertId);
 
 /// Selects alerts that meet every condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AlertFilter {
     /// Only alerts whose condition has not ended.
     pub open_only: bool,

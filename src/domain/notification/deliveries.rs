@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use crate::domain::database::keyset::Branch;
 use crate::domain::database::select::{Condition, Value};
 use crate::domain::database::{Database, Transaction, records};
@@ -27,7 +29,7 @@ const RESEND_INTERVAL_MILLIS: i64 = MINUTE;
 pub type DeliveryPosition = (Timestamp, DeliveryId);
 
 /// Selects deliveries that meet every condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DeliveryFilter {
     /// Only deliveries in these statuses.
     pub statuses: AnyOf<DeliveryStatus>,
@@ -51,7 +53,7 @@ impl DeliveryFilter {
 }
 
 /// Selects deliveries by recipient or by alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum DeliveriesOf {
     /// All deliveries to one recipient.
     Recipient(RecipientId),

@@ -1,11 +1,13 @@
 //! Which top-ups are meant.
 
+use serde::Serialize;
+
 use crate::domain::filter::{AnyOf, InstantRange};
 
 use super::model::{TopUpOrigin, TopUpStatus};
 
 /// Which top-ups are meant: those that meet every condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TopUpFilter {
     /// In one of these statuses.
     pub statuses: AnyOf<TopUpStatus>,

@@ -6,7 +6,7 @@ use super::delivery::{DeliveryConnection, deliveries};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use super::settings::AlertKind;
 use crate::domain::fault::InvalidInput;
-use crate::domain::filter::AnyOf;
+use crate::domain::filter::{AnyOf, key};
 use crate::domain::notification::{self, DeliveriesOf, model};
 use crate::graphql::connection::{PageArguments, PageInfo, relay};
 use crate::graphql::context::{Scope, public_id, scope};
@@ -294,7 +294,7 @@ pub(in crate::graphql) async fn inbox(
     let filter = filter.unwrap_or_default().into_domain()?;
     let owner = inbox_of.map_or_else(|| "all".to_owned(), |member_id| member_id.uuid().to_string());
     let account = account_id.number().to_string();
-    let place = CursorScope::of(&["alerts", &account, &owner, &format!("{filter:?}")]);
+    let place = CursorScope::of(&["alerts", &account, &owner, &key(&filter)?]);
     let request = arguments.request(place)?;
     let alerts = &scope.services.alerts;
     alerts.check_inbox(scope.actor(), account_id, inbox_of)?;

@@ -6,7 +6,7 @@ use super::address::NotificationAddress;
 use super::alert::Alert;
 use super::settings::{AlertKind, NotificationChannel};
 use crate::domain::fault::InvalidInput;
-use crate::domain::filter::AnyOf;
+use crate::domain::filter::{AnyOf, key};
 use crate::domain::notification::{self, DeliveriesOf, model};
 use crate::graphql::connection::{PageArguments, connection, relay};
 use crate::graphql::context::{Scope, public_id, scope};
@@ -211,12 +211,11 @@ pub(in crate::graphql) async fn deliveries(
     (first, after): (Option<i32>, Option<String>),
 ) -> Result<DeliveryConnection, ApiError> {
     let filter = filter.unwrap_or_default().into_domain()?;
-    let list = format!("{of:?}");
     let place = CursorScope::of(&[
         "deliveries",
         &account_id.number().to_string(),
-        &list,
-        &format!("{filter:?}"),
+        &key(&of)?,
+        &key(&filter)?,
     ]);
     let request = PageArguments::forward(first, after).request(place)?;
     let deliveries = &scope.services.deliveries;

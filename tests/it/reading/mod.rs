@@ -4,6 +4,7 @@
 //! create in time. Everything is read through the public services.
 
 pub(crate) mod ground;
+mod keys;
 pub(crate) mod log;
 mod pages;
 pub(crate) mod rows;

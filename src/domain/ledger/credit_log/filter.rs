@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use serde::{Serialize, Serializer};
 
 use crate::domain::fault::InvalidInput;
 use crate::domain::filter::{AnyOf, InstantRange};
@@ -38,7 +39,7 @@ crate::text_enum! {
 }
 
 /// An actor that may have caused an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum ActorRef {
     /// A member, directly or through a key that acted on the member's behalf.
     Member(MemberId),
@@ -47,11 +48,17 @@ pub enum ActorRef {
 }
 
 /// Calendar days, both inclusive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DateRange {
     from: Option<NaiveDate>,
     to: Option<NaiveDate>,
+    #[serde(serialize_with = "by_name")]
     timezone: Option<Tz>,
+}
+
+#[allow(clippy::ref_option, reason = "serde passes the field")]
+fn by_name<S: Serializer>(timezone: &Option<Tz>, serializer: S) -> Result<S::Ok, S::Error> {
+    timezone.map(Tz::name).serialize(serializer)
 }
 
 impl DateRange {
@@ -88,7 +95,7 @@ impl DateRange {
 }
 
 /// Bounds on the absolute amount, both inclusive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AmountRange {
     min: Option<Credits>,
     max: Option<Credits>,
@@ -119,7 +126,7 @@ impl AmountRange {
 }
 
 /// Selects the entries that meet every condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CreditLogFilter {
     /// The cause is of one of these kinds.
     pub actor_kinds: AnyOf<ActorKind>,

@@ -5,6 +5,7 @@
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
+use serde::Serialize;
 
 use crate::domain::database::select::Condition;
 use crate::domain::fault::InvalidInput;
@@ -63,7 +64,7 @@ fn is_unspaced(letter: char) -> bool {
 
 /// The words that [`searchable`] text must all contain, each with the space before it. A search without letters and digits has
 /// none, and matches every text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Search(Vec<String>);
 
 impl Search {

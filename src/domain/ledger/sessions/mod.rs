@@ -7,6 +7,8 @@ mod store;
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use crate::domain::database::Database;
 use crate::domain::database::select::Select;
 use crate::domain::fault::{Fault, QueryError};
@@ -48,7 +50,7 @@ pub struct SessionView {
 }
 
 /// Selects the sessions that meet every condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SessionFilter {
     /// The shown status is one of these.
     pub statuses: AnyOf<ShownStatus>,
