@@ -7,6 +7,7 @@ pub mod backlog;
 pub mod database;
 pub mod event;
 pub mod fault;
+pub mod filter;
 pub mod forecast;
 pub mod ledger;
 pub mod member;

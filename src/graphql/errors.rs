@@ -104,11 +104,17 @@ impl From<AccessError> for ApiError {
     }
 }
 
+impl From<InvalidInput> for ApiError {
+    fn from(InvalidInput { field, message }: InvalidInput) -> Self {
+        Self::invalid(field, message)
+    }
+}
+
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Refused(never) => match never {},
-            QueryError::Invalid(InvalidInput { field, message }) => Self::invalid(field, message),
+            QueryError::Invalid(invalid) => invalid.into(),
             QueryError::Access(error) => error.into(),
             QueryError::Fault(fault) => fault.into(),
         }

@@ -221,8 +221,8 @@ mod tests {
         assert!(link.starts_with("http://localhost/exports/credit-log?token="));
         let order = links.open(token(&link), now).expect("valid");
         assert_eq!(order.account_id, AccountId::from_number(7));
-        assert_eq!(order.filter.search.as_deref(), Some("yoga"));
-        assert_eq!(order.filter.member_ids, Some(Vec::new()));
+        assert_eq!(order.filter.search.words(), [" yoga"]);
+        assert_eq!(order.filter.member_ids, [].into());
         assert_eq!(order.requester.member_id(), actor.member_id());
         assert!(order.json_lines);
         assert_eq!(links.open(token(&link), expires_at).err(), Some(InvalidLink));

@@ -3,8 +3,9 @@
 //! Nothing here measures time: the tests read the plans of the databases for the real statements of pages. F65: no filter makes
 //! a page scan the table, and a page deep in the log costs as much as the first one.
 
+use ledgerbell::domain::filter::InstantRange;
 use ledgerbell::domain::ledger::credit_log::{
-    ActorKind, ActorRef, AmountRange, CreditLog, CreditLogFilter, DateRange, Direction, InstantRange,
+    ActorKind, ActorRef, AmountRange, CreditLog, CreditLogFilter, DateRange, Direction,
 };
 use ledgerbell::domain::ledger::model::EntryKind;
 use ledgerbell::primitives::actor::Actor;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 use crate::harness::Dice;
 use crate::reading::ground::Ground;
+use crate::reading::log::{any_of, instants, words};
 use crate::reading::rows::{insert_account, insert_log, log_rows};
 
 const ACCOUNT: AccountId = AccountId::from_number(7);
@@ -108,7 +110,7 @@ fn uuid(room: u128, number: u128) -> Uuid {
 #[allow(clippy::too_many_lines, reason = "a plain list")]
 fn dimensions() -> Vec<(&'static str, CreditLogFilter)> {
     let filter = CreditLogFilter::default;
-    let members = |numbers: std::ops::Range<u128>| numbers.map(|number| MemberId::from_uuid(uuid(1, number))).collect();
+    let members = |numbers: std::ops::Range<u128>| any_of(numbers.map(|number| MemberId::from_uuid(uuid(1, number))));
     let actor_members =
         |numbers: std::ops::Range<u128>| numbers.map(|number| ActorRef::Member(MemberId::from_uuid(uuid(1, number))));
     let actor_keys =
@@ -118,53 +120,49 @@ fn dimensions() -> Vec<(&'static str, CreditLogFilter)> {
         (
             "actorKinds",
             CreditLogFilter {
-                actor_kinds: Some(vec![ActorKind::Member, ActorKind::PaymentGateway]),
+                actor_kinds: [ActorKind::Member, ActorKind::PaymentGateway].into(),
                 ..filter()
             },
         ),
         (
             "actorIds: a member",
             CreditLogFilter {
-                actors: Some(actor_members(3..4).collect()),
+                actors: any_of(actor_members(3..4)),
                 ..filter()
             },
         ),
         (
             "actorIds: many",
             CreditLogFilter {
-                actors: Some(actor_members(0..90).chain(actor_keys(0..6)).collect()),
+                actors: any_of(actor_members(0..90).chain(actor_keys(0..6))),
                 ..filter()
             },
         ),
         (
             "dates",
             CreditLogFilter {
-                dates: Some(DateRange {
-                    from: day(2),
-                    to: day(20),
-                    timezone: None,
-                }),
+                dates: DateRange::new("filter.dates", (day(2), day(20)), None).expect("valid"),
                 ..filter()
             },
         ),
         (
             "kinds: one",
             CreditLogFilter {
-                kinds: Some(vec![EntryKind::Session]),
+                kinds: [EntryKind::Session].into(),
                 ..filter()
             },
         ),
         (
             "kinds: all",
             CreditLogFilter {
-                kinds: Some(EntryKind::ALL.to_vec()),
+                kinds: any_of(EntryKind::ALL.iter().copied()),
                 ..filter()
             },
         ),
         (
             "kinds: none there",
             CreditLogFilter {
-                kinds: Some(vec![EntryKind::Chargeback]),
+                kinds: [EntryKind::Chargeback].into(),
                 ..filter()
             },
         ),
@@ -178,70 +176,64 @@ fn dimensions() -> Vec<(&'static str, CreditLogFilter)> {
         (
             "memberIds: one",
             CreditLogFilter {
-                member_ids: Some(members(5..6)),
+                member_ids: members(5..6),
                 ..filter()
             },
         ),
         (
             "memberIds: many",
             CreditLogFilter {
-                member_ids: Some(members(0..100)),
+                member_ids: members(0..100),
                 ..filter()
             },
         ),
         (
             "sessionIds",
             CreditLogFilter {
-                session_ids: Some(
-                    (1_000..1_100)
-                        .map(|number| SessionId::from_uuid(uuid(3, number)))
-                        .collect(),
-                ),
+                session_ids: any_of((1_000..1_100).map(|number| SessionId::from_uuid(uuid(3, number)))),
                 ..filter()
             },
         ),
         (
             "topUpIds",
             CreditLogFilter {
-                top_up_ids: Some(
-                    (0..50)
-                        .map(|number| TopUpId::from_uuid(uuid(4, number * 200 + 9)))
-                        .collect(),
-                ),
+                top_up_ids: any_of((0..50).map(|number| TopUpId::from_uuid(uuid(4, number * 200 + 9)))),
                 ..filter()
             },
         ),
         (
             "occurredAt",
             CreditLogFilter {
-                occurred_at: Some(InstantRange {
-                    from: Some(Timestamp::from_millis(1_700_000_000_000 + 100_000 * 60_000)),
-                    before: Some(Timestamp::from_millis(1_700_000_000_000 + 900_000 * 60_000)),
-                }),
+                occurred_at: instants(
+                    Some(Timestamp::from_millis(1_700_000_000_000 + 100_000 * 60_000)),
+                    Some(Timestamp::from_millis(1_700_000_000_000 + 900_000 * 60_000)),
+                ),
                 ..filter()
             },
         ),
         (
             "amount",
             CreditLogFilter {
-                amount: Some(AmountRange {
-                    min: Some(Credits::from_units(10_970)),
-                    max: Some(Credits::from_units(10_976)),
-                }),
+                amount: AmountRange::new(
+                    "filter.amount",
+                    Some(Credits::from_units(10_970)),
+                    Some(Credits::from_units(10_976)),
+                )
+                .expect("valid"),
                 ..filter()
             },
         ),
         (
             "search",
             CreditLogFilter {
-                search: Some("less 77".into()),
+                search: words("less 77"),
                 ..filter()
             },
         ),
         (
             "search: nothing",
             CreditLogFilter {
-                search: Some("piano".into()),
+                search: words("piano"),
                 ..filter()
             },
         ),
@@ -250,25 +242,27 @@ fn dimensions() -> Vec<(&'static str, CreditLogFilter)> {
 
 /// Combines two filters; `None` if they are about the same dimension.
 fn both(one: &CreditLogFilter, other: &CreditLogFilter) -> Option<CreditLogFilter> {
-    fn join<T: Clone>(one: Option<&T>, other: Option<&T>) -> Result<Option<T>, ()> {
-        match (one, other) {
-            (Some(_), Some(_)) => Err(()),
-            (one, other) => Ok(one.or(other).cloned()),
+    fn join<T: Clone + Default + PartialEq>(one: &T, other: &T) -> Result<T, ()> {
+        let nothing = T::default();
+        match (*one == nothing, *other == nothing) {
+            (false, false) => Err(()),
+            (false, true) => Ok(one.clone()),
+            (true, _) => Ok(other.clone()),
         }
     }
     let joined = || {
         Ok::<_, ()>(CreditLogFilter {
-            actor_kinds: join(one.actor_kinds.as_ref(), other.actor_kinds.as_ref())?,
-            actors: join(one.actors.as_ref(), other.actors.as_ref())?,
-            dates: join(one.dates.as_ref(), other.dates.as_ref())?,
-            kinds: join(one.kinds.as_ref(), other.kinds.as_ref())?,
-            direction: join(one.direction.as_ref(), other.direction.as_ref())?,
-            member_ids: join(one.member_ids.as_ref(), other.member_ids.as_ref())?,
-            session_ids: join(one.session_ids.as_ref(), other.session_ids.as_ref())?,
-            top_up_ids: join(one.top_up_ids.as_ref(), other.top_up_ids.as_ref())?,
-            occurred_at: join(one.occurred_at.as_ref(), other.occurred_at.as_ref())?,
-            amount: join(one.amount.as_ref(), other.amount.as_ref())?,
-            search: join(one.search.as_ref(), other.search.as_ref())?,
+            actor_kinds: join(&one.actor_kinds, &other.actor_kinds)?,
+            actors: join(&one.actors, &other.actors)?,
+            dates: join(&one.dates, &other.dates)?,
+            kinds: join(&one.kinds, &other.kinds)?,
+            direction: join(&one.direction, &other.direction)?,
+            member_ids: join(&one.member_ids, &other.member_ids)?,
+            session_ids: join(&one.session_ids, &other.session_ids)?,
+            top_up_ids: join(&one.top_up_ids, &other.top_up_ids)?,
+            occurred_at: join(&one.occurred_at, &other.occurred_at)?,
+            amount: join(&one.amount, &other.amount)?,
+            search: join(&one.search, &other.search)?,
         })
     };
     joined().ok()
@@ -406,7 +400,9 @@ async fn f65_no_filter_makes_postgres_walk_through_the_log() {
     let singles = dimensions()
         .into_iter()
         .chain([("no filter", CreditLogFilter::default())]);
-    for (name, filter) in singles.filter(|(_, filter)| filter.dates.is_none() && filter.occurred_at.is_none()) {
+    for (name, filter) in singles
+        .filter(|(_, filter)| filter.dates == DateRange::default() && filter.occurred_at == InstantRange::default())
+    {
         let first = effort(&ground, &page(&ground, &filter, SortOrder::NewestFirst, None).await).await;
         let deep = effort(
             &ground,

@@ -1,8 +1,7 @@
 //! SQL of pending work. The statements cover all accounts, so they name none.
 
-use sea_orm::{ConnectionTrait, Statement, Value};
-
 use crate::domain::database::Database;
+use crate::domain::database::select::Select;
 use crate::domain::fault::Fault;
 use crate::domain::top_up::FAILED_REFUNDS_FOR;
 use crate::primitives::clock::{MINUTE, Timestamp};
@@ -103,22 +102,6 @@ pub(super) const DUE: &[Due] = &[
     },
 ];
 
-async fn numbers<const N: usize>(
-    database: &Database,
-    sql: String,
-    values: Vec<Value>,
-) -> Result<[Option<i64>; N], Fault> {
-    let statement = Statement::from_sql_and_values(database.backend(), sql, values);
-    let row = database.read().query_one_raw(statement).await?;
-    let mut found = [None; N];
-    if let Some(row) = row {
-        for (at, number) in found.iter_mut().enumerate() {
-            *number = row.try_get_by_index(at)?;
-        }
-    }
-    Ok(found)
-}
-
 /// Returns what is due at `now` of one kind of work.
 pub(super) async fn due(database: &Database, due: &Due, now: Timestamp) -> Result<Queue, Fault> {
     let Due {
@@ -132,11 +115,12 @@ pub(super) async fn due(database: &Database, due: &Due, now: Timestamp) -> Resul
         "SELECT COUNT(*), MIN(due) FROM (SELECT {column} AS due FROM {table} WHERE {condition} AND {column} <= $1 \
          ORDER BY {column} LIMIT {MOST_COUNTED}) AS waiting"
     );
-    let [waiting, oldest] = numbers(database, sql, vec![now.millis().into()]).await?;
+    let select = Select::across(database, &sql).with([now.millis().into()]);
+    let (waiting, oldest): (i64, Option<i64>) = select.value(database).await?.unwrap_or_default();
     Ok(Queue {
         name,
         what,
-        waiting: waiting.unwrap_or_default(),
+        waiting,
         oldest: oldest.map(Timestamp::from_millis),
     })
 }
@@ -174,12 +158,13 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, 
         now.plus_millis(-LOST).millis(),
         now.plus_millis(-FAILED_REFUNDS_FOR).millis(),
     );
-    let values = vec![lost_before.into(), failed_since.into()];
-    let [parked, unsettled, lost, failed_refunds] = numbers(database, sql, values).await?;
+    let select = Select::across(database, &sql).with([lost_before.into(), failed_since.into()]);
+    let (parked_webhooks, unsettled_charges, lost_mails, failed_refunds) =
+        select.value(database).await?.unwrap_or_default();
     Ok(Stuck {
-        parked_webhooks: parked.unwrap_or_default(),
-        unsettled_charges: unsettled.unwrap_or_default(),
-        failed_refunds: failed_refunds.unwrap_or_default(),
-        lost_mails: lost.unwrap_or_default(),
+        parked_webhooks,
+        unsettled_charges,
+        failed_refunds,
+        lost_mails,
     })
 }

@@ -162,6 +162,22 @@ pub(in crate::domain) struct Scan<P> {
 }
 
 impl<P: Position> Keyset<P> {
+    /// Adds a condition that an index serves. It drives the scan if it is the first one.
+    pub(in crate::domain) fn drive(&mut self, condition: Condition) {
+        let branches = if self.branches.is_empty() {
+            condition.branches()
+        } else {
+            Vec::new()
+        };
+        // Without branches the scan would walk the whole list.
+        if branches.is_empty() {
+            self.residuals.push(condition);
+        } else {
+            self.has_repeats = matches!(condition, Condition::Any(_));
+            self.branches = branches;
+        }
+    }
+
     /// Narrows the list to what lies between a page's cursors, and sets the direction. `descending` is the list's own order.
     pub(in crate::domain) fn turn_to<Q: Copy>(
         &mut self,
@@ -183,7 +199,7 @@ impl<P: Position> Keyset<P> {
         account_id: AccountId,
         limit: u32,
     ) -> Result<Scan<P>, Fault> {
-        if self.from > self.to {
+        if self.from > self.to || self.residuals.iter().any(Condition::matches_nothing) {
             return self.collect(Vec::new(), limit, None);
         }
         let wanted = i64::from(limit) + 1;
@@ -334,6 +350,19 @@ impl<P: Position> Keyset<P> {
         let count = self.branches.len().max(1).next_power_of_two();
         let branches = self.branches.iter().cloned().map(Some);
         branches.chain(std::iter::repeat(nothing)).take(count)
+    }
+}
+
+impl Condition {
+    /// Returns one branch for each value.
+    fn branches(&self) -> Vec<Branch> {
+        let branch = |column, value| Branch { column, value };
+        match self {
+            Self::Uuids(column, ids) => ids.iter().map(|id| branch(column, (*id).into())).collect(),
+            Self::Texts(column, texts) => texts.iter().map(|text| branch(column, text.as_str().into())).collect(),
+            Self::Any(conditions) => conditions.iter().flat_map(Self::branches).collect(),
+            Self::AtLeast(..) | Self::AtMost(..) | Self::Like(..) | Self::Plain(_) | Self::Around(..) => Vec::new(),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
-//! Builds reading statements: one text for both databases, values always bound, the account always first.
+//! Builds reading statements: one text for both databases, values always bound, the account first where there is one.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TryGetableMany};
 use uuid::Uuid;
 
-use super::Database;
 use super::bulk::{Record, Rows};
 use super::records::{self, FromRow, column_list};
+use super::{Database, Reader};
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
@@ -15,8 +15,32 @@ pub(in crate::domain) use sea_orm::Value;
 /// A row of a result.
 pub(in crate::domain) type Row = QueryResult;
 
-/// A `SELECT` about one account. `$1` is the account's number in every such statement, so that a sharded database knows where to
-/// send it.
+/// What executes statements: the database, for single statements; a transaction; or a connection.
+pub(in crate::domain) trait Source: Sync {
+    /// The type of connection.
+    type Connection: ConnectionTrait;
+
+    /// The connection that executes statements.
+    fn connection(&self) -> &Self::Connection;
+}
+
+impl<C: ConnectionTrait> Source for C {
+    type Connection = C;
+
+    fn connection(&self) -> &C {
+        self
+    }
+}
+
+impl Source for Database {
+    type Connection = Reader;
+
+    fn connection(&self) -> &Reader {
+        self.read()
+    }
+}
+
+/// A `SELECT`. `$1` is the account's number in every statement about one account, so that a sharded database knows where to send it.
 #[derive(Clone, Debug)]
 pub(in crate::domain) struct Select {
     backend: DbBackend,
@@ -25,29 +49,41 @@ pub(in crate::domain) struct Select {
 }
 
 impl Select {
-    pub(in crate::domain) fn of(database: &Database, account_id: AccountId, text: &str) -> Self {
+    /// Begins a statement about one account.
+    pub(in crate::domain) fn of(source: &impl Source, account_id: AccountId, text: &str) -> Self {
+        Self::across(source, text).with([account_id.number().into()])
+    }
+
+    /// Begins a statement across accounts.
+    pub(in crate::domain) fn across(source: &impl Source, text: &str) -> Self {
         Self {
-            backend: database.backend(),
+            backend: source.connection().get_database_backend(),
             text: text.to_owned(),
-            values: vec![account_id.number().into()],
+            values: Vec::new(),
         }
     }
 
+    /// Binds values whose placeholders the text already contains.
+    pub(in crate::domain) fn with(mut self, values: impl IntoIterator<Item = Value>) -> Self {
+        self.values.extend(values);
+        self
+    }
+
     /// Selects the columns of a record from the account's rows of a table.
-    pub(in crate::domain) fn from<R: Record>(database: &Database, account_id: AccountId, table: &str) -> Self {
+    pub(in crate::domain) fn from<R: Record>(source: &impl Source, account_id: AccountId, table: &str) -> Self {
         let columns = column_list::<R>();
         let text = format!("SELECT {columns} FROM {table} WHERE account_id = $1");
-        Self::of(database, account_id, &text)
+        Self::of(source, account_id, &text)
     }
 
     /// As [`Self::from`], those that have one of these ids.
     pub(in crate::domain) fn by_ids<R: Record>(
-        database: &Database,
+        source: &impl Source,
         account_id: AccountId,
         table: &str,
         ids: impl IntoIterator<Item = Uuid>,
     ) -> Self {
-        let mut select = Self::from::<R>(database, account_id, table);
+        let mut select = Self::from::<R>(source, account_id, table);
         select.and_all(&[Condition::Uuids("id", ids.into_iter().collect())]);
         select
     }
@@ -114,75 +150,68 @@ impl Select {
 
     /// Adds rows as a relation named `r`.
     pub(in crate::domain) fn relation(&mut self, rows: &Rows) -> &mut Self {
-        self.values.push(rows.value());
-        let relation = rows.relation(self.backend, self.values.len());
+        let relation = self.place_rows(rows);
         self.push(&relation)
     }
 
+    /// Binds rows and returns the text of their relation, named `r`.
+    pub(in crate::domain) fn place_rows(&mut self, rows: &Rows) -> String {
+        self.values.push(rows.value());
+        rows.relation(self.backend, self.values.len())
+    }
+
     /// Returns all rows.
-    pub(in crate::domain) async fn all(self, database: &Database) -> Result<Vec<Row>, Fault> {
-        Ok(database.read().query_all_raw(self.into_statement()).await?)
+    pub(in crate::domain) async fn all(self, source: &impl Source) -> Result<Vec<Row>, Fault> {
+        Ok(source.connection().query_all_raw(self.into_statement()).await?)
     }
 
     /// Returns all rows as records, whose columns are the first ones of the list.
-    pub(in crate::domain) async fn records<R: FromRow>(self, database: &Database) -> Result<Vec<R>, Fault> {
-        records::read(&self.all(database).await?)
+    pub(in crate::domain) async fn records<R: FromRow>(self, source: &impl Source) -> Result<Vec<R>, Fault> {
+        records::read(&self.all(source).await?)
     }
 
     /// Returns the values of all rows: of a single column, or of several as a tuple.
-    pub(in crate::domain) async fn values<T: TryGetableMany>(self, database: &Database) -> Result<Vec<T>, Fault> {
-        records::tuples(&self.all(database).await?)
+    pub(in crate::domain) async fn values<T: TryGetableMany>(self, source: &impl Source) -> Result<Vec<T>, Fault> {
+        records::tuples(&self.all(source).await?)
     }
 
     /// As [`Self::values`], of the first row, if there is one.
-    pub(in crate::domain) async fn value<T: TryGetableMany>(self, database: &Database) -> Result<Option<T>, Fault> {
-        let row = self.one(database).await?;
+    pub(in crate::domain) async fn value<T: TryGetableMany>(self, source: &impl Source) -> Result<Option<T>, Fault> {
+        let row = self.one(source).await?;
         Ok(row.map(|row| row.try_get_many_by_index()).transpose()?)
     }
 
     /// Returns the first row, if there is one.
-    pub(in crate::domain) async fn one(self, database: &Database) -> Result<Option<Row>, Fault> {
-        Ok(database.read().query_one_raw(self.into_statement()).await?)
+    pub(in crate::domain) async fn one(self, source: &impl Source) -> Result<Option<Row>, Fault> {
+        Ok(source.connection().query_one_raw(self.into_statement()).await?)
     }
 
     fn into_statement(self) -> Statement {
         Statement::from_sql_and_values(self.backend, self.text, self.values)
     }
 
+    // A list is one parameter, so that the statement is the same for any number of values. Postgres receives an array. It would
+    // not evaluate the cast of a text to an array once: a sequential scan would parse the text again for each row.
+
     fn uuids(&mut self, ids: &[Uuid]) -> &mut Self {
-        let (condition, value) = is_one_of_uuids(self.backend, self.values.len() + 1, ids);
-        self.values.push(value);
-        self.push(&condition)
+        if self.backend == DbBackend::Sqlite {
+            let hex: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
+            self.push(" IN (SELECT unhex(value) FROM json_each(")
+                .bind(format!("[{}]", hex.join(",")))
+                .push("))")
+        } else {
+            self.push(" = ANY(").bind(ids.to_vec()).push(")")
+        }
     }
 
     fn texts(&mut self, texts: &[String]) -> &mut Self {
-        let (condition, value) = is_one_of_texts(self.backend, self.values.len() + 1, texts);
-        self.values.push(value);
-        self.push(&condition)
-    }
-}
-
-// A list is one parameter, so that the statement is the same for any number of values. Postgres receives an array. It would not
-// evaluate the cast of a text to an array once: a sequential scan would parse the text again for each row.
-
-/// Returns what follows a column that must be one of these ids, and the value with this number.
-pub(in crate::domain) fn is_one_of_uuids(backend: DbBackend, number: usize, ids: &[Uuid]) -> (String, Value) {
-    if backend == DbBackend::Sqlite {
-        let hex: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
-        let condition = format!(" IN (SELECT unhex(value) FROM json_each(${number}))");
-        (condition, format!("[{}]", hex.join(",")).into())
-    } else {
-        (format!(" = ANY(${number})"), ids.to_vec().into())
-    }
-}
-
-/// Returns what follows a column that must be one of these texts, and the value with this number.
-pub(in crate::domain) fn is_one_of_texts(backend: DbBackend, number: usize, texts: &[String]) -> (String, Value) {
-    if backend == DbBackend::Sqlite {
-        let condition = format!(" IN (SELECT value FROM json_each(${number}))");
-        (condition, serde_json::Value::from(texts.to_vec()).to_string().into())
-    } else {
-        (format!(" = ANY(${number})"), texts.to_vec().into())
+        if self.backend == DbBackend::Sqlite {
+            self.push(" IN (SELECT value FROM json_each(")
+                .bind(serde_json::Value::from(texts.to_vec()).to_string())
+                .push("))")
+        } else {
+            self.push(" = ANY(").bind(texts.to_vec()).push(")")
+        }
     }
 }
 
@@ -205,4 +234,16 @@ pub(in crate::domain) enum Condition {
     Around(&'static str, i64, &'static str),
     /// At least one of these is true.
     Any(Vec<Condition>),
+}
+
+impl Condition {
+    /// Whether no row can meet it: its list is empty.
+    pub(in crate::domain) fn matches_nothing(&self) -> bool {
+        match self {
+            Self::Uuids(_, ids) => ids.is_empty(),
+            Self::Texts(_, texts) => texts.is_empty(),
+            Self::Any(conditions) => conditions.iter().all(Self::matches_nothing),
+            Self::AtLeast(..) | Self::AtMost(..) | Self::Like(..) | Self::Plain(_) | Self::Around(..) => false,
+        }
+    }
 }

@@ -10,15 +10,16 @@
 use std::collections::BTreeSet;
 
 use crate::domain::database::Database;
+use crate::domain::database::select::Condition;
 use crate::domain::fault::{Fault, QueryError};
-use crate::domain::ledger::credit_log::search;
+use crate::domain::ledger::credit_log::search::Search;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::ids::{AccountId, GlobalId, IdKind};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::model::{Account, AccountFilter, AccountOrder, AccountPosition};
 use super::scan::{MAX_LISTED, too_many};
-use super::store::{self, Finder, ListCondition};
+use super::store::{self, Finder};
 
 /// Accounts of a condition that are read as candidates, at most. Of 100,000 accounts, a condition that matches more fills a page soon.
 const MOST_FOUND: usize = 2_000;
@@ -74,7 +75,7 @@ pub(super) async fn page(
 
 /// What a filter means: the conditions on an account, and the indexes that find the accounts of some of them.
 struct Plan {
-    conditions: Vec<ListCondition>,
+    conditions: Vec<Condition>,
     finders: Vec<Finder>,
     /// The accounts that the filter names, if it names some.
     named: Option<BTreeSet<AccountId>>,
@@ -102,21 +103,21 @@ impl Plan {
             plan.add_search(text)?;
         }
         if let Some(statuses) = &filter.statuses {
-            plan.conditions.push(ListCondition::Status(statuses.clone()));
+            plan.conditions.push(store::has_status(statuses));
             if !statuses.contains(&AccountStatus::Active) {
                 plan.finders.push(Finder::Halted);
             }
         }
         if let Some(credits) = filter.available_below {
-            plan.conditions.push(ListCondition::AvailableBelow(credits));
+            plan.conditions.push(store::available_below(credits));
             plan.finders.push(Finder::AvailableBelow(credits));
         }
         if let Some(is_paused) = filter.auto_top_up_paused {
-            plan.conditions.push(ListCondition::Paused(is_paused));
+            plan.conditions.push(store::is_paused(is_paused));
             plan.finders.extend(is_paused.then_some(Finder::Paused));
         }
         if let Some(has_findings) = filter.has_findings {
-            plan.conditions.push(ListCondition::Findings(has_findings));
+            plan.conditions.push(store::has_findings(has_findings));
             plan.finders.extend(has_findings.then_some(Finder::Findings));
         }
         Ok(plan)
@@ -128,9 +129,9 @@ impl Plan {
             self.name([id.account_id].into());
             return Ok(());
         }
-        let words = search::words("search", text)?;
+        let search = Search::parse("search", Some(text))?;
         // In a script without spaces a word of the search is several words of the name. The longest one finds the fewest accounts.
-        let longest = words.iter().filter_map(|word| {
+        let longest = search.words().iter().filter_map(|word| {
             let parts = word.split_whitespace();
             parts.max_by_key(|part| part.chars().count()).map(str::to_owned)
         });
@@ -138,7 +139,8 @@ impl Plan {
         longest.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
         longest.truncate(MOST_WORDS_ASKED);
         self.finders.extend(longest.into_iter().map(Finder::Word));
-        self.conditions.extend(words.into_iter().map(ListCondition::Word));
+        self.conditions
+            .extend(search.words().iter().map(|word| store::has_word(word)));
         Ok(())
     }
 
@@ -152,9 +154,7 @@ impl Plan {
 
     /// Whether the filter matches nothing, whatever the accounts are.
     fn is_empty(&self) -> bool {
-        let is_none =
-            |condition: &ListCondition| matches!(condition, ListCondition::Status(statuses) if statuses.is_empty());
-        self.named.as_ref().is_some_and(BTreeSet::is_empty) || self.conditions.iter().any(is_none)
+        self.named.as_ref().is_some_and(BTreeSet::is_empty) || self.conditions.iter().any(Condition::matches_nothing)
     }
 
     /// Returns the accounts to choose from. `None` if all conditions are frequent.

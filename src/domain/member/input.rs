@@ -1,7 +1,6 @@
 //! Texts and numbers from outside, checked before any lock is taken.
 
-use crate::domain::fault::{InvalidInput, QueryError};
-use crate::domain::ledger::credit_log::search;
+use crate::domain::fault::InvalidInput;
 
 use super::model::{MAX_SESSION_GRACE_HOURS, NewMember};
 use crate::primitives::ids::resembles_id;
@@ -159,25 +158,6 @@ fn is_email(email: &str) -> bool {
         && last_label.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
-/// The words of a search, in comparable form.
-#[derive(Clone, Debug)]
-pub(super) struct Search(Vec<String>);
-
-impl Search {
-    /// Parses the text of a search.
-    pub(super) fn parse(field: &'static str, text: &str) -> Result<Self, QueryError> {
-        search::words(field, text).map(Self)
-    }
-
-    /// Whether each word of the search begins a word of `text`. A search without words matches everything.
-    pub(super) fn matches(&self, text: &str) -> bool {
-        self.0.is_empty() || {
-            let text = search::searchable(text);
-            self.0.iter().all(|word| text.contains(word.as_str()))
-        }
-    }
-}
-
 /// Returns this member with its texts checked and trimmed. `fields` are the paths of external id, name, e-mail, whether that is verified, and
 /// locale.
 pub(super) fn checked_member(new: NewMember, fields: [&'static str; 5]) -> Result<NewMember, InvalidInput> {
@@ -301,16 +281,5 @@ mod tests {
         for locale in ["", "e", "english", "de_DE", "-de", "de-", "d1", "../de", "de-ü"] {
             assert!(checked_locale("locale", locale).is_err(), "{locale:?}");
         }
-    }
-
-    #[test]
-    fn a_search_finds_beginnings_of_words() {
-        let search = |text: &str| Search::parse("search", text).expect("valid");
-        assert!(search("lov AD").matches("Ada Lovelace"));
-        assert!(search("").matches("Ada"));
-        assert!(search("ÉC").matches("école-nord"));
-        assert!(!search("velace").matches("Ada Lovelace"));
-        assert!(Search::parse("search", "a b c d e f").is_ok());
-        assert!(Search::parse("search", &"a".repeat(201)).is_err());
     }
 }

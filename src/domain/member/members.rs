@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventContent;
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
+use crate::domain::ledger::credit_log::search::Search;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
 use crate::primitives::clock::Timestamp;
@@ -15,9 +16,7 @@ use crate::primitives::page::{Page, PageRequest};
 use super::api_key_life::follow_maker;
 use super::contacts::notify_old_address;
 use super::error::{AddMemberRefusal, RemoveMemberRefusal, UpdateMemberRefusal, UpsertMemberRefusal};
-use super::input::{
-    Search, check_vouch, checked_email, checked_external_id, checked_label, checked_locale, checked_member,
-};
+use super::input::{check_vouch, checked_email, checked_external_id, checked_label, checked_locale, checked_member};
 use super::model::{
     Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember, Vouch,
     may_change_owners, may_vouch, require_directory, require_over, require_own_or_settings,
@@ -185,11 +184,7 @@ impl Members {
         request: PageRequest<MemberPosition>,
     ) -> Result<Page<Member, MemberPosition>, QueryError> {
         require_directory(actor, account_id)?;
-        let search = filter
-            .search
-            .as_deref()
-            .map(|text| Search::parse("search", text))
-            .transpose()?;
+        let search = Search::parse("search", filter.search.as_deref())?;
         let among = filter.external_ids.as_deref();
         if among.is_some_and(|external_ids| external_ids.len() > MAX_LISTED) {
             return Err(too_many("externalIds"));
@@ -200,7 +195,7 @@ impl Members {
             scan.take(rows, Member::position, |member| {
                 (filter.include_removed || member.removed_at.is_none())
                     && filter.roles.as_ref().is_none_or(|roles| roles.contains(&member.role))
-                    && search.as_ref().is_none_or(|search| search.matches(&member.name))
+                    && search.matches(&member.name)
             });
         }
         Ok(scan.finish())

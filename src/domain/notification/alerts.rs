@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::domain::database::select::Condition;
 use crate::domain::database::{Database, Transaction, records};
 use crate::domain::event::{AlertMark, EventContent};
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
-use crate::domain::ledger::credit_log::{CreditLog, InstantRange, unique};
+use crate::domain::filter::{AnyOf, InstantRange};
+use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::ledger::sessions::Sessions;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{
@@ -39,48 +42,28 @@ const TESTS_OF_ACCOUNT: (u32, u32) = (60, 200);
 /// An alert's position in a list: when it was raised, and its id.
 pub type AlertPosition = (Timestamp, AlertId);
 
-/// Selects alerts that meet every given condition. An empty list matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Selects alerts that meet every condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AlertFilter {
     /// Only alerts whose condition has not ended.
     pub open_only: bool,
     /// Only alerts that the member has not read.
     pub unread_only: bool,
     /// Only alerts of these kinds.
-    pub kinds: Option<Vec<AlertKind>>,
+    pub kinds: AnyOf<AlertKind>,
     /// Only alerts of these severities.
-    pub severities: Option<Vec<Severity>>,
+    pub severities: AnyOf<Severity>,
     /// Includes alerts that the member has archived.
     pub include_archived: bool,
     /// Only alerts raised in this range.
-    pub raised_at: Option<InstantRange>,
+    pub raised_at: InstantRange,
 }
 
 impl AlertFilter {
-    /// Returns equal texts for filters that mean the same. Page cursors are bound to it.
-    pub fn canonical(&self) -> String {
-        let sorted = Self {
-            kinds: self.kinds.clone().map(unique),
-            severities: self.severities.clone().map(unique),
-            ..self.clone()
-        };
-        format!("{sorted:?}")
-    }
-
-    fn matches_nothing(&self) -> bool {
-        self.kinds.as_ref().is_some_and(Vec::is_empty) || self.severities.as_ref().is_some_and(Vec::is_empty)
-    }
-
     /// The conditions that alerts and deliveries have in common.
     fn conditions(&self) -> Vec<Condition> {
-        let kinds = self.kinds.iter().map(|kinds| {
-            let names = kinds.iter().map(|kind| kind.as_str().to_owned());
-            Condition::Texts("kind", names.collect())
-        });
-        let severities = self.severities.iter().map(|severities| {
-            let names = severities.iter().map(|severity| severity.as_str().to_owned());
-            Condition::Texts("severity", names.collect())
-        });
+        let kinds = self.kinds.texts("kind", AlertKind::as_str);
+        let severities = self.severities.texts("severity", Severity::as_str);
         // A fact has nothing that could end.
         let lasting = AlertKind::ALL.iter().filter(|kind| kind.is_condition());
         let lasting = lasting.map(|kind| kind.as_str().to_owned()).collect();
@@ -89,7 +72,7 @@ impl AlertFilter {
             Condition::Texts("kind", lasting),
         ];
         let open = open.into_iter().filter(|_| self.open_only);
-        kinds.chain(severities).chain(open).collect()
+        kinds.into_iter().chain(severities).chain(open).collect()
     }
 }
 
@@ -225,14 +208,11 @@ impl Alerts {
         request: &PageRequest<AlertPosition>,
     ) -> Result<Page<InboxItem, AlertPosition>, QueryError> {
         require_own_or_settings(actor, account_id, member_id)?;
-        if filter.matches_nothing() {
-            return Ok(Page::from_scan(Vec::new(), request));
-        }
         let mut conditions = filter.conditions();
         conditions.extend(filter.unread_only.then_some(Condition::Plain("read_at IS NULL")));
         conditions.extend((!filter.include_archived).then_some(Condition::Plain("archived_at IS NULL")));
         let mut keyset = store::inbox_keyset(member_id, conditions);
-        narrow(&mut keyset, filter, request)?;
+        narrow(&mut keyset, filter, request);
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
         let page = scan.into_page(request, position, records::record::<store::InboxRow>)?;
         let ids: Vec<AlertId> = page.items.iter().map(|((_, id), _)| *id).collect();
@@ -258,11 +238,8 @@ impl Alerts {
         request: &PageRequest<AlertPosition>,
     ) -> Result<Page<InboxItem, AlertPosition>, QueryError> {
         require_all(actor, account_id)?;
-        if filter.matches_nothing() {
-            return Ok(Page::from_scan(Vec::new(), request));
-        }
         let mut keyset = store::alerts_keyset(filter.conditions());
-        narrow(&mut keyset, filter, request)?;
+        narrow(&mut keyset, filter, request);
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
         Ok(scan.into_page(request, position, |row| records::record(row).map(InboxItem::of_nobody))?)
     }
@@ -397,13 +374,9 @@ fn narrow(
     keyset: &mut crate::domain::database::keyset::Keyset<(i64, uuid::Uuid)>,
     filter: &AlertFilter,
     request: &PageRequest<AlertPosition>,
-) -> Result<(), QueryError> {
-    if let Some(range) = filter.raised_at {
-        range.check("filter.raisedAt")?;
-        keyset.narrow(range.from, range.before);
-    }
+) {
+    keyset.narrow(filter.raised_at.start(), filter.raised_at.end());
     keyset.turn_to(true, request, |(at, id)| (at.millis(), id.uuid()));
-    Ok(())
 }
 
 async fn mark_locked(

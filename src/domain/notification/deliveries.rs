@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use crate::domain::database::keyset::Branch;
 use crate::domain::database::select::{Condition, Value};
 use crate::domain::database::{Database, Transaction, records};
 use crate::domain::fault::{QueryError, Refused, UseCaseError};
-use crate::domain::ledger::credit_log::{InstantRange, unique};
+use crate::domain::filter::{AnyOf, InstantRange};
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member::{MailBounds, locked_member, require_over, require_own_or_settings};
 use crate::domain::quota::{self, Quota};
@@ -26,50 +28,32 @@ const RESEND_INTERVAL_MILLIS: i64 = MINUTE;
 /// A delivery's position in a list: when it was created, and its id.
 pub type DeliveryPosition = (Timestamp, DeliveryId);
 
-/// Selects deliveries that meet every given condition. An empty list matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Selects deliveries that meet every condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DeliveryFilter {
     /// Only deliveries in these statuses.
-    pub statuses: Option<Vec<DeliveryStatus>>,
+    pub statuses: AnyOf<DeliveryStatus>,
     /// Only deliveries by these channels.
-    pub channels: Option<Vec<Channel>>,
+    pub channels: AnyOf<Channel>,
     /// Only deliveries of these kinds of alerts.
-    pub alert_kinds: Option<Vec<AlertKind>>,
+    pub alert_kinds: AnyOf<AlertKind>,
     /// Only deliveries created in this range.
-    pub created_at: Option<InstantRange>,
+    pub created_at: InstantRange,
 }
 
 impl DeliveryFilter {
-    /// Returns equal texts for filters that mean the same. Page cursors are bound to it.
-    pub fn canonical(&self) -> String {
-        let sorted = Self {
-            statuses: self.statuses.clone().map(unique),
-            channels: self.channels.clone().map(unique),
-            alert_kinds: self.alert_kinds.clone().map(unique),
-            created_at: self.created_at,
-        };
-        format!("{sorted:?}")
-    }
-
     fn conditions(&self) -> Vec<Condition> {
-        let statuses = self.statuses.iter().map(|list| {
-            let names = list.iter().map(|one| one.as_str().to_owned());
-            Condition::Texts("status", names.collect())
-        });
-        let channels = self.channels.iter().map(|list| {
-            let names = list.iter().map(|one| one.as_str().to_owned());
-            Condition::Texts("channel", names.collect())
-        });
-        let kinds = self.alert_kinds.iter().map(|list| {
-            let names = list.iter().map(|one| one.as_str().to_owned());
-            Condition::Texts("kind", names.collect())
-        });
-        statuses.chain(channels).chain(kinds).collect()
+        let conditions = [
+            self.statuses.texts("status", DeliveryStatus::as_str),
+            self.channels.texts("channel", Channel::as_str),
+            self.alert_kinds.texts("kind", AlertKind::as_str),
+        ];
+        conditions.into_iter().flatten().collect()
     }
 }
 
 /// Selects deliveries by recipient or by alert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum DeliveriesOf {
     /// All deliveries to one recipient.
     Recipient(RecipientId),
@@ -120,10 +104,7 @@ impl Deliveries {
         };
         let value = Value::from(id);
         let mut keyset = store::deliveries_keyset(Branch { column, value }, conditions);
-        if let Some(range) = filter.created_at {
-            range.check("filter.createdAt")?;
-            keyset.narrow(range.from, range.before);
-        }
+        keyset.narrow(filter.created_at.start(), filter.created_at.end());
         keyset.turn_to(true, request, |(at, id)| (at.millis(), id.uuid()));
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
         let position = |(millis, id)| (Timestamp::from_millis(millis), DeliveryId::from_uuid(id));

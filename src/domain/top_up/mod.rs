@@ -34,11 +34,9 @@ mod webhooks;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::domain::database::select::Condition;
 use crate::domain::database::{Transaction, records};
 use crate::domain::fault::{Fault, QueryError, Refused, UseCaseError};
 use crate::domain::ledger::LockedAccount;
-use crate::domain::ledger::credit_log::list;
 use crate::domain::ledger::model::{Command, Origin, Request};
 use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
 use crate::primitives::clock::Timestamp;
@@ -116,21 +114,10 @@ impl TopUps {
         request: &PageRequest<TopUpPosition>,
     ) -> Result<Page<TopUp, TopUpPosition>, QueryError> {
         actor.require(account_id, Permission::ReadCreditLog)?;
-        let statuses = list("filter.statuses", filter.statuses.as_deref())?;
-        let origins = list("filter.origins", filter.origins.as_deref())?;
-        if statuses.as_ref().is_some_and(Vec::is_empty) || origins.as_ref().is_some_and(Vec::is_empty) {
-            return Ok(Page::from_scan(Vec::new(), request));
-        }
-        let names = |names: Vec<&'static str>| names.into_iter().map(str::to_owned).collect();
-        let statuses =
-            statuses.map(|list| Condition::Texts("status", names(list.iter().map(|one| one.as_str()).collect())));
-        let origins =
-            origins.map(|list| Condition::Texts("origin", names(list.iter().map(|one| one.as_str()).collect())));
+        let statuses = filter.statuses.texts("status", TopUpStatus::as_str);
+        let origins = filter.origins.texts("origin", TopUpOrigin::as_str);
         let mut keyset = store::keyset(statuses.into_iter().chain(origins).collect());
-        if let Some(range) = filter.created_at {
-            range.check("filter.createdAt")?;
-            keyset.narrow(range.from, range.before);
-        }
+        keyset.narrow(filter.created_at.start(), filter.created_at.end());
         keyset.turn_to(order == SortOrder::NewestFirst, request, |(at, id)| {
             (at.millis(), id.uuid())
         });

@@ -5,7 +5,9 @@ use async_graphql::{Context, Object};
 use super::entry::{CreditEntry, CreditEntryConnection};
 use super::session::Session;
 use super::usage::CreditUsage;
-use crate::domain::ledger::credit_log::{BalanceAt, CreditLogFilter, HoldAt, InstantRange, UsageGrouping};
+use crate::domain::fault::InvalidInput;
+use crate::domain::filter::InstantRange;
+use crate::domain::ledger::credit_log::{BalanceAt, CreditLogFilter, HoldAt, UsageGrouping};
 use crate::domain::ledger::model::Holder;
 use crate::graphql::connection::{PageArguments, connection, relay};
 use crate::graphql::context::scope;
@@ -45,14 +47,12 @@ pub(in crate::graphql) async fn explain_balance(
 
 impl BalanceExplanation {
     /// Returns a filter for the entries up to that instant, from `since` on if given.
-    fn filter(&self, since: Option<Timestamp>) -> CreditLogFilter {
-        CreditLogFilter {
-            occurred_at: Some(InstantRange {
-                from: since,
-                before: Some(self.balance.at.plus_millis(1)),
-            }),
+    fn filter(&self, since: Option<Timestamp>) -> Result<CreditLogFilter, InvalidInput> {
+        let before = Some(self.balance.at.plus_millis(1));
+        Ok(CreditLogFilter {
+            occurred_at: InstantRange::new("filter.occurredAt", since, before)?,
             ..CreditLogFilter::default()
-        }
+        })
     }
 
     fn list(&self, name: &str) -> CursorScope {
@@ -116,7 +116,7 @@ impl BalanceExplanation {
                 after: None,
                 before: None,
             };
-            let (log, filter) = (&scope.services.credit_log, self.filter(since));
+            let (log, filter) = (&scope.services.credit_log, self.filter(since)?);
             let groups = log
                 .usage(
                     scope.actor(),
@@ -160,7 +160,7 @@ impl BalanceExplanation {
             };
             let request = arguments.request(place)?;
             let followed = Followed::before_reading(ctx, self.account_id, None).await?;
-            let (log, filter) = (&scope.services.credit_log, self.filter(None));
+            let (log, filter) = (&scope.services.credit_log, self.filter(None)?);
             let page = log
                 .page(
                     scope.actor(),

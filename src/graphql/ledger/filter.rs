@@ -4,7 +4,10 @@ use async_graphql::{Enum, ID, InputObject};
 use uuid::Uuid;
 
 use super::entry::{ActorKind, CreditEntryKind};
+use crate::domain::fault::InvalidInput;
+use crate::domain::filter::{self, AnyOf, InstantRange};
 use crate::domain::ledger::credit_log;
+use crate::domain::ledger::credit_log::search::Search;
 use crate::graphql::context::parse_id;
 use crate::graphql::errors::ApiError;
 use crate::graphql::scalars::{Date, TimeZone};
@@ -35,20 +38,20 @@ pub enum CreditDirection {
 
 /// A range of instants.
 #[derive(InputObject, Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DateTimeRange {
+pub(crate) struct DateTimeRange {
     /// Inclusive. Without it the range has no beginning.
     pub from: Option<Timestamp>,
     /// Exclusive. Without it the range has no end.
     pub before: Option<Timestamp>,
 }
 
-impl From<DateTimeRange> for credit_log::InstantRange {
-    fn from(range: DateTimeRange) -> Self {
-        Self {
-            from: range.from,
-            before: range.before,
-        }
-    }
+/// Parses a range of instants; without one, all instants.
+pub(in crate::graphql) fn instants(
+    field: &'static str,
+    range: Option<DateTimeRange>,
+) -> Result<InstantRange, InvalidInput> {
+    let (from, before) = range.map_or((None, None), |range| (range.from, range.before));
+    InstantRange::new(field, from, before)
 }
 
 /// A range of calendar days.
@@ -101,14 +104,11 @@ pub(crate) struct CreditLogFilter {
 }
 
 impl CreditLogFilter {
-    /// Converts to the filter of the domain. Ids that are unknown, of another type or of another account match nothing.
+    /// Parses the filter of the domain. Ids that are unknown, of another type or of another account match nothing.
     pub(in crate::graphql) fn for_account(
         self,
         account_id: AccountId,
-    ) -> Result<credit_log::CreditLogFilter, ApiError> {
-        at_most_100("filter.actorKinds", self.actor_kinds.as_deref())?;
-        at_most_100("filter.kinds", self.kinds.as_deref())?;
-        at_most_100("filter.actorIds", self.actor_ids.as_deref())?;
+    ) -> Result<credit_log::CreditLogFilter, InvalidInput> {
         // A platform key acts in all accounts, so its id contains the number of another account.
         let actor = |id: ID| match id.parse::<GlobalId>().ok()? {
             id if id.kind == IdKind::Member && id.account_id == account_id => {
@@ -119,66 +119,42 @@ impl CreditLogFilter {
             }
             _ => None,
         };
+        let (dates, amount) = (self.dates, self.amount);
+        let days = dates.map(|dates| (dates.from.map(|date| date.0), dates.to.map(|date| date.0)));
+        let timezone = dates.and_then(|dates| dates.timezone).map(|zone| zone.0);
+        let (min, max) = amount.map_or((None, None), |amount| (amount.min, amount.max));
+        let member = known(account_id, IdKind::Member, MemberId::from_uuid);
+        let session = known(account_id, IdKind::Session, SessionId::from_uuid);
+        let top_up = known(account_id, IdKind::TopUp, TopUpId::from_uuid);
         Ok(credit_log::CreditLogFilter {
-            actor_kinds: self
-                .actor_kinds
-                .map(|kinds| kinds.into_iter().map(Into::into).collect()),
-            actors: self.actor_ids.map(|ids| ids.into_iter().filter_map(actor).collect()),
-            dates: self.dates.map(|dates| credit_log::DateRange {
-                from: dates.from.map(|date| date.0),
-                to: dates.to.map(|date| date.0),
-                timezone: dates.timezone.map(|zone| zone.0),
-            }),
-            kinds: self.kinds.map(|kinds| kinds.into_iter().map(Into::into).collect()),
+            actor_kinds: AnyOf::new("filter.actorKinds", self.actor_kinds)?,
+            actors: AnyOf::parse("filter.actorIds", self.actor_ids, actor)?,
+            dates: credit_log::DateRange::new("filter.dates", days.unwrap_or_default(), timezone)?,
+            kinds: AnyOf::new("filter.kinds", self.kinds)?,
             direction: self.direction.map(Into::into),
-            member_ids: ids_of(
-                "filter.memberIds",
-                self.member_ids,
-                account_id,
-                IdKind::Member,
-                MemberId::from_uuid,
-            )?,
-            session_ids: ids_of(
-                "filter.sessionIds",
-                self.session_ids,
-                account_id,
-                IdKind::Session,
-                SessionId::from_uuid,
-            )?,
-            top_up_ids: ids_of(
-                "filter.topUpIds",
-                self.top_up_ids,
-                account_id,
-                IdKind::TopUp,
-                TopUpId::from_uuid,
-            )?,
-            occurred_at: self.occurred_at.map(Into::into),
-            amount: self.amount.map(|amount| credit_log::AmountRange {
-                min: amount.min,
-                max: amount.max,
-            }),
-            search: self.search,
+            member_ids: AnyOf::parse("filter.memberIds", self.member_ids, member)?,
+            session_ids: AnyOf::parse("filter.sessionIds", self.session_ids, session)?,
+            top_up_ids: AnyOf::parse("filter.topUpIds", self.top_up_ids, top_up)?,
+            occurred_at: instants("filter.occurredAt", self.occurred_at)?,
+            amount: credit_log::AmountRange::new("filter.amount", min, max)?,
+            search: Search::parse("filter.search", self.search.as_deref())?,
         })
     }
 }
 
 /// Refuses a list that is longer than any request needs, before anything is read.
-pub(in crate::graphql) fn at_most_100<T>(field: &str, list: Option<&[T]>) -> Result<(), ApiError> {
-    match list {
-        Some(list) if list.len() > 100 => Err(ApiError::invalid(field, "at most 100 values")),
-        _ => Ok(()),
-    }
+pub(in crate::graphql) fn at_most_100<T>(field: &'static str, list: Option<&[T]>) -> Result<(), ApiError> {
+    Ok(filter::check_count(field, list.map_or(0, <[T]>::len))?)
 }
 
-/// Returns the ids in a list that can name something of this kind in this account.
-pub(in crate::graphql) fn ids_of<I>(
-    field: &str,
-    ids: Option<Vec<ID>>,
+/// Parses an id that can name something of this kind in this account.
+pub(in crate::graphql) fn known<I>(
     account_id: AccountId,
     kind: IdKind,
     from_uuid: fn(Uuid) -> I,
-) -> Result<Option<Vec<I>>, ApiError> {
-    at_most_100(field, ids.as_deref())?;
-    let known = |id: ID| parse_id(&id, kind).filter(|id| id.account_id == account_id);
-    Ok(ids.map(|ids| ids.into_iter().filter_map(known).map(|id| from_uuid(id.uuid)).collect()))
+) -> impl Fn(ID) -> Option<I> {
+    move |id| {
+        let id = parse_id(&id, kind).filter(|id| id.account_id == account_id)?;
+        Some(from_uuid(id.uuid))
+    }
 }

@@ -23,7 +23,7 @@ pub(super) use credit_mutation::CreditMutation;
 pub(super) use entry::{Actor, CreditEntry, CreditEntryConnection};
 pub(super) use explanation::{BalanceExplanation, explain_balance};
 pub(super) use export::{ExportFormat, ExportLink, export_link, filter_from_json, filter_to_json};
-pub(super) use filter::{CreditLogFilter, DateTimeRange, SortOrder, at_most_100};
+pub(super) use filter::{CreditLogFilter, DateTimeRange, SortOrder, at_most_100, instants};
 pub(super) use lot::{CreditLot, CreditLotConnection, CreditLotKind};
 pub(super) use payload::{
     AdjustCreditsPayload, BookSessionPayload, BookSessionsPayload, CancelSessionPayload, CompleteSessionPayload,

@@ -3,7 +3,10 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::entry::CreditEntry;
-use super::filter::{DateTimeRange, at_most_100, ids_of};
+use super::filter::{DateTimeRange, instants, known};
+use crate::domain::fault::InvalidInput;
+use crate::domain::filter::AnyOf;
+use crate::domain::ledger::credit_log::search::Search;
 use crate::domain::ledger::model::ACCOUNT_CLOSED;
 use crate::domain::ledger::sessions;
 use crate::graphql::connection::connection;
@@ -62,22 +65,17 @@ pub(crate) struct SessionFilter {
 }
 
 impl SessionFilter {
-    pub(in crate::graphql) fn for_account(self, account_id: AccountId) -> Result<sessions::SessionFilter, ApiError> {
-        at_most_100("filter.statuses", self.statuses.as_deref())?;
+    pub(in crate::graphql) fn for_account(
+        self,
+        account_id: AccountId,
+    ) -> Result<sessions::SessionFilter, InvalidInput> {
+        let member = known(account_id, IdKind::Member, MemberId::from_uuid);
         Ok(sessions::SessionFilter {
-            statuses: self
-                .statuses
-                .map(|statuses| statuses.into_iter().map(Into::into).collect()),
-            member_ids: ids_of(
-                "filter.memberIds",
-                self.member_ids,
-                account_id,
-                IdKind::Member,
-                MemberId::from_uuid,
-            )?,
-            starts_at: self.starts_at.map(Into::into),
+            statuses: AnyOf::new("filter.statuses", self.statuses)?,
+            member_ids: AnyOf::parse("filter.memberIds", self.member_ids, member)?,
+            starts_at: instants("filter.startsAt", self.starts_at)?,
             external_id: self.external_id,
-            search: self.search,
+            search: Search::parse("filter.search", self.search.as_deref())?,
         })
     }
 }

@@ -9,6 +9,7 @@ use super::api_key::ApiKey;
 use super::money::Money;
 use super::person::{Member, MemberConnection, MemberRole};
 use crate::domain::event::LiveCursor;
+use crate::domain::filter::key;
 use crate::domain::forecast::TrialSettings;
 use crate::domain::ledger::model::AccountStatus as Status;
 use crate::domain::ledger::{self, Posted};
@@ -194,9 +195,9 @@ impl Account {
             at_most_100("groupBy", Some(&group_by))?;
             let filter = filter.unwrap_or_default().for_account(self.row.id)?;
             let timezone = timezone.map(|zone| zone.0);
-            let group_by: Vec<_> = group_by.into_iter().map(Into::into).collect();
-            let grouping = format!("{group_by:?} {timezone:?}");
-            let place = self.list("credit_usage", &filter.canonical(), &grouping);
+            let group_by: Vec<ledger::credit_log::UsageGrouping> = group_by.into_iter().map(Into::into).collect();
+            let grouping = key(&(&group_by, timezone.map(chrono_tz::Tz::name)))?;
+            let place = self.list("credit_usage", &key(&filter)?, &grouping);
             let request = PageArguments::forward(first, after).request(place)?;
             let log = &scope.services.credit_log;
             let page = log
@@ -313,7 +314,7 @@ impl Account {
                 roles: roles.map(|roles| roles.into_iter().map(Into::into).collect()),
                 include_removed: include_removed.unwrap_or(false),
             };
-            let place = self.list("members", &format!("{filter:?}"), "");
+            let place = self.list("members", &key(&filter)?, "");
             let request = PageArguments::forward(first, after).request(place)?;
             let members = &scope.services.members;
             let page = members.page(scope.actor(), self.row.id, &filter, request).await?;

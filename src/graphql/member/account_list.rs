@@ -4,6 +4,7 @@ use async_graphql::{Context, Enum, InputObject};
 
 use super::account::{Account, AccountConnection};
 use crate::domain::fault::QueryError;
+use crate::domain::filter::key;
 use crate::domain::member::{self, AccountPosition};
 use crate::graphql::connection::{PageArguments, Position, relay};
 use crate::graphql::context::scope;
@@ -97,7 +98,7 @@ pub(super) async fn page(
     let scope = scope(ctx)?;
     let order: member::AccountOrder = arguments.order.unwrap_or(AccountOrder::OldestFirst).into();
     let (filter, field) = arguments.filter()?;
-    let list = CursorScope::of(&["accounts", &format!("{filter:?}"), &format!("{order:?}")]);
+    let list = CursorScope::of(&["accounts", &key(&filter)?, &key(&order)?]);
     let request = page.request(list)?;
     let accounts = &scope.services.accounts;
     let page = accounts.page(scope.actor(), &filter, order, &request).await;

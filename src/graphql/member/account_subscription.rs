@@ -134,7 +134,6 @@ async fn entries(
     let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
     let mut ids = moment.ids(Topics::ENTRIES, |event| event.content.entry_id());
     if let Some(filter) = filter {
-        filter.validate()?;
         let log = &scope.services.credit_log;
         let listed = log.listed(scope.actor(), account_id, &filter, &ids).await?;
         ids.retain(|id| listed.contains(id));

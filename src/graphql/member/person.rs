@@ -3,7 +3,6 @@
 use async_graphql::{Context, Enum, ID, Object};
 
 use super::account::Account;
-use crate::domain::ledger::credit_log;
 use crate::domain::member;
 use crate::domain::notification::DeliveriesOf;
 use crate::domain::notification::model::MailFailure;
@@ -119,12 +118,8 @@ impl Member {
             if scope.actor().member_id() != Some(self.0.id) {
                 scope.actor().require(self.0.account_id, Permission::ReadCreditLog)?;
             }
-            let mut filter: credit_log::CreditLogFilter = filter.unwrap_or_default().for_account(self.0.account_id)?;
-            let own = match &filter.member_ids {
-                Some(others) if !others.contains(&self.0.id) => Vec::new(),
-                _ => vec![self.0.id],
-            };
-            filter.member_ids = Some(own);
+            let mut filter = filter.unwrap_or_default().for_account(self.0.account_id)?;
+            filter.member_ids.restrict_to(self.0.id);
             let log = &scope.services.credit_log;
             let totals = log.totals(scope.actor(), self.0.account_id, &filter).await?;
             Ok(Some(CreditTotals {

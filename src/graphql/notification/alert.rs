@@ -5,11 +5,13 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use super::delivery::{DeliveryConnection, deliveries};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use super::settings::AlertKind;
+use crate::domain::fault::InvalidInput;
+use crate::domain::filter::{AnyOf, key};
 use crate::domain::notification::{self, DeliveriesOf, model};
 use crate::graphql::connection::{PageArguments, PageInfo, relay};
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::ledger::{DateTimeRange, Session, at_most_100};
+use crate::graphql::ledger::{DateTimeRange, Session, instants};
 use crate::graphql::live::Followed;
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
@@ -74,18 +76,14 @@ pub(crate) struct AlertFilter {
 }
 
 impl AlertFilter {
-    pub(in crate::graphql) fn into_domain(self) -> Result<notification::AlertFilter, ApiError> {
-        at_most_100("filter.kinds", self.kinds.as_deref())?;
-        at_most_100("filter.severities", self.severities.as_deref())?;
+    pub(in crate::graphql) fn into_domain(self) -> Result<notification::AlertFilter, InvalidInput> {
         Ok(notification::AlertFilter {
             open_only: self.open_only.unwrap_or_default(),
             unread_only: self.unread_only.unwrap_or_default(),
-            kinds: self.kinds.map(|kinds| kinds.into_iter().map(Into::into).collect()),
-            severities: self
-                .severities
-                .map(|severities| severities.into_iter().map(Into::into).collect()),
+            kinds: AnyOf::new("filter.kinds", self.kinds)?,
+            severities: AnyOf::new("filter.severities", self.severities)?,
             include_archived: self.include_archived.unwrap_or_default(),
-            raised_at: self.raised_at.map(Into::into),
+            raised_at: instants("filter.raisedAt", self.raised_at)?,
         })
     }
 }
@@ -296,7 +294,7 @@ pub(in crate::graphql) async fn inbox(
     let filter = filter.unwrap_or_default().into_domain()?;
     let owner = inbox_of.map_or_else(|| "all".to_owned(), |member_id| member_id.uuid().to_string());
     let account = account_id.number().to_string();
-    let place = CursorScope::of(&["alerts", &account, &owner, &filter.canonical()]);
+    let place = CursorScope::of(&["alerts", &account, &owner, &key(&filter)?]);
     let request = arguments.request(place)?;
     let alerts = &scope.services.alerts;
     alerts.check_inbox(scope.actor(), account_id, inbox_of)?;

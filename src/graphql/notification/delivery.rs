@@ -5,11 +5,13 @@ use async_graphql::{Context, Enum, ID, InputObject, Object};
 use super::address::NotificationAddress;
 use super::alert::Alert;
 use super::settings::{AlertKind, NotificationChannel};
+use crate::domain::fault::InvalidInput;
+use crate::domain::filter::{AnyOf, key};
 use crate::domain::notification::{self, DeliveriesOf, model};
 use crate::graphql::connection::{PageArguments, connection, relay};
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::ledger::{DateTimeRange, at_most_100};
+use crate::graphql::ledger::{DateTimeRange, instants};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::graphql::viewer::in_language;
@@ -75,15 +77,12 @@ pub(crate) struct DeliveryFilter {
 }
 
 impl DeliveryFilter {
-    fn into_domain(self) -> Result<notification::DeliveryFilter, ApiError> {
-        at_most_100("filter.statuses", self.statuses.as_deref())?;
-        at_most_100("filter.channels", self.channels.as_deref())?;
-        at_most_100("filter.alertKinds", self.alert_kinds.as_deref())?;
+    fn into_domain(self) -> Result<notification::DeliveryFilter, InvalidInput> {
         Ok(notification::DeliveryFilter {
-            statuses: self.statuses.map(|list| list.into_iter().map(Into::into).collect()),
-            channels: self.channels.map(|list| list.into_iter().map(Into::into).collect()),
-            alert_kinds: self.alert_kinds.map(|list| list.into_iter().map(Into::into).collect()),
-            created_at: self.created_at.map(Into::into),
+            statuses: AnyOf::new("filter.statuses", self.statuses)?,
+            channels: AnyOf::new("filter.channels", self.channels)?,
+            alert_kinds: AnyOf::new("filter.alertKinds", self.alert_kinds)?,
+            created_at: instants("filter.createdAt", self.created_at)?,
         })
     }
 }
@@ -212,12 +211,11 @@ pub(in crate::graphql) async fn deliveries(
     (first, after): (Option<i32>, Option<String>),
 ) -> Result<DeliveryConnection, ApiError> {
     let filter = filter.unwrap_or_default().into_domain()?;
-    let list = format!("{of:?}");
     let place = CursorScope::of(&[
         "deliveries",
         &account_id.number().to_string(),
-        &list,
-        &filter.canonical(),
+        &key(&of)?,
+        &key(&filter)?,
     ]);
     let request = PageArguments::forward(first, after).request(place)?;
     let deliveries = &scope.services.deliveries;

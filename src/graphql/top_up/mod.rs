@@ -16,11 +16,13 @@ use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, Simpl
 use super::connection::connection;
 use super::context::{Scope, public_id, scope};
 use super::errors::{ApiError, nullable};
-use super::ledger::{Actor, CreditEntry, DateTimeRange, at_most_100};
+use super::ledger::{Actor, CreditEntry, DateTimeRange, instants};
 use super::live::{Interest, Shown, Topics, follow, id_in, live_event};
 use super::member::{Account, Money};
 use super::scalars::LiveCursorText;
 use crate::domain::event::EventContent;
+use crate::domain::fault::InvalidInput;
+use crate::domain::filter::AnyOf;
 use crate::domain::top_up;
 use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode, RetryRefusal};
 use crate::primitives::actor::Permission;
@@ -120,17 +122,11 @@ pub(crate) struct TopUpFilter {
 }
 
 impl TopUpFilter {
-    pub(super) fn into_domain(self) -> Result<top_up::TopUpFilter, ApiError> {
-        at_most_100("filter.statuses", self.statuses.as_deref())?;
-        at_most_100("filter.origins", self.origins.as_deref())?;
+    pub(super) fn into_domain(self) -> Result<top_up::TopUpFilter, InvalidInput> {
         Ok(top_up::TopUpFilter {
-            statuses: self
-                .statuses
-                .map(|statuses| statuses.into_iter().map(Into::into).collect()),
-            origins: self
-                .origins
-                .map(|origins| origins.into_iter().map(Into::into).collect()),
-            created_at: self.created_at.map(Into::into),
+            statuses: AnyOf::new("filter.statuses", self.statuses)?,
+            origins: AnyOf::new("filter.origins", self.origins)?,
+            created_at: instants("filter.createdAt", self.created_at)?,
         })
     }
 }

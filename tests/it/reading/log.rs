@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use chrono::NaiveDate;
 use futures_util::{StreamExt, TryStreamExt};
 use ledgerbell::domain::fault::QueryError;
+use ledgerbell::domain::filter::{AnyOf, InstantRange};
+use ledgerbell::domain::ledger::credit_log::search::Search;
 use ledgerbell::domain::ledger::credit_log::{
-    ActorKind, ActorRef, AmountRange, CreditLog, CreditLogFilter, CreditTotals, DateRange, Direction, Entry,
-    InstantRange, UsageScope,
+    ActorKind, ActorRef, AmountRange, CreditLog, CreditLogFilter, CreditTotals, DateRange, Direction, Entry, UsageScope,
 };
 use ledgerbell::domain::ledger::model::EntryKind;
 use ledgerbell::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions, Side};
@@ -26,6 +27,19 @@ use crate::harness::Dice;
 pub(crate) const ACCOUNT: AccountId = AccountId::from_number(7);
 pub(crate) const START: i64 = 1_772_000_000_000;
 
+/// A condition of a filter.
+pub(crate) fn any_of<T: Ord>(values: impl IntoIterator<Item = T>) -> AnyOf<T> {
+    AnyOf::new("filter", Some(values.into_iter().collect())).expect("few values")
+}
+
+pub(crate) fn instants(from: Option<Timestamp>, before: Option<Timestamp>) -> InstantRange {
+    InstantRange::new("filter.occurredAt", from, before).expect("valid")
+}
+
+pub(crate) fn words(text: &str) -> Search {
+    Search::parse("filter.search", Some(text)).expect("valid")
+}
+
 pub(crate) fn member(number: usize) -> MemberId {
     MemberId::from_uuid(id(MEMBERS, number))
 }
@@ -43,7 +57,7 @@ pub(crate) fn random_filter(dice: &mut Dice, log: &[LogRow]) -> CreditLogFilter 
     let instant = |dice: &mut Dice| Timestamp::from_millis(log[dice.below(log.len())].occurred_at);
     let mut filter = CreditLogFilter::default();
     if dice.chance(15) {
-        filter.actor_kinds = Some(dice.some(ActorKind::ALL, 3));
+        filter.actor_kinds = any_of(dice.some(ActorKind::ALL, 3));
     }
     if dice.chance(20) {
         let members = dice.some(&[0, 1, 2, 3, 90], 3).into_iter();
@@ -55,68 +69,68 @@ pub(crate) fn random_filter(dice: &mut Dice, log: &[LogRow]) -> CreditLogFilter 
             1 => actors.extend(keys),
             _ => actors = keys.collect(),
         }
-        filter.actors = Some(actors);
+        filter.actors = any_of(actors);
     }
     if dice.chance(25) {
-        filter.kinds = Some(dice.some(EntryKind::ALL, 3));
+        filter.kinds = any_of(dice.some(EntryKind::ALL, 3));
     }
     if dice.chance(20) {
         filter.direction = Some(dice.pick(Direction::ALL));
     }
     if dice.chance(25) {
-        filter.member_ids = Some(dice.some(&[0, 1, 2, 3, 4, 5, 90], 5).into_iter().map(member).collect());
+        filter.member_ids = any_of(dice.some(&[0, 1, 2, 3, 4, 5, 90], 5).into_iter().map(member));
     }
     if dice.chance(10) {
         let sessions = (0..100).map(|_| SessionId::from_uuid(id(SESSIONS, dice.below(450))));
-        filter.session_ids = Some(sessions.collect());
+        filter.session_ids = any_of(sessions);
     }
     if dice.chance(10) {
         let top_ups = (0..60).map(|_| TopUpId::from_uuid(id(TOP_UPS, dice.below(350))));
-        filter.top_up_ids = Some(top_ups.collect());
+        filter.top_up_ids = any_of(top_ups);
     }
     if dice.chance(25) {
         let (one, other) = (instant(dice), instant(dice));
-        filter.occurred_at = Some(InstantRange {
-            from: dice.chance(80).then_some(one.min(other)),
-            before: dice.chance(80).then_some(one.max(other)),
-        });
+        filter.occurred_at = instants(
+            dice.chance(80).then_some(one.min(other)),
+            dice.chance(80).then_some(one.max(other)),
+        );
     }
     if dice.chance(15) {
         let (one, other) = (
             instant(dice).to_datetime().date_naive(),
             instant(dice).to_datetime().date_naive(),
         );
-        filter.dates = Some(DateRange {
-            from: dice.chance(80).then_some(one.min(other)),
-            to: dice.chance(80).then_some(one.max(other)),
-            timezone: dice.chance(50).then_some(chrono_tz::America::New_York),
-        });
+        let days = (
+            dice.chance(80).then_some(one.min(other)),
+            dice.chance(80).then_some(one.max(other)),
+        );
+        let timezone = dice.chance(50).then_some(chrono_tz::America::New_York);
+        filter.dates = DateRange::new("filter.dates", days, timezone).expect("valid");
     }
     if dice.chance(20) {
         let (one, other) = (dice.number(100_000), dice.number(100_000));
-        filter.amount = Some(AmountRange {
-            min: dice.chance(70).then_some(Credits::from_units(one.min(other))),
-            max: dice.chance(70).then_some(Credits::from_units(one.max(other))),
-        });
+        let min = dice.chance(70).then_some(Credits::from_units(one.min(other)));
+        let max = dice.chance(70).then_some(Credits::from_units(one.max(other)));
+        filter.amount = AmountRange::new("filter.amount", min, max).expect("valid");
     }
     if dice.chance(25) {
         let words = [
             "yoga", "ÄRZ", "öl-mas", "übung", "COACH", "se", "50", "under_sc", "co-op", "nothing",
         ];
-        filter.search = Some(dice.some(&words, 2).join("  "));
+        filter.search = self::words(&dice.some(&words, 2).join("  "));
     }
     if dice.chance(3) {
-        filter.member_ids = Some(Vec::new());
+        filter.member_ids = [].into();
     }
     filter
 }
 
 /// Implements the meaning of the filter in a second way.
 pub(crate) fn matches(filter: &CreditLogFilter, row: &LogRow) -> bool {
-    fn within<T>(list: Option<&Vec<T>>, holds: impl Fn(&T) -> bool) -> bool {
-        list.is_none_or(|list| list.iter().any(holds))
+    fn within<T: Ord>(list: &AnyOf<T>, holds: impl Fn(&T) -> bool) -> bool {
+        list.values().is_none_or(|list| list.iter().any(holds))
     }
-    let has_words = |text: &str, search: &str| {
+    let has_words = |text: &str, search: &[String]| {
         let split = |text: &str| -> Vec<String> {
             let lower = text.to_lowercase();
             lower
@@ -126,7 +140,7 @@ pub(crate) fn matches(filter: &CreditLogFilter, row: &LogRow) -> bool {
                 .collect()
         };
         let words = split(text);
-        search.split_whitespace().all(|asked| {
+        search.iter().all(|asked| {
             let asked = split(asked);
             words.windows(asked.len()).any(|words| {
                 let last = asked.len() - 1;
@@ -140,34 +154,31 @@ pub(crate) fn matches(filter: &CreditLogFilter, row: &LogRow) -> bool {
             .with_timezone(&zone)
             .date_naive()
     };
-    within(filter.actor_kinds.as_ref(), |kind| kind.as_str() == row.actor_kind)
-        && within(filter.actors.as_ref(), |actor| match actor {
+    let day = local_day(filter.dates.timezone().unwrap_or(chrono_tz::Europe::Berlin));
+    let (from, to) = filter.dates.days();
+    within(&filter.actor_kinds, |kind| kind.as_str() == row.actor_kind)
+        && within(&filter.actors, |actor| match actor {
             ActorRef::Member(id) => row.actor_member == Some(id.uuid()),
             ActorRef::ApiKey(id) => row.actor_key == Some(id.uuid()),
         })
-        && within(filter.kinds.as_ref(), |kind| *kind == row.kind)
-        && within(filter.member_ids.as_ref(), |id| row.member == Some(id.uuid()))
-        && within(filter.session_ids.as_ref(), |id| row.session == Some(id.uuid()))
-        && within(filter.top_up_ids.as_ref(), |id| row.top_up == Some(id.uuid()))
+        && within(&filter.kinds, |kind| *kind == row.kind)
+        && within(&filter.member_ids, |id| row.member == Some(id.uuid()))
+        && within(&filter.session_ids, |id| row.session == Some(id.uuid()))
+        && within(&filter.top_up_ids, |id| row.top_up == Some(id.uuid()))
         && filter
             .direction
             .is_none_or(|direction| (direction == Direction::Added) == (row.amount > 0))
-        && filter.occurred_at.is_none_or(|range| {
-            range.from.is_none_or(|from| row.occurred_at >= from.millis())
-                && range.before.is_none_or(|before| row.occurred_at < before.millis())
-        })
-        && filter.dates.is_none_or(|dates| {
-            let day = local_day(dates.timezone.unwrap_or(chrono_tz::Europe::Berlin));
-            dates.from.is_none_or(|from| day >= from) && dates.to.is_none_or(|to| day <= to)
-        })
-        && filter.amount.is_none_or(|range| {
-            range.min.is_none_or(|min| row.amount.abs() >= min.units())
-                && range.max.is_none_or(|max| row.amount.abs() <= max.units())
-        })
-        && filter
-            .search
-            .as_ref()
-            .is_none_or(|search| has_words(&row.description, search))
+        && is_within(filter.occurred_at, row.occurred_at)
+        && from.is_none_or(|from| day >= from)
+        && to.is_none_or(|to| day <= to)
+        && filter.amount.min().is_none_or(|min| row.amount.abs() >= min.units())
+        && filter.amount.max().is_none_or(|max| row.amount.abs() <= max.units())
+        && has_words(&row.description, filter.search.words())
+}
+
+pub(crate) fn is_within(range: InstantRange, millis: i64) -> bool {
+    range.start().is_none_or(|from| millis >= from.millis())
+        && range.end().is_none_or(|before| millis < before.millis())
 }
 
 /// Reads all pages in one direction; returns all entries in the order of the list.
@@ -280,10 +291,7 @@ async fn f64_equal_times_and_new_entries_between_pages_repeat_and_lose_nothing()
         insert_log(&ground, ACCOUNT, &rows).await;
         let log = CreditLog::new(ground.database.clone());
         let filter = CreditLogFilter {
-            occurred_at: Some(InstantRange {
-                from: Some(Timestamp::from_millis(START)),
-                before: None,
-            }),
+            occurred_at: instants(Some(Timestamp::from_millis(START)), None),
             ..CreditLogFilter::default()
         };
         for (order, added) in [(SortOrder::NewestFirst, 0), (SortOrder::OldestFirst, 20)] {
@@ -324,7 +332,7 @@ async fn a_page_takes_a_fixed_number_of_statements() {
         insert_account(&ground, ACCOUNT, "UTC").await;
         insert_log(&ground, ACCOUNT, &log_rows(&mut Dice::new(4), 500, START)).await;
         let log = CreditLog::new(ground.database.clone());
-        let kinds = Some(EntryKind::ALL.to_vec());
+        let kinds = any_of(EntryKind::ALL.iter().copied());
         let plain = CreditLogFilter {
             kinds: kinds.clone(),
             ..CreditLogFilter::default()
@@ -332,10 +340,7 @@ async fn a_page_takes_a_fixed_number_of_statements() {
         let tested = CreditLogFilter {
             kinds,
             direction: Some(Direction::Added),
-            occurred_at: Some(InstantRange {
-                from: Some(Timestamp::from_millis(START)),
-                before: None,
-            }),
+            occurred_at: instants(Some(Timestamp::from_millis(START)), None),
             ..CreditLogFilter::default()
         };
         for (filter, statements) in [(CreditLogFilter::default(), 1), (plain, 1), (tested, 3)] {
@@ -366,7 +371,7 @@ async fn members_see_their_own_entries_and_strangers_see_no_account() {
     let own = walk(&log, &plain_member(2), &filter, SortOrder::NewestFirst, false, 50).await;
     assert!(!own.is_empty() && own.iter().all(|entry| entry.member_id == Some(member(2))));
     let others = CreditLogFilter {
-        member_ids: Some(vec![member(1)]),
+        member_ids: [member(1)].into(),
         ..CreditLogFilter::default()
     };
     assert_eq!(

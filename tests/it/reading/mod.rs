@@ -4,7 +4,8 @@
 //! create in time. Everything is read through the public services.
 
 pub(crate) mod ground;
-mod log;
+mod keys;
+pub(crate) mod log;
 mod pages;
 pub(crate) mod rows;
 mod sessions;

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use ledgerbell::domain::ledger::credit_log::InstantRange;
 use ledgerbell::domain::ledger::sessions::{SessionFilter, SessionOrder, SessionView, Sessions, ShownStatus};
 use ledgerbell::primitives::actor::Actor;
 use ledgerbell::primitives::clock::Timestamp;
@@ -11,7 +10,7 @@ use ledgerbell::primitives::page::SortOrder;
 use uuid::Uuid;
 
 use super::ground::Ground;
-use super::log::{ACCOUNT, member, plain_member};
+use super::log::{ACCOUNT, any_of, instants, is_within, member, plain_member, words};
 use super::pages;
 use super::rows::{SessionRow, insert_sessions, session_rows};
 use crate::harness::Dice;
@@ -28,48 +27,42 @@ fn shown(row: &SessionRow) -> ShownStatus {
 fn random_filter(dice: &mut Dice) -> SessionFilter {
     let mut filter = SessionFilter::default();
     if dice.chance(40) {
-        filter.statuses = Some(dice.some(ShownStatus::ALL, 3));
+        filter.statuses = any_of(dice.some(ShownStatus::ALL, 3));
     }
     if dice.chance(30) {
-        filter.member_ids = Some(dice.some(&[0, 1, 2, 90], 3).into_iter().map(member).collect());
+        filter.member_ids = any_of(dice.some(&[0, 1, 2, 90], 3).into_iter().map(member));
     }
     if dice.chance(30) {
         let (one, other) = (dice.number(200_000), dice.number(200_000));
-        filter.starts_at = Some(InstantRange {
-            from: dice.chance(70).then_some(Timestamp::from_millis(one.min(other))),
-            before: dice.chance(70).then_some(Timestamp::from_millis(one.max(other))),
-        });
+        filter.starts_at = instants(
+            dice.chance(70).then_some(Timestamp::from_millis(one.min(other))),
+            dice.chance(70).then_some(Timestamp::from_millis(one.max(other))),
+        );
     }
     if dice.chance(15) {
         filter.external_id = Some(format!("lesson-{}", dice.below(22)));
     }
     if dice.chance(25) {
-        filter.search = Some(dice.pick(&["yoga", "ärz", "lesson 12", "straße"]).to_owned());
+        filter.search = words(dice.pick(&["yoga", "ärz", "lesson 12", "straße"]));
     }
     filter
 }
 
 fn matches(filter: &SessionFilter, row: &SessionRow) -> bool {
-    filter.statuses.as_ref().is_none_or(|list| list.contains(&shown(row)))
-        && filter
-            .member_ids
-            .as_ref()
-            .is_none_or(|list| list.iter().any(|id| id.uuid() == row.member))
+    filter.statuses.allows(&shown(row))
+        && filter.member_ids.allows(&MemberId::from_uuid(row.member))
         && filter
             .external_id
             .as_ref()
             .is_none_or(|id| row.external_id.as_ref() == Some(id))
-        && filter.starts_at.is_none_or(|range| {
-            range.from.is_none_or(|from| row.starts_at >= from.millis())
-                && range.before.is_none_or(|before| row.starts_at < before.millis())
-        })
-        && filter.search.as_ref().is_none_or(|search| {
-            let text = format!("{} {}", row.title, row.external_id.as_deref().unwrap_or_default()).to_lowercase();
+        && is_within(filter.starts_at, row.starts_at)
+        && {
+            let text = format!("{} {}", row.title, row.external_id.as_deref().unwrap_or_default());
+            let text = text.to_lowercase().replace('ß', "ss");
             let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
-            search
-                .split(' ')
-                .all(|asked| words.iter().any(|word| word.starts_with(asked)))
-        })
+            let mut asked = filter.search.words().iter();
+            asked.all(|asked| words.iter().any(|word| word.starts_with(asked.trim())))
+        }
 }
 
 async fn walk(

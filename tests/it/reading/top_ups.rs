@@ -99,7 +99,7 @@ async fn a_paid_top_up_is_credited_with_its_own_entry_and_shows_in_pages() {
         assert_eq!(draws[&entry_ids[0]][0].amount, Credits::whole(10));
 
         let filter = TopUpFilter {
-            origins: Some(vec![TopUpOrigin::Manual]),
+            origins: [TopUpOrigin::Manual].into(),
             ..TopUpFilter::default()
         };
         let page = top_ups

@@ -3,6 +3,7 @@
 mod rights;
 
 use chrono_tz::Tz;
+use serde::Serialize;
 
 use crate::ledger::AccountStatus;
 use crate::primitives::actor::{Actor, Cause, MemberRole, Permissions, Side};
@@ -109,7 +110,7 @@ impl Account {
 }
 
 /// Selects accounts. A field that is `None` is not a condition; an empty list matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AccountFilter {
     /// Words that must each start a word of the name or the external id, ignoring case; or the account's own id.
     pub search: Option<String>,
@@ -126,7 +127,7 @@ pub struct AccountFilter {
 }
 
 /// The order of a list of accounts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum AccountOrder {
     /// In the order in which they were created.
     #[default]
@@ -452,7 +453,7 @@ pub struct MemberPatch {
 }
 
 /// Selects members. A field that is `None` is not a condition; an empty list matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MemberFilter {
     /// Words that must each start a word of the name, ignoring case.
     pub search: Option<String>,

@@ -6,12 +6,14 @@ use std::ops::Neg;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error};
 
 /// An exact amount of credits, counted in units of 1/10,000 credit.
 ///
 /// Integers throughout: one of the two databases binds decimals as floats, and floats lose credits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct Credits(i64);
 
 impl Credits {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use data_encoding::BASE32_DNSSEC;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -274,6 +275,12 @@ macro_rules! uuid_ids {
             }
         }
 
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&self.0.simple())
+            }
+        }
+
         #[cfg(feature = "sea-orm")]
         crate::stored!($name, Uuid, $name::uuid, |uuid: Uuid| Ok($name::from_uuid(uuid)));
     )*};
@@ -307,7 +314,7 @@ uuid_ids! {
 }
 
 /// The recipient of mail, and the owner of an e-mail address: a member, or a notification address of the account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum RecipientId {
     /// A member.
     Member(MemberId),

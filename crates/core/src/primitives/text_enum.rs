@@ -23,9 +23,21 @@ macro_rules! text_enum {
             }
         }
 
+        impl $crate::primitives::text_enum::serde::Serialize for $name {
+            fn serialize<S: $crate::primitives::text_enum::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
         $crate::stored_as_text!($name);
     };
 }
+
+#[doc(hidden)]
+pub use serde;
 
 /// Has the ORM store an enum by its name.
 #[cfg(feature = "sea-orm")]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
+use serde::Serialize;
 
 /// Milliseconds in a second.
 pub const SECOND: i64 = 1_000;
@@ -14,7 +15,8 @@ pub const HOUR: i64 = 60 * MINUTE;
 pub const DAY: i64 = 24 * HOUR;
 
 /// An instant in UTC, cut to whole milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

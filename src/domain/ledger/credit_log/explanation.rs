@@ -4,7 +4,7 @@
 //! then. So a past balance is that of the last entry and the last hold movement at that instant. It is never computed from the
 //! lots. Of several commands within one millisecond the last one counts.
 
-use crate::domain::fault::QueryError;
+use crate::domain::fault::{InvalidInput, QueryError};
 use crate::domain::ledger::model::Holder;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::Timestamp;
@@ -12,8 +12,8 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId};
 use crate::primitives::page::{Page, PageRequest};
 
+use super::CreditLog;
 use super::store::explanation as store;
-use super::{CreditLog, invalid};
 use crate::domain::database::records;
 use crate::primitives::record::{FromRow, Record};
 
@@ -70,7 +70,7 @@ impl CreditLog {
         actor.require(account_id, Permission::ReadCreditLog)?;
         let at = at.unwrap_or(now);
         if at > now {
-            return Err(invalid("at", "must not lie in the future"));
+            return Err(InvalidInput::new("at", "must not lie in the future").into());
         }
         Ok(store::balance_at(&self.database, account_id, at).await?)
     }

@@ -5,8 +5,10 @@
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
+use serde::Serialize;
 
-use crate::domain::fault::{InvalidInput, QueryError};
+use crate::domain::database::select::Condition;
+use crate::domain::fault::InvalidInput;
 
 /// Words of one search that are used; further words are ignored.
 const MAX_WORDS: usize = 10;
@@ -60,30 +62,56 @@ fn is_unspaced(letter: char) -> bool {
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Returns the words that [`searchable`] text must all contain, each with the space before it. A search without letters and
-/// digits has none.
-pub(in crate::domain) fn words(field: &'static str, search: &str) -> Result<Vec<String>, QueryError> {
-    if search.chars().nth(MAX_CHARS).is_some() {
-        return Err(InvalidInput::new(field, format!("must have at most {MAX_CHARS} characters")).into());
-    }
-    let mut words: Vec<String> = search.split_whitespace().map(searchable).collect();
-    words.retain(|word| !word.is_empty());
-    words.truncate(MAX_WORDS);
-    words.sort();
-    words.dedup();
-    Ok(words)
-}
+/// The words that [`searchable`] text must all contain, each with the space before it. A search without letters and digits has
+/// none, and matches every text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Search(Vec<String>);
 
-/// Returns the patterns that [`searchable`] text must all match, in SQL's `LIKE`. Letters and digits need no
-/// escaping there.
-pub(in crate::domain) fn patterns(field: &'static str, search: &str) -> Result<Vec<String>, QueryError> {
-    let words = words(field, search)?.into_iter();
-    Ok(words.map(|word| format!("%{word}%")).collect())
+impl Search {
+    /// Parses the text of a search. Refuses a text that is too long.
+    pub fn parse(field: &'static str, text: Option<&str>) -> Result<Self, InvalidInput> {
+        let text = text.unwrap_or_default();
+        if text.chars().nth(MAX_CHARS).is_some() {
+            return Err(InvalidInput::new(
+                field,
+                format!("must have at most {MAX_CHARS} characters"),
+            ));
+        }
+        let mut words: Vec<String> = text.split_whitespace().map(searchable).collect();
+        words.retain(|word| !word.is_empty());
+        words.truncate(MAX_WORDS);
+        words.sort();
+        words.dedup();
+        Ok(Self(words))
+    }
+
+    /// The words, in order.
+    pub fn words(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Whether each word of the search begins a word of `text`.
+    pub(in crate::domain) fn matches(&self, text: &str) -> bool {
+        self.0.is_empty() || {
+            let text = searchable(text);
+            self.0.iter().all(|word| text.contains(word.as_str()))
+        }
+    }
+
+    /// The search as conditions on a column of searchable text. Letters and digits need no escaping in patterns of SQL.
+    pub(in crate::domain) fn conditions(&self, column: &'static str) -> impl Iterator<Item = Condition> {
+        let patterns = self.0.iter().map(|word| format!("%{word}%"));
+        patterns.map(move |pattern| Condition::Like(column, pattern))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        Search::parse("s", Some(text)).expect("valid").0
+    }
 
     #[test]
     fn text_is_kept_as_lower_case_words() {
@@ -100,11 +128,17 @@ mod tests {
 
     #[test]
     fn words_of_a_search_take_the_same_form() {
-        assert_eq!(
-            patterns("s", "  ÄRZTE co-op "),
-            Ok(vec!["% co op%".into(), "% ärzte%".into()])
-        );
-        assert_eq!(patterns("s", "   "), Ok(vec![]));
+        assert_eq!(words("  ÄRZTE co-op "), [" co op", " ärzte"]);
+        assert!(words("   ").is_empty());
+    }
+
+    #[test]
+    fn a_search_finds_beginnings_of_words() {
+        let search = |text: &str| Search::parse("search", Some(text)).expect("valid");
+        assert!(search("lov AD").matches("Ada Lovelace"));
+        assert!(search("").matches("Ada"));
+        assert!(search("ÉC").matches("école-nord"));
+        assert!(!search("velace").matches("Ada Lovelace"));
     }
 
     #[test]
@@ -139,13 +173,11 @@ mod tests {
 
     #[test]
     fn no_word_is_too_short_and_only_a_search_that_is_too_long_is_refused() {
-        assert_eq!(patterns("s", "German l"), Ok(vec!["% german%".into(), "% l%".into()]));
-        assert_eq!(patterns("s", "C++ %% -"), Ok(vec!["% c%".into()]));
-        assert_eq!(patterns("s", "%_"), Ok(vec![]));
-        assert_eq!(
-            patterns("s", "a b c d e f g h i j k l").map(|words| words.len()),
-            Ok(10)
-        );
-        assert!(patterns("s", &"a".repeat(200)).is_ok() && patterns("s", &"a".repeat(201)).is_err());
+        assert_eq!(words("German l"), [" german", " l"]);
+        assert_eq!(words("C++ %% -"), [" c"]);
+        assert!(words("%_").is_empty());
+        assert_eq!(words("a b c d e f g h i j k l").len(), 10);
+        let of = |count: usize| Search::parse("s", Some(&"a".repeat(count)));
+        assert!(of(200).is_ok() && of(201).is_err());
     }
 }

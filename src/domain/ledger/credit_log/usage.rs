@@ -10,18 +10,18 @@ use chrono_tz::Tz;
 use uuid::Uuid;
 
 use crate::domain::database::select::Value;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError};
 use crate::domain::ledger::model::EntryKind;
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind, MemberId};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
 
+use super::CreditLog;
 use super::model::{UsageGroup, UsageGrouping, UsageScope};
 use super::period::{Period, PeriodUnit, start_of_day};
 use super::store::selection::{Selection, account_zone};
 use super::store::usage as store;
-use super::{CreditLog, invalid};
 
 /// Batches of periods that one page reads.
 const ROUNDS: usize = 4;
@@ -48,11 +48,11 @@ impl Grouping {
             if let Some(unit) = unit(*part)
                 && grouping.period.replace(unit).is_some()
             {
-                return Err(invalid("groupBy", "must name at most one of HOUR, DAY, WEEK, MONTH"));
+                return Err(InvalidInput::new("groupBy", "must name at most one of HOUR, DAY, WEEK, MONTH").into());
             }
         }
         if grouping.parts.is_empty() {
-            return Err(invalid("groupBy", "must name at least one grouping"));
+            return Err(InvalidInput::new("groupBy", "must name at least one grouping").into());
         }
         Ok(grouping)
     }
@@ -96,7 +96,7 @@ pub(super) async fn page(
     request: &PageRequest<String>,
 ) -> Result<Page<UsageGroup, String>, QueryError> {
     if request.backward || request.before.is_some() {
-        return Err(invalid("last", "groups are paged forward only"));
+        return Err(InvalidInput::new("last", "groups are paged forward only").into());
     }
     if selection.matches_nothing() {
         return Ok(Page::from_scan(Vec::new(), request));
@@ -118,7 +118,7 @@ pub(super) async fn page(
 }
 
 fn bad_cursor() -> QueryError {
-    invalid("after", "is not the key of a group of this list")
+    InvalidInput::new("after", "is not the key of a group of this list").into()
 }
 
 async fn by_columns(
@@ -203,9 +203,6 @@ async fn resume(
 /// Returns when the newest entry of `rest` was posted. `None` where the search reached its bound or the end: `rest` is narrowed
 /// to what was not scanned.
 async fn newest(log: &CreditLog, rest: &mut Selection) -> Result<Option<Timestamp>, Fault> {
-    if rest.matches_nothing() {
-        return Ok(None);
-    }
     let request = PageRequest {
         limit: 1,
         backward: false,

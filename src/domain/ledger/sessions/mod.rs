@@ -7,16 +7,20 @@ mod store;
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use crate::domain::database::Database;
 use crate::domain::database::select::Select;
 use crate::domain::fault::{Fault, QueryError};
+use crate::domain::filter::{AnyOf, InstantRange};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId, SessionId};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
 
-use super::credit_log::{InstantRange, own_only, unique};
+use super::credit_log::own_only;
+use super::credit_log::search::Search;
 use super::model::Session;
 pub use super::model::ShownStatus;
 
@@ -45,32 +49,19 @@ pub struct SessionView {
     pub deduction_expected_by: Option<Timestamp>,
 }
 
-/// Selects the sessions that meet every given condition. An empty list matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Selects the sessions that meet every condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SessionFilter {
     /// The shown status is one of these.
-    pub statuses: Option<Vec<ShownStatus>>,
+    pub statuses: AnyOf<ShownStatus>,
     /// The session belongs to one of these members.
-    pub member_ids: Option<Vec<MemberId>>,
+    pub member_ids: AnyOf<MemberId>,
     /// The session begins between these instants.
-    pub starts_at: Option<InstantRange>,
+    pub starts_at: InstantRange,
     /// The platform's own id of the session.
     pub external_id: Option<String>,
     /// Each of these words begins a word of the title or the external id.
-    pub search: Option<String>,
-}
-
-impl SessionFilter {
-    /// Returns one form of the filter: equal texts for filters with the same meaning. Page cursors are bound
-    /// to it.
-    pub fn canonical(&self) -> String {
-        let sorted = Self {
-            statuses: self.statuses.clone().map(unique),
-            member_ids: self.member_ids.clone().map(unique),
-            ..self.clone()
-        };
-        format!("{sorted:?}")
-    }
+    pub search: Search,
 }
 
 /// A session's position in a list: the time by which it is ordered, and its id.
@@ -99,9 +90,7 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Page<SessionView, SessionPosition>, QueryError> {
         let own = own_only(actor, account_id)?;
-        let Some(mut keyset) = store::keyset(filter, order_by, own, now)? else {
-            return Ok(Page::from_scan(Vec::new(), request));
-        };
+        let mut keyset = store::keyset(filter, order_by, own, now);
         keyset.turn_to(order == SortOrder::NewestFirst, request, |(at, id)| {
             (at.millis(), id.uuid())
         });

@@ -4,11 +4,10 @@ use uuid::Uuid;
 
 use crate::domain::database::Database;
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::keyset::{Branch, Keyset, Position};
+use crate::domain::database::keyset::{Keyset, Position};
 use crate::domain::database::records::{self, FromRow, column_list};
 use crate::domain::database::select::{Condition, Row, Select};
-use crate::domain::fault::{Fault, QueryError};
-use crate::domain::ledger::credit_log::{list, search, unique};
+use crate::domain::fault::Fault;
 use crate::domain::ledger::model::Session;
 use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::credits::Credits;
@@ -88,7 +87,7 @@ pub(super) async fn usual_processing_of(database: &Database, account_id: Account
     Ok(usual_processing_millis(taken.values(database).await?))
 }
 
-/// Returns the list of a filter; `None` where nothing can match.
+/// Returns the list of a filter.
 ///
 /// The platform's own id drives where it is given, whatever the order: few sessions share one. Members and statuses have indexes
 /// only in the order of booking.
@@ -97,57 +96,7 @@ pub(super) fn keyset(
     order_by: SessionOrder,
     own: Option<MemberId>,
     now: Timestamp,
-) -> Result<Option<Keyset<(i64, Uuid)>>, QueryError> {
-    let statuses = list("filter.statuses", filter.statuses.as_deref())?;
-    let mut member_ids = list("filter.memberIds", filter.member_ids.as_deref())?;
-    if let Some(own) = own {
-        member_ids = Some(match member_ids {
-            Some(ids) => ids.into_iter().filter(|id| *id == own).collect(),
-            None => vec![own],
-        });
-    }
-    if statuses.as_ref().is_some_and(Vec::is_empty) || member_ids.as_ref().is_some_and(Vec::is_empty) {
-        return Ok(None);
-    }
-    let mut branches: Vec<Branch> = Vec::new();
-    let mut residuals = Vec::new();
-    if let Some(external_id) = &filter.external_id {
-        if !may_be_external_id(external_id) {
-            return Ok(None);
-        }
-        branches.push(Branch {
-            column: "external_id",
-            value: external_id.clone().into(),
-        });
-    }
-    let may_drive = order_by == SessionOrder::BookedAt;
-    if let Some(ids) = member_ids {
-        if branches.is_empty() && may_drive {
-            branches.extend(ids.iter().map(|id| Branch {
-                column: "member_id",
-                value: id.uuid().into(),
-            }));
-        } else {
-            residuals.push(Condition::Uuids("member_id", ids.iter().map(|id| id.uuid()).collect()));
-        }
-    }
-    if let Some(statuses) = statuses {
-        residuals.extend(booked_or_processing(&statuses, now));
-        let stored = unique(statuses.iter().map(|status| status.stored()).collect());
-        if branches.is_empty() && may_drive {
-            branches.extend(stored.iter().map(|status| Branch {
-                column: "status",
-                value: status.as_str().into(),
-            }));
-        } else {
-            let names = stored.iter().map(|status| status.as_str().to_owned()).collect();
-            residuals.push(Condition::Texts("status", names));
-        }
-    }
-    if let Some(search) = &filter.search {
-        let patterns = search::patterns("filter.search", search)?.into_iter();
-        residuals.extend(patterns.map(|pattern| Condition::Like("search_text", pattern)));
-    }
+) -> Keyset<(i64, Uuid)> {
     let mut keyset = Keyset {
         table: "session",
         key: match order_by {
@@ -156,29 +105,43 @@ pub(super) fn keyset(
         },
         // Conditions scan the text.
         columns: format!("{}, search_text", column_list::<SessionRow>()),
-        branches,
+        branches: Vec::new(),
         has_repeats: false,
-        residuals,
+        residuals: Vec::new(),
         from: <(i64, Uuid)>::FIRST,
         to: <(i64, Uuid)>::LAST,
         descending: false,
     };
-    if let Some(range) = filter.starts_at {
-        range.check("filter.startsAt")?;
-        match order_by {
-            SessionOrder::StartsAt => keyset.narrow(range.from, range.before),
-            SessionOrder::BookedAt => keyset.residuals.extend(range.conditions("starts_at")),
+    if let Some(external_id) = &filter.external_id {
+        let known = Some(external_id.clone()).filter(|id| may_be_external_id(id));
+        keyset.drive(Condition::Texts("external_id", known.into_iter().collect()));
+    }
+    let mut member_ids = filter.member_ids.clone();
+    if let Some(own) = own {
+        member_ids.restrict_to(own);
+    }
+    let members = member_ids.uuids("member_id", MemberId::uuid);
+    let statuses = filter.statuses.texts("status", |status| status.stored().as_str());
+    let by_booking = members.into_iter().chain(statuses);
+    match order_by {
+        SessionOrder::BookedAt => {
+            by_booking.for_each(|condition| keyset.drive(condition));
+            keyset.residuals.extend(filter.starts_at.conditions("starts_at"));
+        }
+        SessionOrder::StartsAt => {
+            keyset.residuals.extend(by_booking);
+            keyset.narrow(filter.starts_at.start(), filter.starts_at.end());
         }
     }
-    Ok(Some(keyset))
+    keyset.residuals.extend(booked_or_processing(filter, now));
+    keyset.residuals.extend(filter.search.conditions("search_text"));
+    keyset
 }
 
 /// Where only one of BOOKED and PROCESSING is wanted, the end of the session decides which it is.
-fn booked_or_processing(statuses: &[ShownStatus], now: Timestamp) -> Option<Condition> {
-    let end = match (
-        statuses.contains(&ShownStatus::Booked),
-        statuses.contains(&ShownStatus::Processing),
-    ) {
+fn booked_or_processing(filter: &SessionFilter, now: Timestamp) -> Option<Condition> {
+    let allows = |status| filter.statuses.allows(&status);
+    let end = match (allows(ShownStatus::Booked), allows(ShownStatus::Processing)) {
         (true, false) => Condition::AtLeast("ends_at", now.millis() + 1),
         (false, true) => Condition::AtMost("ends_at", now.millis()),
         (true, true) | (false, false) => return None,

@@ -3,11 +3,12 @@
 //! Each condition is tested on the row of one account. A condition on another table is a subquery of that account, which no database turns
 //! into a join with all of its rows.
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use sea_orm::DbBackend;
 
 use crate::domain::database::Database;
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::records::{self, Fields, FromRow, columns_of};
+use crate::domain::database::records::{Fields, FromRow, columns_of};
+use crate::domain::database::select::{Condition, Select};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::credits::Credits;
@@ -19,17 +20,6 @@ use super::accounts::{AccountRow, Found, State};
 #[derive(Record)]
 struct Named {
     account_id: AccountId,
-}
-
-/// A condition on an account.
-#[derive(Clone, Debug, PartialEq)]
-pub(in super::super) enum ListCondition {
-    /// The searchable text contains this word, which begins with a space.
-    Word(String),
-    Status(Vec<AccountStatus>),
-    AvailableBelow(Credits),
-    Paused(bool),
-    Findings(bool),
 }
 
 /// An index that finds the accounts of a condition.
@@ -44,37 +34,13 @@ pub(in super::super) enum Finder {
     Findings,
 }
 
-/// Values and text of one statement.
-#[derive(Default)]
-struct Sql {
-    text: String,
-    values: Vec<Value>,
-}
-
-impl Sql {
-    fn push(&mut self, text: &str) -> &mut Self {
-        self.text.push_str(text);
-        self
-    }
-
-    /// Binds a value and returns its placeholder.
-    fn place(&mut self, value: impl Into<Value>) -> String {
-        self.values.push(value.into());
-        format!("${}", self.values.len())
-    }
-
-    fn statement(self, backend: DbBackend) -> Statement {
-        Statement::from_sql_and_values(backend, self.text, self.values)
-    }
-}
-
 /// Returns accounts by the index of a condition. An account may occur several times.
 pub(in super::super) async fn find_accounts(
     database: &Database,
     finder: &Finder,
     limit: usize,
 ) -> Result<Vec<AccountId>, Fault> {
-    let mut sql = Sql::default();
+    let mut sql = Select::across(database, "");
     // The order is that of the index. Without it, a database that overestimates the matches would read the table instead.
     match finder {
         Finder::Word(word) => {
@@ -101,15 +67,14 @@ pub(in super::super) async fn find_accounts(
     }
     let limit = sql.place(i64::try_from(limit).unwrap_or(i64::MAX));
     sql.push(&format!(" LIMIT {limit}"));
-    let rows = database.read().query_all_raw(sql.statement(database.backend())).await?;
-    records::tuples(&rows)
+    sql.values(database).await
 }
 
 /// A list of accounts, from a position on.
 #[derive(Clone, Copy)]
 pub(in super::super) struct AccountList<'a> {
     pub(in super::super) database: &'a Database,
-    pub(in super::super) conditions: &'a [ListCondition],
+    pub(in super::super) conditions: &'a [Condition],
     pub(in super::super) order: AccountOrder,
     pub(in super::super) after: Option<AccountPosition>,
 }
@@ -117,7 +82,7 @@ pub(in super::super) struct AccountList<'a> {
 impl AccountList<'_> {
     /// Returns the position at which a walk over `most` accounts ends. `None` if the list ends before.
     pub(in super::super) async fn horizon(&self, most: u32) -> Result<Option<AccountPosition>, Fault> {
-        let mut sql = Sql::default();
+        let mut sql = Select::across(self.database, "");
         // Only the table of the key: the other one would be read for each account that is skipped.
         let (columns, table) = match self.order {
             AccountOrder::OldestFirst | AccountOrder::NewestFirst => ("CAST(0 AS BIGINT), k.account_id", "account"),
@@ -128,9 +93,7 @@ impl AccountList<'_> {
         let order = self.order_by("k");
         let skipped = sql.place(i64::from(most.saturating_sub(1)));
         sql.push(&format!(" ORDER BY {order} LIMIT 1 OFFSET {skipped}"));
-        let statement = sql.statement(self.database.backend());
-        let row = self.database.read().query_one_raw(statement).await?;
-        let found: Option<(i64, AccountId)> = row.map(|row| row.try_get_many_by_index()).transpose()?;
+        let found: Option<(i64, AccountId)> = sql.value(self.database).await?;
         Ok(found.map(|(available, id)| self.position(Credits::from_units(available), id)))
     }
 
@@ -155,7 +118,8 @@ impl AccountList<'_> {
             AccountOrder::LowestAvailableFirst => format!("account_state AS s {}", self.each("s", "account AS a")),
         };
         let tables = (from.as_str(), "s.account_id = a.account_id");
-        self.rows(Sql::default(), tables, horizon, limit).await
+        self.rows(Select::across(self.database, ""), tables, horizon, limit)
+            .await
     }
 
     /// Returns those of these accounts that match, in order.
@@ -170,9 +134,8 @@ impl AccountList<'_> {
         let rows = Rows::of(candidates.iter().map(|account_id| Named {
             account_id: *account_id,
         }));
-        let mut sql = Sql::default();
-        sql.values.push(rows.value());
-        let relation = rows.relation(self.database.backend(), sql.values.len());
+        let mut sql = Select::across(self.database, "");
+        let relation = sql.place_rows(&rows);
         let (accounts, states) = (self.each("r", "account AS a"), self.each("a", "account_state AS s"));
         let from = format!("{relation} {accounts} {states}");
         let tables = (
@@ -197,7 +160,7 @@ impl AccountList<'_> {
     /// Reads accounts from these tables.
     async fn rows(
         &self,
-        mut sql: Sql,
+        mut sql: Select,
         (from, joined): (&str, &str),
         horizon: Option<AccountPosition>,
         limit: u64,
@@ -212,15 +175,11 @@ impl AccountList<'_> {
             AccountOrder::LowestAvailableFirst => "s",
         };
         self.push_range(&mut sql, key, horizon);
-        for condition in self.conditions {
-            sql.push(" AND ");
-            condition.push_to(&mut sql);
-        }
+        sql.and_all(self.conditions);
         let order = self.order_by(key);
         let limit = sql.place(i64::try_from(limit).unwrap_or(i64::MAX));
         sql.push(&format!(" ORDER BY {order} LIMIT {limit}"));
-        let statement = sql.statement(self.database.backend());
-        let rows = self.database.read().query_all_raw(statement).await?;
+        let rows = sql.all(self.database).await?;
         let listed = rows.iter().map(|row| {
             let mut fields = Fields::of(row);
             let (account, _) = Found::read(&mut fields)?.account();
@@ -238,7 +197,7 @@ impl AccountList<'_> {
     }
 
     /// Restricts the list to what comes after the cursor, up to and including the horizon.
-    fn push_range(&self, sql: &mut Sql, table: &str, horizon: Option<AccountPosition>) {
+    fn push_range(&self, sql: &mut Select, table: &str, horizon: Option<AccountPosition>) {
         let (after, until) = match self.order {
             AccountOrder::NewestFirst => ("<", ">="),
             AccountOrder::OldestFirst | AccountOrder::LowestAvailableFirst => (">", "<="),
@@ -261,34 +220,32 @@ impl AccountList<'_> {
     }
 }
 
-impl ListCondition {
-    fn push_to(&self, sql: &mut Sql) {
-        match self {
-            Self::Word(word) => {
-                let pattern = sql.place(format!("%{word}%"));
-                sql.push(&format!("a.search_text LIKE {pattern}"));
-            }
-            Self::Status(statuses) => {
-                let names: Vec<String> = statuses.iter().map(|status| format!("'{}'", status.as_str())).collect();
-                sql.push(&format!("s.status IN ({})", names.join(", ")));
-            }
-            Self::AvailableBelow(credits) => {
-                let credits = sql.place(credits.units());
-                sql.push(&format!("s.posted - s.held < {credits}"));
-            }
-            Self::Paused(is_paused) => {
-                let not = if *is_paused { "NOT " } else { "" };
-                sql.push(&format!(
-                    "(SELECT t.pause FROM auto_top_up AS t WHERE t.account_id = a.account_id AND t.is_enabled) IS {not}NULL"
-                ));
-            }
-            Self::Findings(has_findings) => {
-                let comparison = if *has_findings { ">" } else { "=" };
-                sql.push(&format!(
-                    "COALESCE((SELECT f.findings FROM account_finding AS f WHERE f.account_id = a.account_id), 0) \
-                     {comparison} 0"
-                ));
-            }
-        }
-    }
+/// The searchable text of an account contains this word, which begins with a space.
+pub(in super::super) fn has_word(word: &str) -> Condition {
+    Condition::Like("a.search_text", format!("%{word}%"))
+}
+
+pub(in super::super) fn has_status(statuses: &[AccountStatus]) -> Condition {
+    let names = statuses.iter().map(|status| status.as_str().to_owned());
+    Condition::Texts("s.status", names.collect())
+}
+
+pub(in super::super) fn available_below(credits: Credits) -> Condition {
+    Condition::AtMost("s.posted - s.held", credits.units().saturating_sub(1))
+}
+
+pub(in super::super) fn is_paused(is_paused: bool) -> Condition {
+    Condition::Plain(if is_paused {
+        "(SELECT t.pause FROM auto_top_up AS t WHERE t.account_id = a.account_id AND t.is_enabled) IS NOT NULL"
+    } else {
+        "(SELECT t.pause FROM auto_top_up AS t WHERE t.account_id = a.account_id AND t.is_enabled) IS NULL"
+    })
+}
+
+pub(in super::super) fn has_findings(has_findings: bool) -> Condition {
+    Condition::Plain(if has_findings {
+        "COALESCE((SELECT f.findings FROM account_finding AS f WHERE f.account_id = a.account_id), 0) > 0"
+    } else {
+        "COALESCE((SELECT f.findings FROM account_finding AS f WHERE f.account_id = a.account_id), 0) = 0"
+    })
 }

@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use entity::{api_key, api_key_use};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use uuid::Uuid;
 
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, column_list, columns_of};
-use crate::domain::database::select::{is_one_of_texts, is_one_of_uuids};
+use crate::domain::database::select::{self, Select, Source};
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Cause, Permissions, Side};
 use crate::primitives::clock::Timestamp;
@@ -47,16 +46,16 @@ pub(in super::super) async fn api_keys_by_id(
 
 /// Returns the accounts and the names of keys.
 pub(in super::super) async fn api_key_names(
-    connection: &impl ConnectionTrait,
+    source: &impl Source,
     api_key_ids: &[ApiKeyId],
 ) -> Result<HashMap<ApiKeyId, ApiKeyName>, Fault> {
     if api_key_ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let ids: Vec<Uuid> = api_key_ids.iter().map(|id| id.uuid()).collect();
-    let (condition, value) = is_one_of_uuids(connection.get_database_backend(), 1, &ids);
-    let sql = format!("SELECT id, account_id, name FROM api_key WHERE id{condition}");
-    let rows: Vec<(ApiKeyId, AccountId, String)> = records::values(connection, sql, [value]).await?;
+    let ids = api_key_ids.iter().map(|id| id.uuid()).collect();
+    let mut select = Select::across(source, "SELECT id, account_id, name FROM api_key WHERE ");
+    select.condition(&select::Condition::Uuids("id", ids));
+    let rows: Vec<(ApiKeyId, AccountId, String)> = select.values(source).await?;
     let names = rows
         .into_iter()
         .map(|(id, account_id, name)| (id, ApiKeyName { account_id, name }));
@@ -66,15 +65,13 @@ pub(in super::super) async fn api_key_names(
 /// Returns the keys with these prefixes, and their stored hashes. The time of their last use is not read, because sign-in does
 /// not need it.
 pub(in super::super) async fn api_keys_by_prefix(
-    connection: &impl ConnectionTrait,
+    source: &impl Source,
     prefixes: &[String],
 ) -> Result<HashMap<String, (ApiKey, Vec<u8>)>, Fault> {
-    let (condition, value) = is_one_of_texts(connection.get_database_backend(), 1, prefixes);
-    let sql = format!(
-        "SELECT {} FROM api_key WHERE prefix{condition}",
-        column_list::<KeyRow>()
-    );
-    let rows: Vec<KeyRow> = records::all(connection, sql, [value]).await?;
+    let columns = column_list::<KeyRow>();
+    let mut select = Select::across(source, &format!("SELECT {columns} FROM api_key WHERE "));
+    select.condition(&select::Condition::Texts("prefix", prefixes.to_vec()));
+    let rows: Vec<KeyRow> = select.records(source).await?;
     let keys = rows.into_iter().map(|row| {
         let hash = row.secret_hash.clone();
         (row.prefix.clone(), (row.key(None), hash))

@@ -9,7 +9,9 @@ mod api_keys;
 mod members;
 mod verifications;
 
-pub(super) use account_list::{AccountList, Finder, ListCondition, find_accounts};
+pub(super) use account_list::{
+    AccountList, Finder, available_below, find_accounts, has_findings, has_status, has_word, is_paused,
+};
 pub use account_words::bring_account_words_up_to_date;
 pub(super) use accounts::{
     account, account_id, account_ids, accounts, claim_external_id, insert_account, installation, make_installation,
@@ -30,13 +32,13 @@ pub(super) use members::{
 };
 pub(super) use verifications::{delete_verification, save_verification, verification};
 
+use sea_orm::Value;
 use sea_orm::sea_query::ValueType;
-use sea_orm::{ConnectionTrait, Value};
 use uuid::Uuid;
 
 use crate::domain::database::bulk::Record;
-use crate::domain::database::records::{self, FromRow};
-use crate::domain::database::select::is_one_of_uuids;
+use crate::domain::database::records::{FromRow, column_list};
+use crate::domain::database::select::{Condition, Select, Source};
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
@@ -50,7 +52,7 @@ struct Named<I: Clone + Into<Value> + ValueType> {
 /// Returns records of `table` whose `column` is one of `ids`, by a statement with the same text whatever their number. Loaders
 /// use it for every page.
 async fn records_by_id<R: Record + FromRow>(
-    connection: &impl ConnectionTrait,
+    source: &impl Source,
     (table, column): (&'static str, &'static str),
     account_id: Option<AccountId>,
     ids: impl Iterator<Item = Uuid>,
@@ -59,13 +61,12 @@ async fn records_by_id<R: Record + FromRow>(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let (condition, value) = is_one_of_uuids(connection.get_database_backend(), 1, &ids);
-    let columns = records::column_list::<R>();
-    let mut sql = format!("SELECT {columns} FROM {table} WHERE {column}{condition}");
-    let mut values = vec![value];
-    if let Some(account_id) = account_id {
-        sql.push_str(" AND account_id = $2");
-        values.push(account_id.into());
-    }
-    records::all(connection, sql, values).await
+    let mut select = if let Some(account_id) = account_id {
+        Select::from::<R>(source, account_id, table)
+    } else {
+        let columns = column_list::<R>();
+        Select::across(source, &format!("SELECT {columns} FROM {table} WHERE true"))
+    };
+    select.and_all(&[Condition::Uuids(column, ids)]);
+    select.records(source).await
 }

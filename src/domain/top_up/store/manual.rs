@@ -3,7 +3,8 @@
 use sea_orm::Value;
 use uuid::Uuid;
 
-use crate::domain::database::{Database, records};
+use crate::domain::database::Database;
+use crate::domain::database::select::Select;
 use crate::domain::fault::Fault;
 use crate::domain::top_up::TopUpPosition;
 use crate::domain::top_up::manual::{FailedRefund, UnsettledTopUp};
@@ -43,8 +44,8 @@ pub(in super::super) async fn unsettled(
     limit: u64,
 ) -> Result<Vec<(TopUpPosition, UnsettledTopUp)>, Fault> {
     let (at, id) = after.map_or((i64::MIN, Uuid::nil()), |(at, id)| (at.millis(), id.uuid()));
-    let rows: Vec<(AccountId, TopUpId, Timestamp, Timestamp)> =
-        records::values(database.read(), UNSETTLED, [at.into(), id.into(), count(limit)]).await?;
+    let select = Select::across(database, UNSETTLED).with([at.into(), id.into(), count(limit)]);
+    let rows: Vec<(AccountId, TopUpId, Timestamp, Timestamp)> = select.values(database).await?;
     let rows = rows
         .into_iter()
         .map(|(account_id, top_up_id, unknown_since, created_at)| {
@@ -67,7 +68,7 @@ pub(in super::super) async fn failed_refunds(
 ) -> Result<Vec<(TopUpPosition, FailedRefund)>, Fault> {
     let (at, id) = after.map_or((i64::MAX, Uuid::max()), |(at, id)| (at.millis(), id.uuid()));
     let values = [since.into(), at.into(), id.into(), count(limit)];
-    let failed: Vec<FailedRefund> = records::all(database.read(), FAILED, values).await?;
+    let failed: Vec<FailedRefund> = Select::across(database, FAILED).with(values).records(database).await?;
     let failed = failed.into_iter();
     Ok(failed.map(|refund| ((refund.at, refund.top_up_id), refund)).collect())
 }

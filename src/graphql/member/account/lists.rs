@@ -3,6 +3,7 @@
 use async_graphql::Context;
 
 use super::Account;
+use crate::domain::filter::key;
 use crate::domain::ledger::sessions;
 use crate::graphql::connection::{PageArguments, relay};
 use crate::graphql::context::scope;
@@ -30,7 +31,7 @@ impl Account {
         let scope = scope(ctx)?;
         let filter = filter.unwrap_or_default().for_account(self.row.id)?;
         let (order, order_name) = in_order(order);
-        let place = self.list("credit_log", &filter.canonical(), order_name);
+        let place = self.list("credit_log", &key(&filter)?, order_name);
         let wants_page = wants_page(ctx, arguments.first);
         let request = arguments.request(place)?;
         let followed = self.followed(ctx).await?;
@@ -55,7 +56,7 @@ impl Account {
         let filter = filter.unwrap_or_default().for_account(self.row.id)?;
         let (order, order_name) = in_order(order);
         let order_by: sessions::SessionOrder = order_by.unwrap_or(SessionOrder::BookedAt).into();
-        let place = self.list("sessions", &filter.canonical(), &format!("{order_by:?} {order_name}"));
+        let place = self.list("sessions", &key(&filter)?, &key(&(order_by, order_name))?);
         let request = arguments.request(place)?;
         let followed = self.followed(ctx).await?;
         let sessions = &scope.services.sessions;
@@ -76,7 +77,7 @@ impl Account {
         let scope = scope(ctx)?;
         let filter = filter.unwrap_or_default().into_domain()?;
         let (order, order_name) = in_order(order);
-        let place = self.list("top_ups", &filter.canonical(), order_name);
+        let place = self.list("top_ups", &key(&filter)?, order_name);
         let request = arguments.request(place)?;
         let followed = self.followed(ctx).await?;
         let top_ups = &scope.services.top_ups;
