@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::join_all;
 
 use super::context::scope;
-use super::errors::{ApiError, found, nullable};
+use super::errors::{ApiError, Nullable, found, nullable};
 use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
 use super::notification::{Alert, Delivery, InboxItem, NotificationAddress, NotificationSettings, seen_by_viewer};
@@ -173,11 +173,7 @@ pub(super) struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// The object with this id. Null when it does not exist or belongs to another account.
-    async fn node(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Any id of this service.")] id: ID,
-    ) -> Option<Result<Node, ApiError>> {
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "Any id of this service.")] id: ID) -> Nullable<Node> {
         find(ctx, &id).await.transpose()
     }
 
@@ -186,7 +182,7 @@ impl NodeQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Up to 100 ids.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Result<Node, ApiError>>>, ApiError> {
+    ) -> Result<Vec<Nullable<Node>>, ApiError> {
         at_most_100("ids", Some(&ids))?;
         Ok(join_all(ids.iter().map(|id| nullable(find(ctx, id)))).await)
     }

@@ -7,7 +7,7 @@ use super::payload::{AdjustCreditsPayload, GrantCreditsPayload};
 use crate::domain::ledger::Posted;
 use crate::domain::ledger::model::{Command, LotKind};
 use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::primitives::clock::Timestamp;
@@ -110,7 +110,7 @@ impl CreditMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The credits to grant, and their terms.")] input: GrantCreditsInput,
-    ) -> Option<Result<GrantCreditsPayload, ApiError>> {
+    ) -> Nullable<GrantCreditsPayload> {
         nullable(async {
             let outcome = Outcome::settle(grant(scope(ctx)?, input).await)?;
             Ok(Some(GrantCreditsPayload(outcome)))
@@ -123,7 +123,7 @@ impl CreditMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The amount, and the reason.")] input: AdjustCreditsInput,
-    ) -> Option<Result<AdjustCreditsPayload, ApiError>> {
+    ) -> Nullable<AdjustCreditsPayload> {
         nullable(async {
             let outcome = Outcome::settle(adjust(scope(ctx)?, input).await)?;
             Ok(Some(AdjustCreditsPayload(outcome)))

@@ -8,7 +8,7 @@ use super::session::Session;
 use super::usage::CreditTotals;
 use crate::domain::ledger::{credit_log, model};
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::live::Followed;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Account, Member};
@@ -95,7 +95,7 @@ impl Actor {
 
     /// The id of the member or API key, as in `CreditLogFilter.actorIds`. Null for Ledgerbell and the payment gateway. A member
     /// who acted through an API key is in `member`.
-    async fn id(&self, ctx: &Context<'_>) -> Option<Result<ID, ApiError>> {
+    async fn id(&self, ctx: &Context<'_>) -> Nullable<ID> {
         nullable(async {
             Ok(match self.cause {
                 Cause::Member(member_id) => Some(public_id(member_id.global(self.account_id))),
@@ -122,7 +122,7 @@ impl Actor {
     }
 
     /// The member who acted, or on whose behalf an API key acted. Null when there is none.
-    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+    async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
         nullable(async {
             let Some(member_id) = self.cause.member_id() else {
                 return Ok(None);
@@ -206,7 +206,7 @@ impl CreditEntry {
     }
 
     /// The team member who used the credits. Null for top-ups, grants and corrections that belong to no single member.
-    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+    async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
         nullable(async {
             let Some(member_id) = self.0.member_id else {
                 return Ok(None);
@@ -218,7 +218,7 @@ impl CreditEntry {
     }
 
     /// The session that it belongs to. Null when there is none.
-    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+    async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
         nullable(async {
             let Some(session_id) = self.0.session_id else {
                 return Ok(None);
@@ -230,7 +230,7 @@ impl CreditEntry {
     }
 
     /// The top-up that it belongs to. Null when there is none. [auth: `READ_CREDIT_LOG`]
-    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
+    async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
         nullable(async {
             let Some(top_up_id) = self.0.top_up_id else {
                 return Ok(None);
@@ -242,7 +242,7 @@ impl CreditEntry {
     }
 
     /// The entry that this one reverses or refunds. Null when it does neither.
-    async fn reverses(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+    async fn reverses(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
         nullable(async {
             let Some(entry_id) = self.0.reverses else {
                 return Ok(None);
@@ -356,7 +356,7 @@ impl CreditEntryConnection {
     }
 
     /// Sums over the whole filter, not this page. Computed only when selected, also with first: 0.
-    async fn totals(&self, ctx: &Context<'_>) -> Option<Result<CreditTotals, ApiError>> {
+    async fn totals(&self, ctx: &Context<'_>) -> Nullable<CreditTotals> {
         nullable(async {
             let scope = scope(ctx)?;
             let log = &scope.services.credit_log;

@@ -9,7 +9,7 @@ use crate::domain::ledger::credit_log::{BalanceAt, CreditLogFilter, HoldAt, Inst
 use crate::domain::ledger::model::Holder;
 use crate::graphql::connection::{PageArguments, connection, relay};
 use crate::graphql::context::scope;
-use crate::graphql::errors::{ApiError, nullable, visible};
+use crate::graphql::errors::{Nullable, nullable, visible};
 use crate::graphql::live::Followed;
 use crate::graphql::scalars::Int64;
 use crate::graphql::top_up::TopUp;
@@ -33,7 +33,7 @@ pub(in crate::graphql) async fn explain_balance(
     ctx: &Context<'_>,
     account_id: AccountId,
     at: Option<Timestamp>,
-) -> Option<Result<BalanceExplanation, ApiError>> {
+) -> Nullable<BalanceExplanation> {
     visible(async {
         let scope = scope(ctx)?;
         let log = &scope.services.credit_log;
@@ -91,7 +91,7 @@ impl BalanceExplanation {
     }
 
     /// The last entry up to then; its balanceAfter equals posted. Null before the first.
-    async fn last_entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+    async fn last_entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
         nullable(async {
             let Some(entry_id) = self.balance.last_entry else {
                 return Ok(None);
@@ -107,7 +107,7 @@ impl BalanceExplanation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only entries from this instant on; all when left out.")] since: Option<Timestamp>,
-    ) -> Option<Result<Vec<CreditUsage>, ApiError>> {
+    ) -> Nullable<Vec<CreditUsage>> {
         nullable(async {
             let scope = scope(ctx)?;
             let request = PageRequest {
@@ -148,7 +148,7 @@ impl BalanceExplanation {
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same list.")] before: Option<String>,
-    ) -> Option<Result<CreditEntryConnection, ApiError>> {
+    ) -> Nullable<CreditEntryConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let place = self.list("balance_entries");
@@ -186,7 +186,7 @@ impl BalanceExplanation {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
-    ) -> Option<Result<CreditHoldConnection, ApiError>> {
+    ) -> Nullable<CreditHoldConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let place = self.list("balance_holds");
@@ -225,7 +225,7 @@ impl CreditHold {
     }
 
     /// The session in its current state. Null when the hold is for a top-up.
-    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+    async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
         nullable(async {
             let Holder::Session(id) = self.hold.holder else {
                 return Ok(None);
@@ -237,7 +237,7 @@ impl CreditHold {
     }
 
     /// The disputed top-up in its current state. Null when the hold is for a session.
-    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
+    async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
         nullable(async {
             let Holder::TopUp(id) = self.hold.holder else {
                 return Ok(None);

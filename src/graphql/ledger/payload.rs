@@ -6,7 +6,7 @@ use super::{Balance, CreditEntry, Session};
 use crate::domain::ledger::Posted;
 use crate::domain::ledger::credit_log::Entry;
 use crate::graphql::context::scope;
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::member::Account;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Present, UserError};
@@ -76,23 +76,23 @@ macro_rules! session_payload {
         impl $name {
             /// The session in its current state. Null when refused, except for codes whose description says that the payload
             /// contains it.
-            async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+            async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
                 self.0.session(ctx).await.transpose()
             }
 
             /// The account's balance right after the mutation, or the current one when refused. Null when the account is not
             /// known.
-            async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+            async fn balance(&self, ctx: &Context<'_>) -> Nullable<Balance> {
                 nullable(async { self.0.balance(ctx).await }).await
             }
 
             /// The account. Null when refused.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+            async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
                 self.0.account(ctx).await.transpose()
             }
 
             /// The entry that this posted to the credit log. Null when it moved no credits.
-            async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+            async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
                 self.0.entry(ctx).await.transpose()
             }
 
@@ -140,18 +140,18 @@ macro_rules! entry_payload {
         #[Object]
         impl $name {
             /// The entry that this posted to the credit log. Null when refused.
-            async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+            async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
                 self.0.entry(ctx).await.transpose()
             }
 
             /// The account's balance right after the mutation, or the current one when refused. Null when the account is not
             /// known.
-            async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+            async fn balance(&self, ctx: &Context<'_>) -> Nullable<Balance> {
                 nullable(async { self.0.balance(ctx).await }).await
             }
 
             /// The account. Null when refused.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+            async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
                 self.0.account(ctx).await.transpose()
             }
 
@@ -187,7 +187,7 @@ pub(crate) struct SessionResult(Result<Outcome<Posted>, ApiError>);
 impl SessionResult {
     /// The session in its current state. Null when refused, except for codes whose description says that the payload contains
     /// it.
-    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+    async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
         match &self.0 {
             Ok(outcome) => outcome.session(ctx).await.transpose(),
             Err(fault) => Some(Err(fault.clone())),
@@ -240,7 +240,7 @@ macro_rules! sessions_payload {
             }
 
             /// The account. Null when nothing was changed.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+            async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
                 nullable(async {
                     match &self.last {
                         Some(posted) => Account::after(ctx, posted).await.map(Some),

@@ -8,7 +8,7 @@ use crate::domain::ledger::model::ACCOUNT_CLOSED;
 use crate::domain::ledger::sessions;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Account, Member};
 use crate::graphql::scalars::Json;
@@ -192,7 +192,7 @@ impl Session {
     /// Why it was canceled. The text of a member or an integration is not translated; a closed account is in the viewer's
     /// language.
     #[graphql(directive = in_language::apply())]
-    async fn cancel_reason(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+    async fn cancel_reason(&self, ctx: &Context<'_>) -> Nullable<String> {
         nullable(async {
             match self.view.session.cancel_reason.as_deref() {
                 Some(ACCOUNT_CLOSED) => scope(ctx)?.in_words(ACCOUNT_CLOSED).await.map(Some),

@@ -14,7 +14,7 @@ use super::session_input::{
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Posted;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::primitives::actor::Permission;
@@ -110,7 +110,7 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The session to book.")] input: BookSessionInput,
-    ) -> Option<Result<BookSessionPayload, ApiError>> {
+    ) -> Nullable<BookSessionPayload> {
         nullable(async {
             let scope = scope(ctx)?;
             Ok(Some(BookSessionPayload(post(scope, input.order(scope)).await?)))
@@ -123,7 +123,7 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The session, and its new times.")] input: RescheduleSessionInput,
-    ) -> Option<Result<RescheduleSessionPayload, ApiError>> {
+    ) -> Nullable<RescheduleSessionPayload> {
         nullable(async {
             let scope = scope(ctx)?;
             Ok(Some(RescheduleSessionPayload(post(scope, input.order(scope)).await?)))
@@ -136,7 +136,7 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The session to complete, and the credits that were used.")] input: CompleteSessionInput,
-    ) -> Option<Result<CompleteSessionPayload, ApiError>> {
+    ) -> Nullable<CompleteSessionPayload> {
         nullable(async {
             let scope = scope(ctx)?;
             Ok(Some(CompleteSessionPayload(post(scope, input.order(scope)).await?)))
@@ -150,7 +150,7 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The session to cancel, and the fee.")] input: CancelSessionInput,
-    ) -> Option<Result<CancelSessionPayload, ApiError>> {
+    ) -> Nullable<CancelSessionPayload> {
         nullable(async {
             let scope = scope(ctx)?;
             Ok(Some(CancelSessionPayload(post(scope, input.order(scope)).await?)))
@@ -163,7 +163,7 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The session, and the credits to refund.")] input: RefundSessionInput,
-    ) -> Option<Result<RefundSessionPayload, ApiError>> {
+    ) -> Nullable<RefundSessionPayload> {
         nullable(async {
             let scope = scope(ctx)?;
             Ok(Some(RefundSessionPayload(post(scope, input.order(scope)).await?)))
@@ -176,7 +176,7 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The sessions to book.")] input: BookSessionsInput,
-    ) -> Option<Result<BookSessionsPayload, ApiError>> {
+    ) -> Nullable<BookSessionsPayload> {
         nullable(async {
             let scope = scope(ctx)?;
             at_most_100("input.items", Some(&input.items))?;
@@ -208,7 +208,7 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The sessions to complete, and the credits that were used.")] input: CompleteSessionsInput,
-    ) -> Option<Result<CompleteSessionsPayload, ApiError>> {
+    ) -> Nullable<CompleteSessionsPayload> {
         nullable(async {
             let scope = scope(ctx)?;
             at_most_100("input.items", Some(&input.items))?;

@@ -6,7 +6,7 @@ use super::{Balance, CreditEntry, Session, SessionStatus};
 use crate::domain::event::EventContent;
 use crate::domain::ledger::credit_log::CreditLogFilter;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::live::{Interest, LiveSignal, Moment, Shown, Topics, follow, id_in, live_event};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Account;
@@ -24,7 +24,7 @@ live_event! {
     /// A new entry of the credit log.
     CreditEntryEvent {
         /// The entry. Null unless the signal is ITEM.
-        async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+        async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
             nullable(async {
                 let Some(entry_id) = self.0.event().and_then(|event| event.content.entry_id()) else {
                     return Ok(None);
@@ -36,7 +36,7 @@ live_event! {
         }
 
         /// The current balance. Null unless the signal is ITEM.
-        async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+        async fn balance(&self, ctx: &Context<'_>) -> Nullable<Balance> {
             nullable(balance(ctx, &self.0)).await
         }
     }
@@ -46,12 +46,12 @@ live_event! {
     /// A change of the balance.
     BalanceEvent {
         /// The current balance: of two, keep the one with the larger version. Null unless the signal is ITEM.
-        async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+        async fn balance(&self, ctx: &Context<'_>) -> Nullable<Balance> {
             nullable(balance(ctx, &self.0)).await
         }
 
         /// The account. Null unless the signal is ITEM.
-        async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+        async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
             nullable(async {
                 match self.0.event() {
                     Some(_) => Account::load(ctx, self.0.account_id()).await.map(Some),
@@ -67,7 +67,7 @@ live_event! {
     /// A session that was booked, moved, ended, resolved or refunded.
     SessionEvent {
         /// The session in its current state. Null unless the signal is ITEM.
-        async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+        async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
             nullable(async {
                 let Some(session_id) = self.0.event().and_then(|event| event.content.session_id()) else {
                     return Ok(None);

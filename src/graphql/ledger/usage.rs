@@ -6,7 +6,7 @@ use super::entry::{Actor, CreditEntryKind};
 use crate::domain::ledger::credit_log;
 use crate::graphql::connection::connection;
 use crate::graphql::context::scope;
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::graphql::scalars::{Date, Int64};
@@ -102,7 +102,7 @@ impl CreditUsage {
     }
 
     /// The member, when grouped by MEMBER. Null in the group of entries that belong to no single member.
-    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+    async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
         nullable(async {
             let Some(member_id) = self.group.member_id else {
                 return Ok(None);

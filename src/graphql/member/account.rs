@@ -15,7 +15,7 @@ use crate::domain::ledger::{self, Posted};
 use crate::domain::member;
 use crate::graphql::connection::{PageArguments, relay};
 use crate::graphql::context::{Scope, public_id, scope};
-use crate::graphql::errors::{ApiError, found, nullable, visible};
+use crate::graphql::errors::{ApiError, Nullable, found, nullable, visible};
 use crate::graphql::forecast::{self, AutoTopUpSimulation, Forecast};
 use crate::graphql::ledger::{
     AccountStatus, Balance, BalanceExplanation, CreditEntryConnection, CreditLogFilter, CreditLot, CreditLotConnection,
@@ -118,7 +118,7 @@ impl Account {
     }
 
     /// The human-readable reason of the freeze. Null unless FROZEN.
-    async fn frozen_reason(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+    async fn frozen_reason(&self, ctx: &Context<'_>) -> Nullable<String> {
         nullable(async {
             let balance = self.current_balance(ctx).await?;
             Ok(balance.halt_reason.filter(|_| balance.status == Status::Frozen))
@@ -166,7 +166,7 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
-    ) -> Option<Result<CreditEntryConnection, ApiError>> {
+    ) -> Nullable<CreditEntryConnection> {
         let arguments = PageArguments {
             first,
             after,
@@ -188,7 +188,7 @@ impl Account {
         >,
         #[graphql(desc = "How many groups to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only groups after this cursor of the same filter and grouping.")] after: Option<String>,
-    ) -> Option<Result<CreditUsageConnection, ApiError>> {
+    ) -> Nullable<CreditUsageConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             at_most_100("groupBy", Some(&group_by))?;
@@ -223,7 +223,7 @@ impl Account {
             default_with = "Some(true)"
         )]
         bom: Option<bool>,
-    ) -> Option<Result<ExportLink, ApiError>> {
+    ) -> Nullable<ExportLink> {
         let file = (format.unwrap_or(ExportFormat::Csv), bom.unwrap_or(true));
         export_link(ctx, self.row.id, filter, file).await
     }
@@ -249,7 +249,7 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
-    ) -> Option<Result<SessionConnection, ApiError>> {
+    ) -> Nullable<SessionConnection> {
         let arguments = PageArguments {
             first,
             after,
@@ -270,7 +270,7 @@ impl Account {
         include_spent: Option<bool>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
-    ) -> Option<Result<CreditLotConnection, ApiError>> {
+    ) -> Nullable<CreditLotConnection> {
         visible(async {
             let scope = scope(ctx)?;
             let include_spent = include_spent.unwrap_or(false);
@@ -302,7 +302,7 @@ impl Account {
         include_removed: Option<bool>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
-    ) -> Option<Result<MemberConnection, ApiError>> {
+    ) -> Nullable<MemberConnection> {
         visible(async {
             let scope = scope(ctx)?;
             at_most_100("externalIds", external_ids.as_deref())?;
@@ -323,7 +323,7 @@ impl Account {
     }
 
     /// The notifications of members without their own settings. [auth: `MANAGE_SETTINGS`]
-    async fn notification_defaults(&self, ctx: &Context<'_>) -> Option<Result<NotificationDefaults, ApiError>> {
+    async fn notification_defaults(&self, ctx: &Context<'_>) -> Nullable<NotificationDefaults> {
         visible(async {
             let scope = scope(ctx)?;
             let settings = &scope.services.notification_settings;
@@ -334,7 +334,7 @@ impl Account {
     }
 
     /// Addresses that get alerts by e-mail and are no member's, in the order they were added: at most 20. [auth: `MANAGE_SETTINGS`]
-    async fn notification_addresses(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationAddress>, ApiError>> {
+    async fn notification_addresses(&self, ctx: &Context<'_>) -> Nullable<Vec<NotificationAddress>> {
         visible(async {
             let scope = scope(ctx)?;
             let addresses = &scope.services.notification_addresses;
@@ -349,7 +349,7 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The platform's own id.")] external_id: String,
-    ) -> Option<Result<Member, ApiError>> {
+    ) -> Nullable<Member> {
         nullable(async {
             let scope = scope(ctx)?;
             let members = &scope.services.members;
@@ -366,7 +366,7 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The platform's own id.")] external_id: String,
-    ) -> Option<Result<Session, ApiError>> {
+    ) -> Nullable<Session> {
         nullable(async {
             let scope = scope(ctx)?;
             let sessions = &scope.services.sessions;
@@ -400,7 +400,7 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
-    ) -> Option<Result<TopUpConnection, ApiError>> {
+    ) -> Nullable<TopUpConnection> {
         let arguments = PageArguments {
             first,
             after,
@@ -415,7 +415,7 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The number of credits.")] credits: Credits,
-    ) -> Option<Result<TopUpQuote, ApiError>> {
+    ) -> Nullable<TopUpQuote> {
         nullable(async {
             let scope = scope(ctx)?;
             let quoted = scope.services.top_ups.quote(scope.actor(), self.row.id, credits).await;
@@ -425,7 +425,7 @@ impl Account {
     }
 
     /// The rule by which the account buys credits automatically. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
-    async fn auto_top_up(&self, ctx: &Context<'_>) -> Option<Result<AutoTopUp, ApiError>> {
+    async fn auto_top_up(&self, ctx: &Context<'_>) -> Nullable<AutoTopUp> {
         visible(async {
             let scope = scope(ctx)?;
             let view = scope.services.auto_top_ups.view(scope.actor(), self.row.id).await?;
@@ -440,12 +440,12 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The instant; not in the future.")] at: Option<Timestamp>,
-    ) -> Option<Result<BalanceExplanation, ApiError>> {
+    ) -> Nullable<BalanceExplanation> {
         explain_balance(ctx, self.row.id, at).await
     }
 
     /// How long credits last at the current rate, and when the rule next buys. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
-    async fn forecast(&self, ctx: &Context<'_>) -> Option<Result<Forecast, ApiError>> {
+    async fn forecast(&self, ctx: &Context<'_>) -> Nullable<Forecast> {
         forecast::forecast(ctx, self.row.id).await
     }
 
@@ -463,7 +463,7 @@ impl Account {
             default_with = "Some(true)"
         )]
         with_manual_top_ups: Option<bool>,
-    ) -> Option<Result<AutoTopUpSimulation, ApiError>> {
+    ) -> Nullable<AutoTopUpSimulation> {
         let trial = TrialSettings {
             trigger,
             amount,
@@ -474,7 +474,7 @@ impl Account {
     }
 
     /// Cards that can be charged, oldest first. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
-    async fn payment_methods(&self, ctx: &Context<'_>) -> Option<Result<Vec<PaymentMethod>, ApiError>> {
+    async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
         visible(async {
             let scope = scope(ctx)?;
             let methods = scope.services.payment_methods.list(scope.actor(), self.row.id).await?;
@@ -486,14 +486,14 @@ impl Account {
     /// What is wrong now, why, and which mutation fixes it; most severe first. Empty when nothing is wrong.
     /// [auth: `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
-    async fn troubleshooting(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
+    async fn troubleshooting(&self, ctx: &Context<'_>) -> Nullable<Vec<Finding>> {
         visible(async { findings(ctx, self.row.id).await.map(Some) }).await
     }
 
     /// The number of findings when the account was last checked. Null before the first check. An account that a client follows for
     /// findings is checked within seconds of a change. All others are checked in turn: each quarter of an hour, and less often with
     /// more than 9,000 accounts. [auth: `READ_CREDIT_LOG`]
-    async fn last_findings(&self, ctx: &Context<'_>) -> Option<Result<LastFindings, ApiError>> {
+    async fn last_findings(&self, ctx: &Context<'_>) -> Nullable<LastFindings> {
         nullable(async {
             let found = scope(ctx)?.loaders.last_findings(self.row.id).await?;
             Ok(found.map(Into::into))
@@ -504,7 +504,7 @@ impl Account {
     /// The account's API keys, newest first. The team sees its own keys; the platform also sees the keys that it created for
     /// itself in this account.
     /// [auth: `MANAGE_API_KEYS`]
-    async fn api_keys(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApiKey>, ApiError>> {
+    async fn api_keys(&self, ctx: &Context<'_>) -> Nullable<Vec<ApiKey>> {
         visible(async {
             let scope = scope(ctx)?;
             let api_keys = scope.services.api_keys.list(scope.actor(), self.row.id).await?;
@@ -528,7 +528,7 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
-    ) -> Option<Result<AlertConnection, ApiError>> {
+    ) -> Nullable<AlertConnection> {
         let arguments = PageArguments {
             first,
             after,
@@ -566,7 +566,7 @@ impl Account {
         )]
         topics: Option<Vec<LiveTopic>>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
-    ) -> Option<Result<EventPage, ApiError>> {
+    ) -> Nullable<EventPage> {
         nullable(async {
             let scope = scope(ctx)?;
             let selects_inbox = account_subscription::selects_inbox(&ctx.look_ahead().field("events"));

@@ -7,7 +7,7 @@ use super::member_mutation::NewMemberInput;
 use crate::domain::ledger::{LedgerError, Posted};
 use crate::domain::member;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, LedgerFields, Present, UserError};
@@ -94,7 +94,7 @@ macro_rules! account_payload {
         impl $name {
             /// The account in its current state. Null when refused, except for codes whose description says that the payload
             /// contains it.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+            async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
                 shown(ctx, &self.0).await.transpose()
             }
 
@@ -224,7 +224,7 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account to create.")] input: CreateAccountInput,
-    ) -> Option<Result<CreateAccountPayload, ApiError>> {
+    ) -> Nullable<CreateAccountPayload> {
         nullable(async {
             let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
             Ok(Some(CreateAccountPayload(outcome)))
@@ -237,7 +237,7 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: UpdateAccountInput,
-    ) -> Option<Result<UpdateAccountPayload, ApiError>> {
+    ) -> Nullable<UpdateAccountPayload> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
             Ok(Some(UpdateAccountPayload(outcome)))
@@ -250,7 +250,7 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account, and the reason.")] input: FreezeAccountInput,
-    ) -> Option<Result<FreezeAccountPayload, ApiError>> {
+    ) -> Nullable<FreezeAccountPayload> {
         nullable(async {
             let outcome = Outcome::settle(freeze(scope(ctx)?, input).await)?;
             Ok(Some(FreezeAccountPayload(outcome)))
@@ -264,7 +264,7 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account.")] input: UnfreezeAccountInput,
-    ) -> Option<Result<UnfreezeAccountPayload, ApiError>> {
+    ) -> Nullable<UnfreezeAccountPayload> {
         nullable(async {
             let outcome = Outcome::settle(unfreeze(scope(ctx)?, input).await)?;
             Ok(Some(UnfreezeAccountPayload(outcome)))
@@ -277,7 +277,7 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account, and the reason.")] input: CloseAccountInput,
-    ) -> Option<Result<CloseAccountPayload, ApiError>> {
+    ) -> Nullable<CloseAccountPayload> {
         nullable(async {
             let outcome = Outcome::settle(close(scope(ctx)?, input).await)?;
             Ok(Some(CloseAccountPayload(outcome)))

@@ -7,7 +7,7 @@ use super::{Account, ApiKey};
 use crate::domain::event::EventContent;
 use crate::domain::ledger::credit_log;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::{CreditEntry, CreditLogFilter, CreditTotals, Session, at_most_100, own_part};
 use crate::graphql::live::{Interest, LiveSignal, Moment, MomentPage, Shown, Topics, follow, live_event};
 use crate::graphql::notification::{Alert, InboxItem, inbox_of, seen_of, unread_count};
@@ -147,7 +147,7 @@ live_event! {
     /// Up to 100 changes in an account.
     AccountEvent {
         /// The account in its current state. Null unless the signal is ITEM.
-        async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+        async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
             nullable(async {
                 match self.0.signal {
                     LiveSignal::Item => Account::load(ctx, self.0.account_id()).await.map(Some),
@@ -169,7 +169,7 @@ live_event! {
             ctx: &Context<'_>,
             #[graphql(desc = "Only those that creditLog lists with this filter; all when left out.")]
             filter: Option<CreditLogFilter>,
-        ) -> Option<Result<Vec<CreditEntry>, ApiError>> {
+        ) -> Nullable<Vec<CreditEntry>> {
             nullable(async {
                 let entries = entries(ctx, &self.0, filter).await?;
                 Ok(Some(entries.into_iter().map(CreditEntry::new).collect()))
@@ -184,7 +184,7 @@ live_event! {
             ctx: &Context<'_>,
             #[graphql(desc = "Only lines that creditLog lists with this filter; all when left out.")]
             filter: Option<CreditLogFilter>,
-        ) -> Option<Result<CreditTotals, ApiError>> {
+        ) -> Nullable<CreditTotals> {
             nullable(async {
                 let entries = entries(ctx, &self.0, filter).await?;
                 let scope = match self.0.interest.member_id {
@@ -199,7 +199,7 @@ live_event! {
         /// The current number of alerts in the viewer's inbox that are neither read nor archived. Null unless the signal is
         /// ITEM, and for an API key, which has no inbox.
         #[graphql(directive = of_viewer::apply())]
-        async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+        async fn unread_count(&self, ctx: &Context<'_>) -> Nullable<i32> {
             nullable(async {
                 let scope = scope(ctx)?;
                 match scope.actor().member_id().filter(|_| self.0.event().is_some()) {

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::api_key::{ApiKey, Permission, Side};
 use crate::domain::member::{self, CreateApiKeyRefusal, RevokeApiKeyRefusal};
 use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::graphql::ledger::at_most_100;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, UserError, UserErrorCode};
@@ -112,7 +112,7 @@ impl ApiKeyMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The new key.")] input: CreateApiKeyInput,
-    ) -> Option<Result<CreateApiKeyPayload, ApiError>> {
+    ) -> Nullable<CreateApiKeyPayload> {
         nullable(async {
             at_most_100("input.permissions", Some(&input.permissions))?;
             let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
@@ -127,7 +127,7 @@ impl ApiKeyMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The key.")] input: RevokeApiKeyInput,
-    ) -> Option<Result<RevokeApiKeyPayload, ApiError>> {
+    ) -> Nullable<RevokeApiKeyPayload> {
         nullable(async {
             let outcome = Outcome::settle(revoke(scope(ctx)?, input).await)?;
             Ok(Some(RevokeApiKeyPayload(outcome)))

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use super::person::{Member, MemberRole};
 use crate::domain::member;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, Present, UserError};
@@ -217,7 +217,7 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The new member.")] input: AddMemberInput,
-    ) -> Option<Result<AddMemberPayload, ApiError>> {
+    ) -> Nullable<AddMemberPayload> {
         nullable(async { Ok(Some(AddMemberPayload(Outcome::settle(add(scope(ctx)?, input).await)?))) }).await
     }
 
@@ -227,7 +227,7 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The member.")] input: UpsertMemberInput,
-    ) -> Option<Result<UpsertMemberPayload, ApiError>> {
+    ) -> Nullable<UpsertMemberPayload> {
         nullable(async {
             let outcome = Outcome::settle(upsert(scope(ctx)?, input).await)?;
             Ok(Some(UpsertMemberPayload(outcome)))
@@ -240,7 +240,7 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: UpdateMemberInput,
-    ) -> Option<Result<UpdateMemberPayload, ApiError>> {
+    ) -> Nullable<UpdateMemberPayload> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
             Ok(Some(UpdateMemberPayload(outcome)))
@@ -253,7 +253,7 @@ impl MemberMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The member.")] input: RemoveMemberInput,
-    ) -> Option<Result<RemoveMemberPayload, ApiError>> {
+    ) -> Nullable<RemoveMemberPayload> {
         nullable(async {
             let outcome = Outcome::settle(remove(scope(ctx)?, input).await)?;
             Ok(Some(RemoveMemberPayload(outcome)))

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::person::Member;
 use crate::domain::member::{self, MemberTokenRefusal};
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, UserError, UserErrorCode};
 use crate::primitives::actor::Permission;
@@ -134,7 +134,7 @@ impl MemberTokenMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The member, and the lifetime of the token.")] input: CreateMemberTokenInput,
-    ) -> Option<Result<CreateMemberTokenPayload, ApiError>> {
+    ) -> Nullable<CreateMemberTokenPayload> {
         nullable(async {
             let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
             Ok(Some(CreateMemberTokenPayload(outcome)))

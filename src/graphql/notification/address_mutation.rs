@@ -12,7 +12,7 @@ use crate::domain::fault::Fault;
 use crate::domain::member::ContactPatch;
 use crate::domain::notification::model::{self, AddressPatch, AddressWishes, NewAddress};
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, Present, UserError};
@@ -244,7 +244,7 @@ impl AddressMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The new address.")] input: AddNotificationAddressInput,
-    ) -> Option<Result<AddNotificationAddressPayload, ApiError>> {
+    ) -> Nullable<AddNotificationAddressPayload> {
         nullable(async {
             let outcome = Outcome::settle(add(scope(ctx)?, input).await)?;
             Ok(Some(AddNotificationAddressPayload(outcome)))
@@ -257,7 +257,7 @@ impl AddressMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: UpdateNotificationAddressInput,
-    ) -> Option<Result<UpdateNotificationAddressPayload, ApiError>> {
+    ) -> Nullable<UpdateNotificationAddressPayload> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
             Ok(Some(UpdateNotificationAddressPayload(outcome)))
@@ -270,7 +270,7 @@ impl AddressMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The address to remove.")] input: RemoveNotificationAddressInput,
-    ) -> Option<Result<RemoveNotificationAddressPayload, ApiError>> {
+    ) -> Nullable<RemoveNotificationAddressPayload> {
         nullable(async {
             let removed = remove(scope(ctx)?, &input.notification_address_id).await;
             Ok(Some(RemoveNotificationAddressPayload(Outcome::settle(removed)?)))
@@ -285,7 +285,7 @@ impl AddressMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The address to send the code to.")] input: SendNotificationAddressVerificationInput,
-    ) -> Option<Result<SendNotificationAddressVerificationPayload, ApiError>> {
+    ) -> Nullable<SendNotificationAddressVerificationPayload> {
         nullable(async {
             let sent = send_verification(scope(ctx)?, &input.notification_address_id).await;
             Ok(Some(SendNotificationAddressVerificationPayload(Outcome::settle(sent)?)))
@@ -299,7 +299,7 @@ impl AddressMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The code, and the address that it verifies.")] input: VerifyNotificationAddressInput,
-    ) -> Option<Result<VerifyNotificationAddressPayload, ApiError>> {
+    ) -> Nullable<VerifyNotificationAddressPayload> {
         nullable(async {
             let outcome = Outcome::settle(verify(scope(ctx)?, input).await)?;
             Ok(Some(VerifyNotificationAddressPayload(outcome)))

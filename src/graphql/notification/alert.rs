@@ -8,7 +8,7 @@ use super::settings::AlertKind;
 use crate::domain::notification::{self, DeliveriesOf, model};
 use crate::graphql::connection::{PageArguments, PageInfo, relay};
 use crate::graphql::context::{Scope, public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::{DateTimeRange, Session, at_most_100};
 use crate::graphql::live::Followed;
 use crate::graphql::scalars::LiveCursorText;
@@ -150,7 +150,7 @@ impl Alert {
 
     /// What the viewer can do about it. Null when no action is needed, and where the viewer may not take it.
     #[graphql(directive = of_viewer::apply())]
-    async fn action(&self, ctx: &Context<'_>) -> Option<Result<AlertAction, ApiError>> {
+    async fn action(&self, ctx: &Context<'_>) -> Nullable<AlertAction> {
         nullable(async {
             let (scope, alert) = (scope(ctx)?, &self.0.alert);
             let subject = match alert.subject {
@@ -195,7 +195,7 @@ impl Alert {
     }
 
     /// The top-up it is about.
-    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
+    async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
         nullable(async {
             let Some(top_up_id) = self.0.alert.top_up_id else {
                 return Ok(None);
@@ -207,7 +207,7 @@ impl Alert {
     }
 
     /// The session it is about.
-    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+    async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
         nullable(async {
             let account_id = self.0.alert.account_id;
             let Some(session_id) = self.0.alert.session_id else {
@@ -226,7 +226,7 @@ impl Alert {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
-    ) -> Option<Result<DeliveryConnection, ApiError>> {
+    ) -> Nullable<DeliveryConnection> {
         nullable(async {
             let of = DeliveriesOf::Alert(self.0.alert.id);
             let page = deliveries(scope(ctx)?, self.0.alert.account_id, of, None, (first, after));

@@ -10,7 +10,7 @@ use super::settings::NotificationChannel;
 use crate::domain::member::require_own_or_settings;
 use crate::domain::notification::{InboxMark, Marked, model};
 use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::graphql::payload::Outcome;
@@ -135,7 +135,7 @@ macro_rules! inbox_payload {
         #[Object]
         impl $name {
             /// The current alerts that were named by id. Null with upTo, and when refused.
-            async fn alerts(&self, ctx: &Context<'_>) -> Option<Result<Vec<Alert>, ApiError>> {
+            async fn alerts(&self, ctx: &Context<'_>) -> Nullable<Vec<Alert>> {
                 nullable(async {
                     let seen = self.0.done.as_ref().map(|inbox| inbox.named(ctx));
                     let Some(seen) = seen else { return Ok(None) };
@@ -145,7 +145,7 @@ macro_rules! inbox_payload {
             }
 
             /// The current items of the inbox for the alerts that were named by id. Null with upTo, and when refused.
-            async fn items(&self, ctx: &Context<'_>) -> Option<Result<Vec<InboxItem>, ApiError>> {
+            async fn items(&self, ctx: &Context<'_>) -> Nullable<Vec<InboxItem>> {
                 nullable(async {
                     let seen = self.0.done.as_ref().map(|inbox| inbox.named(ctx));
                     let Some(seen) = seen else { return Ok(None) };
@@ -155,7 +155,7 @@ macro_rules! inbox_payload {
             }
 
             /// Number of alerts in the inbox that are now neither read nor archived. Null when refused.
-            async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+            async fn unread_count(&self, ctx: &Context<'_>) -> Nullable<i32> {
                 nullable(async {
                     let Some(inbox) = &self.0.done else {
                         return Ok(None);
@@ -166,7 +166,7 @@ macro_rules! inbox_payload {
             }
 
             /// The member whose inbox it is. Null when refused.
-            async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+            async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
                 nullable(async {
                     let Some(inbox) = &self.0.done else {
                         return Ok(None);
@@ -264,7 +264,7 @@ impl AlertMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The member, and the channel.")] input: SendTestNotificationInput,
-    ) -> Option<Result<SendTestNotificationPayload, ApiError>> {
+    ) -> Nullable<SendTestNotificationPayload> {
         nullable(async {
             let outcome = Outcome::settle(send_test(scope(ctx)?, input).await)?;
             Ok(Some(SendTestNotificationPayload(outcome)))
@@ -278,7 +278,7 @@ impl AlertMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The delivery to send again.")] input: ResendDeliveryInput,
-    ) -> Option<Result<ResendDeliveryPayload, ApiError>> {
+    ) -> Nullable<ResendDeliveryPayload> {
         nullable(async {
             let outcome = Outcome::settle(resend(scope(ctx)?, input).await)?;
             Ok(Some(ResendDeliveryPayload(outcome)))
@@ -292,7 +292,7 @@ impl AlertMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The alerts.")] input: MarkAlertsReadInput,
-    ) -> Option<Result<MarkAlertsReadPayload, ApiError>> {
+    ) -> Nullable<MarkAlertsReadPayload> {
         nullable(async {
             let meant = Meant {
                 account_id: input.account_id,
@@ -312,7 +312,7 @@ impl AlertMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The alerts.")] input: ArchiveAlertsInput,
-    ) -> Option<Result<ArchiveAlertsPayload, ApiError>> {
+    ) -> Nullable<ArchiveAlertsPayload> {
         nullable(async {
             let meant = Meant {
                 account_id: input.account_id,

@@ -6,7 +6,7 @@ use super::alert::{Alert, unread_count};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use crate::domain::event::{AlertMark, EventContent};
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::live::{Interest, Moment, Shown, Topics, follow, id_in, live_event};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
@@ -135,17 +135,17 @@ live_event! {
     /// A new alert.
     AlertEvent {
         /// The current alert. Null unless the signal is ITEM.
-        async fn alert(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
+        async fn alert(&self, ctx: &Context<'_>) -> Nullable<Alert> {
             nullable(async { Ok(seen(ctx, &self.0).await?.map(|seen| seen.alert)) }).await
         }
 
         /// The current item of the inbox. Null unless the signal is ITEM, and where all of the account's alerts are followed.
-        async fn item(&self, ctx: &Context<'_>) -> Option<Result<InboxItem, ApiError>> {
+        async fn item(&self, ctx: &Context<'_>) -> Nullable<InboxItem> {
             nullable(async { Ok(seen(ctx, &self.0).await?.and_then(|seen| seen.item)) }).await
         }
 
         /// Number of alerts in the inbox that are now neither read nor archived. Null unless the signal is ITEM.
-        async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+        async fn unread_count(&self, ctx: &Context<'_>) -> Nullable<i32> {
             nullable(async {
                 if self.0.event().is_none() {
                     return Ok(None);
@@ -156,7 +156,7 @@ live_event! {
         }
 
         /// The member whose inbox it is in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
-        async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+        async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
             nullable(member_of(ctx, &self.0)).await
         }
     }
@@ -187,7 +187,7 @@ live_event! {
 
         /// Number of alerts in the inbox that are now neither read nor archived. Null unless the signal is ITEM, and where all of the
         /// account's alerts are followed.
-        async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+        async fn unread_count(&self, ctx: &Context<'_>) -> Nullable<i32> {
             nullable(async {
                 match self.0.interest.inbox_of.filter(|_| self.0.event().is_some()) {
                     Some(owner) => unread_count(scope(ctx)?, self.0.account_id(), Some(owner)).await.map(Some),
@@ -198,12 +198,12 @@ live_event! {
         }
 
         /// The change covers everything up to and including this alert. Null when the alerts are named by id.
-        async fn up_to(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
+        async fn up_to(&self, ctx: &Context<'_>) -> Nullable<Alert> {
             nullable(async { Ok(reached(ctx, &self.0).await?.map(|seen| seen.alert)) }).await
         }
 
         /// The member whose inbox they are in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
-        async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+        async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
             nullable(member_of(ctx, &self.0)).await
         }
     }

@@ -6,7 +6,7 @@ use super::member_for;
 use super::settings_mutation::change;
 use crate::domain::member;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::graphql::inputs::patched;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Contact, Member};
@@ -75,7 +75,7 @@ macro_rules! contact_payload {
             }
 
             /// The member of the contact. Null when refused, except for `VERSION_CONFLICT`.
-            async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+            async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
                 nullable(async {
                     let contact = self.present();
                     let Some((contact, member_id)) =
@@ -150,7 +150,7 @@ impl ContactMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: UpdateContactInput,
-    ) -> Option<Result<UpdateContactPayload, ApiError>> {
+    ) -> Nullable<UpdateContactPayload> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
             Ok(Some(UpdateContactPayload(outcome)))
@@ -164,7 +164,7 @@ impl ContactMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The member to send the code to.")] input: SendContactVerificationInput,
-    ) -> Option<Result<SendContactVerificationPayload, ApiError>> {
+    ) -> Nullable<SendContactVerificationPayload> {
         nullable(async {
             let outcome = Outcome::settle(send_code(scope(ctx)?, input).await)?;
             Ok(Some(SendContactVerificationPayload(outcome)))
@@ -178,7 +178,7 @@ impl ContactMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The code, and the member whose address it verifies.")] input: VerifyContactInput,
-    ) -> Option<Result<VerifyContactPayload, ApiError>> {
+    ) -> Nullable<VerifyContactPayload> {
         nullable(async {
             let outcome = Outcome::settle(verify(scope(ctx)?, input).await)?;
             Ok(Some(VerifyContactPayload(outcome)))

@@ -7,7 +7,7 @@ use super::settings::NotificationPreference;
 use super::settings_mutation::NotificationPreferenceInput;
 use crate::domain::notification::model;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::member::Account;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, Present, UserError};
@@ -114,7 +114,7 @@ impl DefaultsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: UpdateNotificationDefaultsInput,
-    ) -> Option<Result<UpdateNotificationDefaultsPayload, ApiError>> {
+    ) -> Nullable<UpdateNotificationDefaultsPayload> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
             Ok(Some(UpdateNotificationDefaultsPayload(outcome)))

@@ -8,7 +8,7 @@ use super::settings::{AlertKind, NotificationChannel};
 use crate::domain::notification::{self, DeliveriesOf, model};
 use crate::graphql::connection::{PageArguments, connection, relay};
 use crate::graphql::context::{Scope, public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::{DateTimeRange, at_most_100};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
@@ -122,7 +122,7 @@ impl Delivery {
     }
 
     /// The member who receives it. Null where a notification address does: see notificationAddress.
-    async fn recipient(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+    async fn recipient(&self, ctx: &Context<'_>) -> Nullable<Member> {
         nullable(async {
             let RecipientId::Member(member_id) = self.0.recipient else {
                 return Ok(None);
@@ -134,7 +134,7 @@ impl Delivery {
     }
 
     /// The notification address that receives it. Null where a member does: see recipient.
-    async fn notification_address(&self, ctx: &Context<'_>) -> Option<Result<NotificationAddress, ApiError>> {
+    async fn notification_address(&self, ctx: &Context<'_>) -> Nullable<NotificationAddress> {
         nullable(async {
             let RecipientId::Address(id) = self.0.recipient else {
                 return Ok(None);
@@ -172,7 +172,7 @@ impl Delivery {
 
     /// Why the last try failed: human-readable, in the viewer's language. The server's log has the error of the mail system.
     #[graphql(directive = in_language::apply())]
-    async fn last_error(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+    async fn last_error(&self, ctx: &Context<'_>) -> Nullable<String> {
         nullable(async {
             let Some(failure) = self.0.last_error else {
                 return Ok(None);

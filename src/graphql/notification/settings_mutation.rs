@@ -7,7 +7,7 @@ use super::settings::{AlertKind, NotificationChannel, NotificationSettings};
 use crate::domain::member::Change;
 use crate::domain::notification::{MOST_MEMBERS, UpdateManyError, model};
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, Present, UserError};
 use crate::primitives::credits::Credits;
@@ -176,7 +176,7 @@ impl SettingsMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: UpdateNotificationSettingsInput,
-    ) -> Option<Result<UpdateNotificationSettingsPayload, ApiError>> {
+    ) -> Nullable<UpdateNotificationSettingsPayload> {
         nullable(async {
             let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
             Ok(Some(UpdateNotificationSettingsPayload(outcome)))

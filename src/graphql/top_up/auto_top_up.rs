@@ -8,7 +8,7 @@ use crate::domain::top_up::AutoTopUpView;
 use crate::domain::top_up::model::{self, StoredDecision};
 use crate::graphql::connection::{PageArguments, connection, relay};
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::Actor;
 use crate::graphql::member::Money;
 use crate::graphql::viewer::in_language;
@@ -152,7 +152,7 @@ impl AutoTopUp {
     }
 
     /// The card that it charges.
-    async fn payment_method(&self, ctx: &Context<'_>) -> Option<Result<PaymentMethod, ApiError>> {
+    async fn payment_method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
         nullable(async {
             let Some(id) = self.0.rule.payment_method_id else {
                 return Ok(None);
@@ -180,7 +180,7 @@ impl AutoTopUp {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100.", default = 20)] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
-    ) -> Option<Result<TopUpDecisionConnection, ApiError>> {
+    ) -> Nullable<TopUpDecisionConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let account_id = self.0.rule.account_id;
@@ -244,7 +244,7 @@ impl TopUpDecision {
     }
 
     /// The top-up that was started.
-    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
+    async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
         nullable(async {
             let Some(id) = self.0.top_up_id else {
                 return Ok(None);

@@ -15,7 +15,7 @@ use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, Simpl
 
 use super::connection::connection;
 use super::context::{Scope, public_id, scope};
-use super::errors::{ApiError, nullable};
+use super::errors::{ApiError, Nullable, nullable};
 use super::ledger::{Actor, CreditEntry, DateTimeRange, at_most_100};
 use super::live::{Interest, Shown, Topics, follow, id_in, live_event};
 use super::member::{Account, Money};
@@ -67,7 +67,7 @@ impl From<top_up::TopUpQuote> for TopUpQuote {
 #[ComplexObject]
 impl TopUpQuote {
     /// The price of the requested credits. Null with an error when they cannot be bought; the other fields are still returned.
-    async fn price(&self) -> Option<Result<Money, ApiError>> {
+    async fn price(&self) -> Nullable<Money> {
         Some(
             self.price
                 .clone()
@@ -189,7 +189,7 @@ impl TopUp {
 
     /// A human-readable explanation of the last failure, with what to do next. Null unless the last attempt failed, needs
     /// action, or has an unknown outcome.
-    async fn failure(&self, ctx: &Context<'_>) -> Option<Result<TopUpFailure, ApiError>> {
+    async fn failure(&self, ctx: &Context<'_>) -> Nullable<TopUpFailure> {
         nullable(async {
             let code = match self.0.status {
                 top_up::TopUpStatus::Failed | top_up::TopUpStatus::RequiresAction => self.0.failure_code,
@@ -224,7 +224,7 @@ impl TopUp {
     }
 
     /// The entry of the credit log that added its credits. Null until it succeeded.
-    async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+    async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
         nullable(async {
             let Some(entry_id) = self.0.entry_id else {
                 return Ok(None);
@@ -285,7 +285,7 @@ live_event! {
     /// A change of a top-up.
     TopUpEvent {
         /// The top-up in its current state. Null unless the signal is ITEM.
-        async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
+        async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
             nullable(async {
                 let Some(top_up_id) = self.0.event().and_then(|event| event.content.top_up_id()) else {
                     return Ok(None);

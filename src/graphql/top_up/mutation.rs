@@ -12,7 +12,7 @@ use crate::domain::top_up::gateway::CardSetup;
 use crate::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
 use crate::domain::top_up::{Answered, AutoTopUpChange, AutoTopUpView, NewRefund, NewTopUp, TopUpRetry};
 use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::Failure;
@@ -282,7 +282,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The credits, and the card to charge.")] input: CreateTopUpInput,
-    ) -> Option<Result<CreateTopUpPayload, ApiError>> {
+    ) -> Nullable<CreateTopUpPayload> {
         nullable(async {
             Ok(Some(CreateTopUpPayload(Outcome::settle(
                 create(scope(ctx)?, input).await,
@@ -297,7 +297,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The top-up.")] input: RetryTopUpInput,
-    ) -> Option<Result<RetryTopUpPayload, ApiError>> {
+    ) -> Nullable<RetryTopUpPayload> {
         nullable(async {
             Ok(Some(RetryTopUpPayload(Outcome::settle(
                 retry(scope(ctx)?, input).await,
@@ -312,7 +312,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The top-up.")] input: CancelTopUpInput,
-    ) -> Option<Result<CancelTopUpPayload, ApiError>> {
+    ) -> Nullable<CancelTopUpPayload> {
         nullable(async {
             Ok(Some(CancelTopUpPayload(Outcome::settle(
                 cancel(scope(ctx)?, input).await,
@@ -326,7 +326,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The top-up, the credits to refund, and the reason.")] input: RefundTopUpInput,
-    ) -> Option<Result<RefundTopUpPayload, ApiError>> {
+    ) -> Nullable<RefundTopUpPayload> {
         nullable(async {
             Ok(Some(RefundTopUpPayload(Outcome::settle(
                 refund(scope(ctx)?, input).await,
@@ -340,7 +340,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: UpdateAutoTopUpInput,
-    ) -> Option<Result<UpdateAutoTopUpPayload, ApiError>> {
+    ) -> Nullable<UpdateAutoTopUpPayload> {
         nullable(async {
             Ok(Some(UpdateAutoTopUpPayload(Outcome::settle(
                 update_rule(scope(ctx)?, input).await,
@@ -354,7 +354,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account of the rule.")] input: ResumeAutoTopUpInput,
-    ) -> Option<Result<ResumeAutoTopUpPayload, ApiError>> {
+    ) -> Nullable<ResumeAutoTopUpPayload> {
         nullable(async {
             Ok(Some(ResumeAutoTopUpPayload(Outcome::settle(
                 resume(scope(ctx)?, input).await,
@@ -368,7 +368,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account of the card.")] input: StartPaymentMethodSetupInput,
-    ) -> Option<Result<StartPaymentMethodSetupPayload, ApiError>> {
+    ) -> Nullable<StartPaymentMethodSetupPayload> {
         nullable(async {
             let outcome = Outcome::settle(start_setup(scope(ctx)?, input).await)?;
             Ok(Some(StartPaymentMethodSetupPayload(outcome)))
@@ -381,7 +381,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The card.")] input: AddPaymentMethodInput,
-    ) -> Option<Result<AddPaymentMethodPayload, ApiError>> {
+    ) -> Nullable<AddPaymentMethodPayload> {
         nullable(async {
             Ok(Some(AddPaymentMethodPayload(Outcome::settle(
                 add_card(scope(ctx)?, input).await,
@@ -396,7 +396,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The card.")] input: SetDefaultPaymentMethodInput,
-    ) -> Option<Result<SetDefaultPaymentMethodPayload, ApiError>> {
+    ) -> Nullable<SetDefaultPaymentMethodPayload> {
         nullable(async {
             let outcome = Outcome::settle(set_default(scope(ctx)?, input).await)?;
             Ok(Some(SetDefaultPaymentMethodPayload(outcome)))
@@ -409,7 +409,7 @@ impl TopUpMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The card.")] input: RemovePaymentMethodInput,
-    ) -> Option<Result<RemovePaymentMethodPayload, ApiError>> {
+    ) -> Nullable<RemovePaymentMethodPayload> {
         nullable(async {
             let outcome = Outcome::settle(remove_card(scope(ctx)?, input).await)?;
             Ok(Some(RemovePaymentMethodPayload(outcome)))

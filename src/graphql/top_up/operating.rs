@@ -7,7 +7,7 @@ use super::{Money, TopUp};
 use crate::domain::top_up::{self, RetryWebhookRefusal, StoredWebhook, WebhookPosition};
 use crate::graphql::connection::{PageArguments, Position, connection, relay};
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Failure, UserError};
@@ -168,7 +168,7 @@ impl OperatorQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
-    ) -> Option<Result<UnsettledTopUpConnection, ApiError>> {
+    ) -> Nullable<UnsettledTopUpConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let list = CursorScope::of(&["unsettled_top_ups"]);
@@ -190,7 +190,7 @@ impl OperatorQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
-    ) -> Option<Result<FailedRefundConnection, ApiError>> {
+    ) -> Nullable<FailedRefundConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let list = CursorScope::of(&["failed_refunds"]);
@@ -212,7 +212,7 @@ impl OperatorQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
-    ) -> Option<Result<WebhookConnection, ApiError>> {
+    ) -> Nullable<WebhookConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let list = CursorScope::of(&["parked_webhooks"]);
@@ -286,7 +286,7 @@ impl OperatorMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The top-up, its outcome, and how you know it.")] input: SettleTopUpInput,
-    ) -> Option<Result<SettleTopUpPayload, ApiError>> {
+    ) -> Nullable<SettleTopUpPayload> {
         nullable(async {
             let outcome = Outcome::settle(settle(scope(ctx)?, input).await)?;
             Ok(Some(SettleTopUpPayload(outcome)))
@@ -300,7 +300,7 @@ impl OperatorMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The webhook.")] input: RetryWebhookInput,
-    ) -> Option<Result<RetryWebhookPayload, ApiError>> {
+    ) -> Nullable<RetryWebhookPayload> {
         nullable(async {
             let scope = scope(ctx)?;
             let retried = scope.services.webhooks.retry(scope.actor(), &input.event_id).await;

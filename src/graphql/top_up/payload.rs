@@ -5,7 +5,7 @@ use async_graphql::{Context, Object};
 use super::{AutoTopUp, PaymentMethod, TopUp};
 use crate::domain::top_up::gateway::CardSetup;
 use crate::domain::top_up::{self, Answered, AutoTopUpView};
-use crate::graphql::errors::ApiError;
+use crate::graphql::errors::Nullable;
 use crate::graphql::member::Account;
 use crate::graphql::payload::Outcome;
 use crate::graphql::refusals::{Present, UserError};
@@ -31,7 +31,7 @@ macro_rules! top_up_payload {
             }
 
             /// The account. Null when refused.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+            async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
                 let (top_up, _) = self.0.done.as_ref()?;
                 Some(Account::load(ctx, top_up.account_id).await)
             }
@@ -91,7 +91,7 @@ macro_rules! auto_top_up_payload {
             }
 
             /// The account. Null when refused.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+            async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
                 let view = self.0.done.as_ref()?;
                 Some(Account::load(ctx, view.rule.account_id).await)
             }
@@ -128,7 +128,7 @@ macro_rules! payment_method_payload {
             }
 
             /// The account. Null when refused.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+            async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
                 let method = self.0.done.as_ref()?;
                 Some(Account::load(ctx, method.account_id).await)
             }

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Subscription};
 
 use super::{Finding, findings};
 use crate::graphql::context::Scope;
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::live::{Interest, Shown, Topics, follow, live_event};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::viewer::of_viewer;
@@ -14,7 +14,7 @@ live_event! {
     /// A change of the findings: a problem has occurred, was fixed, or has a different remedy now.
     TroubleshootingEvent {
         /// All current findings, most severe first; empty when nothing is wrong. Null unless the signal is ITEM.
-        async fn findings(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
+        async fn findings(&self, ctx: &Context<'_>) -> Nullable<Vec<Finding>> {
             nullable(async {
                 if self.0.event().is_none() {
                     return Ok(None);
