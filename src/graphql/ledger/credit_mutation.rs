@@ -1,14 +1,13 @@
 //! Mutations of credits: grants and corrections.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{ID, InputObject};
 
 use super::CreditLotKind;
 use super::payload::{AdjustCreditsPayload, GrantCreditsPayload};
 use crate::domain::ledger::Posted;
 use crate::domain::ledger::model::{Command, LotKind};
-use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{Nullable, nullable};
-use crate::graphql::payload::Outcome;
+use crate::graphql::context::{Scope, parse_id};
+use crate::graphql::payload::mutations;
 use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -100,34 +99,12 @@ async fn adjust(scope: &Scope, input: AdjustCreditsInput) -> Result<Posted, Fail
     post(scope, account_id, "amount", input.idempotency_key, command).await
 }
 
-#[derive(Default)]
-pub(crate) struct CreditMutation;
+mutations! {
+    CreditMutation {
+        /// Grants credits to an account. [auth: `MANAGE_CREDITS`]
+        grant_credits(GrantCreditsInput: "The credits to grant, and their terms.") -> GrantCreditsPayload = grant;
 
-#[Object]
-impl CreditMutation {
-    /// Grants credits to an account. [auth: `MANAGE_CREDITS`]
-    async fn grant_credits(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The credits to grant, and their terms.")] input: GrantCreditsInput,
-    ) -> Nullable<GrantCreditsPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(grant(scope(ctx)?, input).await)?;
-            Ok(Some(GrantCreditsPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Corrects an account's balance, up or down. [auth: `MANAGE_CREDITS`]
-    async fn adjust_credits(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The amount, and the reason.")] input: AdjustCreditsInput,
-    ) -> Nullable<AdjustCreditsPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(adjust(scope(ctx)?, input).await)?;
-            Ok(Some(AdjustCreditsPayload(outcome)))
-        })
-        .await
+        /// Corrects an account's balance, up or down. [auth: `MANAGE_CREDITS`]
+        adjust_credits(AdjustCreditsInput: "The amount, and the reason.") -> AdjustCreditsPayload = adjust;
     }
 }

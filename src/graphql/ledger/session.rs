@@ -9,7 +9,6 @@ use crate::domain::ledger::sessions;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
-use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Account, Member};
 use crate::graphql::scalars::Json;
 use crate::graphql::viewer::in_language;
@@ -114,9 +113,7 @@ impl Session {
 
     /// The member who uses it.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        let member_id = self.view.session.member_id;
-        let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
-        must_exist(member, "member").map(Member::new)
+        Member::load(ctx, self.account_id, self.view.session.member_id).await
     }
 
     /// The current status.

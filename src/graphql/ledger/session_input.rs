@@ -42,15 +42,22 @@ pub(crate) struct BookSessionInput {
     idempotency_key: String,
 }
 
+/// A session, by one of its ids.
+#[derive(InputObject, Debug)]
+pub(super) struct NamedSession {
+    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
+    pub(super) account_id: Option<ID>,
+    /// The session. Give this or externalId.
+    pub(super) session_id: Option<ID>,
+    /// The session by the platform's own id: the open one, otherwise the newest.
+    external_id: Option<String>,
+}
+
 /// A session to move.
 #[derive(InputObject, Debug)]
 pub(crate) struct RescheduleSessionInput {
-    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
-    account_id: Option<ID>,
-    /// The session. Give this or externalId.
-    session_id: Option<ID>,
-    /// The session by the platform's own id: the open one, otherwise the newest.
-    external_id: Option<String>,
+    #[graphql(flatten)]
+    session: NamedSession,
     /// The new begin.
     starts_at: Timestamp,
     /// The new end.
@@ -67,12 +74,8 @@ pub(crate) struct RescheduleSessionInput {
 /// released. More than the hold needs allowOverage, and may make the balance negative.
 #[derive(InputObject, Debug)]
 pub(crate) struct CompleteSessionInput {
-    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
-    pub(super) account_id: Option<ID>,
-    /// The session. Give this or externalId.
-    pub(super) session_id: Option<ID>,
-    /// The session by the platform's own id: the open one, otherwise the newest.
-    external_id: Option<String>,
+    #[graphql(flatten)]
+    pub(super) session: NamedSession,
     /// The member on whose behalf an API key acts; shown as actor.member.
     acting_member_id: Option<ID>,
     /// The credits that were used; the whole hold when left out.
@@ -87,12 +90,8 @@ pub(crate) struct CompleteSessionInput {
 /// A session to cancel. fee: the credits to charge for a late cancellation or a no-show; nothing when left out.
 #[derive(InputObject, Debug)]
 pub(crate) struct CancelSessionInput {
-    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
-    account_id: Option<ID>,
-    /// The session. Give this or externalId.
-    session_id: Option<ID>,
-    /// The session by the platform's own id: the open one, otherwise the newest.
-    external_id: Option<String>,
+    #[graphql(flatten)]
+    session: NamedSession,
     /// The member on whose behalf an API key acts; shown as actor.member.
     acting_member_id: Option<ID>,
     /// A human-readable reason: at most 500 characters.
@@ -151,46 +150,46 @@ pub(super) struct Order {
     pub(super) fields: LedgerFields,
 }
 
-/// The input fields that identify a session.
-struct Named<'a> {
-    account: Option<&'a ID>,
-    session: Option<&'a ID>,
-    external: Option<&'a String>,
+/// The input of one command.
+pub(super) trait OrderInput {
+    /// Reads the input as a command.
+    fn order(self, scope: &Scope) -> Result<Order, Failure>;
 }
 
-impl Named<'_> {
-    fn session_field(&self) -> &'static str {
-        if self.session.is_some() {
+impl NamedSession {
+    fn field(&self) -> &'static str {
+        if self.session_id.is_some() {
             "sessionId"
         } else {
             "externalId"
         }
     }
 
-    fn find(&self, scope: &Scope) -> Result<(AccountId, SessionRef), Failure> {
-        match (self.session, self.external) {
+    fn find(self, scope: &Scope) -> Result<(AccountId, SessionRef), Failure> {
+        match (self.session_id, self.external_id) {
             (Some(_), Some(_)) => Err(Failure::invalid("sessionId", "give sessionId or externalId, not both")),
             (None, None) => Err(Failure::invalid("sessionId", "give sessionId or externalId")),
             (Some(id), None) => {
-                let (account_id, uuid) =
-                    scope.account_of(self.account, id, IdKind::Session, ("sessionId", "session"))?;
+                let at = ("sessionId", "session");
+                let (account_id, uuid) = scope.account_of(self.account_id.as_ref(), &id, IdKind::Session, at)?;
                 Ok((account_id, SessionRef::Id(SessionId::from_uuid(uuid))))
             }
             (None, Some(external_id)) => Ok((
-                scope.account_for(self.account)?,
-                SessionRef::ExternalId(external_id.clone()),
+                scope.account_for(self.account_id.as_ref())?,
+                SessionRef::ExternalId(external_id),
             )),
         }
     }
 
     /// Returns the order that applies `command` to the session.
     fn order(
-        &self,
+        self,
         scope: &Scope,
         acting: Option<&ID>,
         key: String,
         command: impl FnOnce(SessionRef) -> Command,
     ) -> Result<Order, Failure> {
+        let session_field = self.field();
         let (account_id, session) = self.find(scope)?;
         Ok(Order {
             acting: scope.acting(account_id, acting)?,
@@ -199,7 +198,7 @@ impl Named<'_> {
             fields: LedgerFields {
                 account_id,
                 member: "actingMemberId",
-                session: self.session_field(),
+                session: session_field,
                 amount: "credits",
             },
         })
@@ -232,8 +231,10 @@ impl BookSessionInput {
             },
         }
     }
+}
 
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
+impl OrderInput for BookSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
         let account_id = scope.account_for(self.account_id.as_ref())?;
         let (member, member_field) = self.member(scope, account_id)?;
         let metadata = self.metadata.filter(|json| !json.0.is_null());
@@ -270,56 +271,45 @@ impl BookSessionInput {
     }
 }
 
-impl CompleteSessionInput {
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let named = Named {
-            account: self.account_id.as_ref(),
-            session: self.session_id.as_ref(),
-            external: self.external_id.as_ref(),
-        };
-        named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
-            Command::Complete {
-                session,
-                credits: self.credits,
-                allow_overage: self.allow_overage.unwrap_or(false),
-            }
-        })
+impl OrderInput for CompleteSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        self.session
+            .order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+                Command::Complete {
+                    session,
+                    credits: self.credits,
+                    allow_overage: self.allow_overage.unwrap_or(false),
+                }
+            })
     }
 }
 
-impl RescheduleSessionInput {
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let named = Named {
-            account: self.account_id.as_ref(),
-            session: self.session_id.as_ref(),
-            external: self.external_id.as_ref(),
-        };
-        named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
-            Command::Reschedule {
-                session,
-                starts_at: self.starts_at,
-                ends_at: self.ends_at,
-                credits: self.credits,
-            }
-        })
+impl OrderInput for RescheduleSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        self.session
+            .order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+                Command::Reschedule {
+                    session,
+                    starts_at: self.starts_at,
+                    ends_at: self.ends_at,
+                    credits: self.credits,
+                }
+            })
     }
 }
 
-impl CancelSessionInput {
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let named = Named {
-            account: self.account_id.as_ref(),
-            session: self.session_id.as_ref(),
-            external: self.external_id.as_ref(),
-        };
-        let order = named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
-            Command::Cancel {
-                session,
-                reason: self.reason,
-                fee: self.fee,
-                no_show: self.no_show.unwrap_or(false),
-            }
-        });
+impl OrderInput for CancelSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let order = self
+            .session
+            .order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+                Command::Cancel {
+                    session,
+                    reason: self.reason,
+                    fee: self.fee,
+                    no_show: self.no_show.unwrap_or(false),
+                }
+            });
         order.map(|mut order| {
             order.fields.amount = "fee";
             order
@@ -327,12 +317,12 @@ impl CancelSessionInput {
     }
 }
 
-impl RefundSessionInput {
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let named = Named {
-            account: self.account_id.as_ref(),
-            session: self.session_id.as_ref(),
-            external: self.external_id.as_ref(),
+impl OrderInput for RefundSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let named = NamedSession {
+            account_id: self.account_id,
+            session_id: self.session_id,
+            external_id: self.external_id,
         };
         named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
             Command::Refund {

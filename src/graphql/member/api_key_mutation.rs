@@ -1,14 +1,13 @@
 //! Mutations of API keys.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{ID, InputObject};
 
 use super::api_key::{ApiKey, Permission, Side};
 use crate::domain::member::{self, CreateApiKeyRefusal, RevokeApiKeyRefusal};
-use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{Nullable, nullable};
+use crate::graphql::context::{Scope, parse_id};
 use crate::graphql::ledger::at_most_100;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, UserError, UserErrorCode};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::{Failure, UserErrorCode};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, IdKind};
@@ -37,44 +36,35 @@ pub(crate) struct RevokeApiKeyInput {
     api_key_id: ID,
 }
 
-pub(crate) struct CreateApiKeyPayload(Outcome<member::NewSecret>);
+payload! {
+    /// The result of createApiKey.
+    CreateApiKeyPayload
+    from member::NewSecret => {
+        /// The key that was created. Null when refused.
+        async fn api_key(&self) -> Option<ApiKey> {
+            self.0.done.as_ref().map(|made| ApiKey::new(made.api_key.clone()))
+        }
 
-/// The result of createApiKey.
-#[Object]
-impl CreateApiKeyPayload {
-    /// The key that was created. Null when refused.
-    async fn api_key(&self) -> Option<ApiKey> {
-        self.0.done.as_ref().map(|made| ApiKey::new(made.api_key.clone()))
-    }
-
-    /// The secret: shown once, stored only as a hash. Null when refused.
-    async fn secret(&self) -> Option<&str> {
-        self.0.done.as_ref().map(|made| made.secret.as_str())
-    }
-
-    /// Why nothing was changed. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
+        /// The secret: shown once, stored only as a hash. Null when refused.
+        async fn secret(&self) -> Option<&str> {
+            self.0.done.as_ref().map(|made| made.secret.as_str())
+        }
     }
 }
 
-pub(crate) struct RevokeApiKeyPayload(Outcome<member::ApiKey>);
-
-/// The result of revokeApiKey.
-#[Object]
-impl RevokeApiKeyPayload {
-    /// The key, which is no longer valid. Null when refused.
-    async fn api_key(&self) -> Option<ApiKey> {
-        self.0.done.clone().map(ApiKey::new)
-    }
-
-    /// Why nothing was changed. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
+payload! {
+    /// The result of revokeApiKey.
+    RevokeApiKeyPayload
+    from member::ApiKey => {
+        /// The key, which is no longer valid. Null when refused.
+        async fn api_key(&self) -> Option<ApiKey> {
+            self.0.done.clone().map(ApiKey::new)
+        }
     }
 }
 
 async fn create(scope: &Scope, input: CreateApiKeyInput) -> Result<member::NewSecret, Failure> {
+    at_most_100("input.permissions", Some(&input.permissions))?;
     let account_id = match (&input.account_id, scope.actor()) {
         (None, Actor::ApiKey { account_id, .. }) => *account_id,
         (named, _) => scope.account_for(named.as_ref())?,
@@ -101,38 +91,15 @@ async fn revoke(scope: &Scope, input: RevokeApiKeyInput) -> Result<member::ApiKe
         .await?)
 }
 
-#[derive(Default)]
-pub(crate) struct ApiKeyMutation;
+mutations! {
+    ApiKeyMutation {
+        /// Creates an API key. It cannot have more permissions than its creator or its side, and it ends with its creator.
+        /// [auth: `MANAGE_API_KEYS`]
+        create_api_key(CreateApiKeyInput: "The new key.") -> CreateApiKeyPayload = create;
 
-#[Object]
-impl ApiKeyMutation {
-    /// Creates an API key. It cannot have more permissions than its creator or its side, and it ends with its creator.
-    /// [auth: `MANAGE_API_KEYS`]
-    async fn create_api_key(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The new key.")] input: CreateApiKeyInput,
-    ) -> Nullable<CreateApiKeyPayload> {
-        nullable(async {
-            at_most_100("input.permissions", Some(&input.permissions))?;
-            let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
-            Ok(Some(CreateApiKeyPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Revokes an API key at once, with all keys that it has created. A repeated call changes nothing. The team cannot revoke
-    /// keys of the platform, which it does not see. [auth: `MANAGE_API_KEYS`]
-    async fn revoke_api_key(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The key.")] input: RevokeApiKeyInput,
-    ) -> Nullable<RevokeApiKeyPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(revoke(scope(ctx)?, input).await)?;
-            Ok(Some(RevokeApiKeyPayload(outcome)))
-        })
-        .await
+        /// Revokes an API key at once, with all keys that it has created. A repeated call changes nothing. The team cannot revoke
+        /// keys of the platform, which it does not see. [auth: `MANAGE_API_KEYS`]
+        revoke_api_key(RevokeApiKeyInput: "The key.") -> RevokeApiKeyPayload = revoke;
     }
 }
 

@@ -1,14 +1,13 @@
 //! Mutations of members.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{ID, InputObject, MaybeUndefined};
 
 use super::person::{Member, MemberRole};
 use crate::domain::member;
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{Nullable, nullable};
+use crate::graphql::context::Scope;
 use crate::graphql::inputs::patched;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::Failure;
 use crate::primitives::actor;
 use crate::primitives::ids::{IdKind, MemberId};
 
@@ -110,48 +109,22 @@ pub(crate) struct RemoveMemberInput {
     member_id: ID,
 }
 
-/// Declares the payload of a mutation of a member.
-macro_rules! member_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) struct $name(Outcome<member::Member>);
-
-        $(#[$doc])*
-        #[Object]
-        impl $name {
-            /// The member in their current state. Null when refused, except for codes whose description says that the payload
-            /// contains it.
-            async fn member(&self) -> Option<Member> {
-                match (&self.0.done, &self.0.present) {
-                    (Some(member), _) => Some(Member::new(member.clone())),
-                    (None, Some(Present::Member(member))) => Some(Member::new((**member).clone())),
-                    (None, _) => None,
-                }
-            }
-
-            /// Why nothing was changed. Empty on success.
-            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-                self.0.errors.clone()
-            }
-        }
-    };
-}
-
-member_payload! {
+payload! {
     /// The result of addMember.
-    AddMemberPayload
-}
-member_payload! {
+    AddMemberPayload,
     /// The result of upsertMember.
-    UpsertMemberPayload
-}
-member_payload! {
+    UpsertMemberPayload,
     /// The result of updateMember.
-    UpdateMemberPayload
-}
-member_payload! {
+    UpdateMemberPayload,
     /// The result of removeMember.
     RemoveMemberPayload
+    from member::Member => {
+        /// The member in their current state. Null when refused, except for codes whose description says that the payload
+        /// contains it.
+        async fn member(&self) -> Option<Member> {
+            self.0.current().cloned().map(Member::new)
+        }
+    }
 }
 
 async fn add(scope: &Scope, input: AddMemberInput) -> Result<member::Member, Failure> {
@@ -207,57 +180,19 @@ async fn remove(scope: &Scope, input: RemoveMemberInput) -> Result<member::Membe
         .await?)
 }
 
-#[derive(Default)]
-pub(crate) struct MemberMutation;
+mutations! {
+    MemberMutation {
+        /// Adds a member to a team. Only owners and the platform can add owners. [auth: `MANAGE_MEMBERS`]
+        add_member(AddMemberInput: "The new member.") -> AddMemberPayload = add;
 
-#[Object]
-impl MemberMutation {
-    /// Adds a member to a team. Only owners and the platform can add owners. [auth: `MANAGE_MEMBERS`]
-    async fn add_member(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The new member.")] input: AddMemberInput,
-    ) -> Nullable<AddMemberPayload> {
-        nullable(async { Ok(Some(AddMemberPayload(Outcome::settle(add(scope(ctx)?, input).await)?))) }).await
-    }
+        /// Adds a member, or updates the one with this external id; a removed member is restored. Only for platform keys, because
+        /// members sign in by external ids. [auth: `MANAGE_MEMBERS` of the platform]
+        upsert_member(UpsertMemberInput: "The member.") -> UpsertMemberPayload = upsert;
 
-    /// Adds a member, or updates the one with this external id; a removed member is restored. Only for platform keys, because
-    /// members sign in by external ids. [auth: `MANAGE_MEMBERS` of the platform]
-    async fn upsert_member(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The member.")] input: UpsertMemberInput,
-    ) -> Nullable<UpsertMemberPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(upsert(scope(ctx)?, input).await)?;
-            Ok(Some(UpsertMemberPayload(outcome)))
-        })
-        .await
-    }
+        /// Changes a member. Only owners and the platform can change owners. [auth: `MANAGE_MEMBERS`]
+        update_member(UpdateMemberInput: "The changes.") -> UpdateMemberPayload = update;
 
-    /// Changes a member. Only owners and the platform can change owners. [auth: `MANAGE_MEMBERS`]
-    async fn update_member(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateMemberInput,
-    ) -> Nullable<UpdateMemberPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-            Ok(Some(UpdateMemberPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Removes a member from the team. Their use stays in the log; they can no longer sign in. [auth: `MANAGE_MEMBERS`]
-    async fn remove_member(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The member.")] input: RemoveMemberInput,
-    ) -> Nullable<RemoveMemberPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(remove(scope(ctx)?, input).await)?;
-            Ok(Some(RemoveMemberPayload(outcome)))
-        })
-        .await
+        /// Removes a member from the team. Their use stays in the log; they can no longer sign in. [auth: `MANAGE_MEMBERS`]
+        remove_member(RemoveMemberInput: "The member.") -> RemoveMemberPayload = remove;
     }
 }

@@ -1,13 +1,12 @@
 //! Tokens that sign members in.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{ID, InputObject};
 
 use super::person::Member;
 use crate::domain::member::{self, MemberTokenRefusal};
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{Nullable, nullable};
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, UserError, UserErrorCode};
+use crate::graphql::context::Scope;
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::{Failure, UserErrorCode};
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, IdKind, MemberId};
@@ -31,29 +30,24 @@ pub(crate) struct CreateMemberTokenInput {
     expires_in_seconds: Option<i32>,
 }
 
-pub(crate) struct CreateMemberTokenPayload(Outcome<member::MemberToken>);
+payload! {
+    /// The result of createMemberToken.
+    CreateMemberTokenPayload
+    from member::MemberToken, "Why no token was created. Empty on success." => {
+        /// The token. The server does not store it. Null when refused.
+        async fn token(&self) -> Option<&str> {
+            self.0.done.as_ref().map(|made| made.token.as_str())
+        }
 
-/// The result of createMemberToken.
-#[Object]
-impl CreateMemberTokenPayload {
-    /// The token. The server does not store it. Null when refused.
-    async fn token(&self) -> Option<&str> {
-        self.0.done.as_ref().map(|made| made.token.as_str())
-    }
+        /// When it expires. Null when refused.
+        async fn expires_at(&self) -> Option<Timestamp> {
+            self.0.done.as_ref().map(|made| made.expires_at)
+        }
 
-    /// When it expires. Null when refused.
-    async fn expires_at(&self) -> Option<Timestamp> {
-        self.0.done.as_ref().map(|made| made.expires_at)
-    }
-
-    /// The member who signs in with it. Null when refused.
-    async fn member(&self) -> Option<Member> {
-        self.0.done.as_ref().map(|made| Member::new(made.member.clone()))
-    }
-
-    /// Why no token was created. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
+        /// The member who signs in with it. Null when refused.
+        async fn member(&self) -> Option<Member> {
+            self.0.done.as_ref().map(|made| Member::new(made.member.clone()))
+        }
     }
 }
 
@@ -122,24 +116,13 @@ async fn by_external_id(scope: &Scope, account_id: AccountId, external_id: &str)
     Ok(member.id)
 }
 
-#[derive(Default)]
-pub(crate) struct MemberTokenMutation;
-
-#[Object]
-impl MemberTokenMutation {
-    /// Creates a short-lived token that signs a member in. Your server passes it to the member's page, so your server need not
-    /// sign tokens. It is signed with the secret `auth.jwt_secret`; refused when only the keys of an issuer are configured.
-    /// [auth: `MANAGE_MEMBERS` of the platform]
-    async fn create_member_token(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The member, and the lifetime of the token.")] input: CreateMemberTokenInput,
-    ) -> Nullable<CreateMemberTokenPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
-            Ok(Some(CreateMemberTokenPayload(outcome)))
-        })
-        .await
+mutations! {
+    MemberTokenMutation {
+        /// Creates a short-lived token that signs a member in. Your server passes it to the member's page, so your server need not
+        /// sign tokens. It is signed with the secret `auth.jwt_secret`; refused when only the keys of an issuer are configured.
+        /// [auth: `MANAGE_MEMBERS` of the platform]
+        create_member_token(CreateMemberTokenInput: "The member, and the lifetime of the token.")
+            -> CreateMemberTokenPayload = create;
     }
 }
 

@@ -8,7 +8,6 @@ use crate::domain::event::{AlertMark, EventContent};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::live::{Interest, Moment, Shown, Topics, follow, id_in, live_event};
-use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::viewer::of_viewer;
@@ -127,8 +126,7 @@ async fn member_of(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Member>,
     let Some(member_id) = moment.interest.inbox_of.filter(|_| moment.event().is_some()) else {
         return Ok(None);
     };
-    let member = scope(ctx)?.loaders.member(moment.account_id(), member_id).await?;
-    must_exist(member, "member").map(|member| Some(Member::new(member)))
+    Member::load(ctx, moment.account_id(), member_id).await.map(Some)
 }
 
 live_event! {

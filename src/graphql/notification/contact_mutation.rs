@@ -1,17 +1,16 @@
 //! Mutations of contacts.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined};
 
 use super::member_for;
 use super::settings_mutation::change;
 use crate::domain::member;
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{Nullable, nullable};
+use crate::graphql::context::Scope;
+use crate::graphql::errors::Nullable;
 use crate::graphql::inputs::patched;
-use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Contact, Member};
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::TimeZone;
 
 /// Changes to how a member is reached. Fields that are left out do not change.
@@ -50,65 +49,26 @@ pub(crate) struct SendContactVerificationInput {
     member_id: MaybeUndefined<ID>,
 }
 
-macro_rules! contact_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) struct $name(pub(super) Outcome<member::Contact>);
-
-        impl $name {
-            fn present(&self) -> Option<&member::Contact> {
-                match (&self.0.done, &self.0.present) {
-                    (Some(contact), _) => Some(contact),
-                    (None, Some(Present::Contact(contact))) => Some(contact),
-                    (None, _) => None,
-                }
-            }
-        }
-
-        $(#[$doc])*
-        #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-        #[Object]
-        impl $name {
-            /// The current contact. Null when refused, except for `VERSION_CONFLICT`.
-            async fn contact(&self) -> Option<Contact> {
-                self.present().map(|contact| Contact::new(contact.clone()))
-            }
-
-            /// The member of the contact. Null when refused, except for `VERSION_CONFLICT`.
-            async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
-                nullable(async {
-                    let contact = self.present();
-                    let Some((contact, member_id)) =
-                        contact.and_then(|contact| Some((contact, contact.recipient.member()?)))
-                    else {
-                        return Ok(None);
-                    };
-                    let member = scope(ctx)?.loaders.member(contact.account_id, member_id).await?;
-                    must_exist(member, "member").map(|member| Some(Member::new(member)))
-                })
-                .await
-            }
-
-            /// Why nothing was changed. Empty on success.
-            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-                self.0.errors.clone()
-            }
-        }
-    };
-}
-
-contact_payload! {
+payload! {
     /// The result of updateContact.
-    UpdateContactPayload
-}
-contact_payload! {
+    UpdateContactPayload,
     /// The result of verifyContact.
-    VerifyContactPayload
-}
-
-contact_payload! {
+    VerifyContactPayload,
     /// The result of sendContactVerification.
     SendContactVerificationPayload
+    from member::Contact => {
+        /// The current contact. Null when refused, except for `VERSION_CONFLICT`.
+        async fn contact(&self) -> Option<Contact> {
+            self.0.current().cloned().map(Contact::new)
+        }
+
+        /// The member of the contact. Null when refused, except for `VERSION_CONFLICT`.
+        async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
+            let contact = self.0.current()?;
+            let member_id = contact.recipient.member()?;
+            Some(Member::load(ctx, contact.account_id, member_id).await)
+        }
+    }
 }
 
 async fn send_code(scope: &Scope, input: SendContactVerificationInput) -> Result<member::Contact, Failure> {
@@ -138,51 +98,20 @@ async fn verify(scope: &Scope, input: VerifyContactInput) -> Result<member::Cont
         .await?)
 }
 
-/// Mutations of contacts.
-#[derive(Default)]
-pub(crate) struct ContactMutation;
+mutations! {
+    /// Mutations of contacts.
+    ContactMutation {
+        /// Changes how a member is reached. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+        update_contact(UpdateContactInput: "The changes.") -> UpdateContactPayload = update;
 
-/// Mutations of contacts.
-#[Object]
-impl ContactMutation {
-    /// Changes how a member is reached. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
-    async fn update_contact(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateContactInput,
-    ) -> Nullable<UpdateContactPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-            Ok(Some(UpdateContactPayload(outcome)))
-        })
-        .await
-    }
+        /// Sends a code to a member's address, for verifyContact. At most one per minute.
+        /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+        send_contact_verification(SendContactVerificationInput: "The member to send the code to.")
+            -> SendContactVerificationPayload = send_code;
 
-    /// Sends a code to a member's address, for verifyContact. At most one per minute.
-    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
-    async fn send_contact_verification(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The member to send the code to.")] input: SendContactVerificationInput,
-    ) -> Nullable<SendContactVerificationPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(send_code(scope(ctx)?, input).await)?;
-            Ok(Some(SendContactVerificationPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Verifies a member's address by the code that was sent to it, which shows that mail arrives there. After five wrong codes, or a
-    /// quarter of an hour, a new code is needed. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
-    async fn verify_contact(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The code, and the member whose address it verifies.")] input: VerifyContactInput,
-    ) -> Nullable<VerifyContactPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(verify(scope(ctx)?, input).await)?;
-            Ok(Some(VerifyContactPayload(outcome)))
-        })
-        .await
+        /// Verifies a member's address by the code that was sent to it, which shows that mail arrives there. After five wrong codes, or a
+        /// quarter of an hour, a new code is needed. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+        verify_contact(VerifyContactInput: "The code, and the member whose address it verifies.")
+            -> VerifyContactPayload = verify;
     }
 }

@@ -123,14 +123,8 @@ impl Delivery {
 
     /// The member who receives it. Null where a notification address does: see notificationAddress.
     async fn recipient(&self, ctx: &Context<'_>) -> Nullable<Member> {
-        nullable(async {
-            let RecipientId::Member(member_id) = self.0.recipient else {
-                return Ok(None);
-            };
-            let member = scope(ctx)?.loaders.member(self.0.account_id, member_id).await?;
-            must_exist(member, "member").map(|member| Some(Member::new(member)))
-        })
-        .await
+        let member_id = self.0.recipient.member()?;
+        Some(Member::load(ctx, self.0.account_id, member_id).await)
     }
 
     /// The notification address that receives it. Null where a member does: see recipient.

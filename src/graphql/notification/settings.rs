@@ -6,7 +6,6 @@ use super::matrix::NotificationRow;
 use crate::domain::notification::model;
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::ApiError;
-use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::graphql::viewer::in_language;
 use crate::primitives::credits::Credits;
@@ -105,8 +104,7 @@ impl NotificationSettings {
 
     /// The member of the settings.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        let member = scope(ctx)?.loaders.member(self.0.account_id, self.0.member_id).await?;
-        must_exist(member, "member").map(Member::new)
+        Member::load(ctx, self.0.account_id, self.0.member_id).await
     }
 
     /// The settings as a table: a row for each kind, group by group, with a cell for each channel. Tests have no row, because they

@@ -1,15 +1,14 @@
 //! Mutations of settings.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{ID, InputObject, MaybeUndefined};
 
 use super::member_for;
 use super::settings::{AlertKind, NotificationChannel, NotificationSettings};
 use crate::domain::member::Change;
 use crate::domain::notification::{MOST_MEMBERS, UpdateManyError, model};
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{Nullable, nullable};
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::graphql::context::Scope;
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::{Failure, UserError};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, IdKind, MemberId};
 use crate::primitives::local_time::LocalTime;
@@ -57,31 +56,21 @@ pub(crate) struct UpdateNotificationSettingsInput {
     expected_version: Option<i32>,
 }
 
-/// The result of updateNotificationSettings.
-pub(crate) struct UpdateNotificationSettingsPayload(Outcome<Vec<model::NotificationSettings>>);
-
-/// The result of updateNotificationSettings.
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Object]
-impl UpdateNotificationSettingsPayload {
-    /// The current settings; of several members, the first's. Null when refused, except for `VERSION_CONFLICT`.
-    async fn notification_settings(&self) -> Option<NotificationSettings> {
-        match (&self.0.done, &self.0.present) {
-            (Some(settings), _) => settings.first().cloned().map(NotificationSettings::new),
-            (None, Some(Present::Settings(settings))) => Some(NotificationSettings::new((**settings).clone())),
-            (None, _) => None,
+payload! {
+    /// The result of updateNotificationSettings.
+    UpdateNotificationSettingsPayload
+    from Vec<model::NotificationSettings> => {
+        /// The current settings; of several members, the first's. Null when refused, except for `VERSION_CONFLICT`.
+        async fn notification_settings(&self) -> Option<NotificationSettings> {
+            let changed = self.0.done.as_ref().and_then(|settings| settings.first());
+            changed.or_else(|| self.0.present()).cloned().map(NotificationSettings::new)
         }
-    }
 
-    /// The current settings of all members that were named, in that order. Empty when refused.
-    async fn all_notification_settings(&self) -> Vec<NotificationSettings> {
-        let settings = self.0.done.iter().flatten().cloned();
-        settings.map(NotificationSettings::new).collect()
-    }
-
-    /// Why nothing was changed. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
+        /// The current settings of all members that were named, in that order. Empty when refused.
+        async fn all_notification_settings(&self) -> Vec<NotificationSettings> {
+            let settings = self.0.done.iter().flatten().cloned();
+            settings.map(NotificationSettings::new).collect()
+        }
     }
 }
 
@@ -163,24 +152,12 @@ async fn update(
     updated.map_err(|error| refused(error, is_list))
 }
 
-/// Mutations of settings.
-#[derive(Default)]
-pub(crate) struct SettingsMutation;
-
-/// Mutations of settings.
-#[Object]
-impl SettingsMutation {
-    /// Changes the notifications of a member, or of several members alike.
-    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
-    async fn update_notification_settings(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateNotificationSettingsInput,
-    ) -> Nullable<UpdateNotificationSettingsPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-            Ok(Some(UpdateNotificationSettingsPayload(outcome)))
-        })
-        .await
+mutations! {
+    /// Mutations of settings.
+    SettingsMutation {
+        /// Changes the notifications of a member, or of several members alike.
+        /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+        update_notification_settings(UpdateNotificationSettingsInput: "The changes.")
+            -> UpdateNotificationSettingsPayload = update;
     }
 }

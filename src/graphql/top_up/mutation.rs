@@ -1,6 +1,6 @@
 //! Mutations of top-ups, cards and the rule.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{ID, InputObject, MaybeUndefined};
 
 use super::payload::{
     AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
@@ -11,10 +11,9 @@ use super::refusals::auto_top_up_failure;
 use crate::domain::top_up::gateway::CardSetup;
 use crate::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
 use crate::domain::top_up::{Answered, AutoTopUpChange, AutoTopUpView, NewRefund, NewTopUp, TopUpRetry};
-use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{Nullable, nullable};
+use crate::graphql::context::{Scope, parse_id};
 use crate::graphql::inputs::patched;
-use crate::graphql::payload::Outcome;
+use crate::graphql::payload::mutations;
 use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::Decimal;
 use crate::primitives::credits::Credits;
@@ -272,148 +271,42 @@ async fn remove_card(scope: &Scope, input: RemovePaymentMethodInput) -> Result<P
         .await?)
 }
 
-#[derive(Default)]
-pub(crate) struct TopUpMutation;
+mutations! {
+    TopUpMutation {
+        /// Starts a top-up. It is charged within seconds; follow its status. [auth: `BUY_CREDITS`]
+        create_top_up(CreateTopUpInput: "The credits, and the card to charge.") -> CreateTopUpPayload = create;
 
-#[Object]
-impl TopUpMutation {
-    /// Starts a top-up. It is charged within seconds; follow its status. [auth: `BUY_CREDITS`]
-    async fn create_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The credits, and the card to charge.")] input: CreateTopUpInput,
-    ) -> Nullable<CreateTopUpPayload> {
-        nullable(async {
-            Ok(Some(CreateTopUpPayload(Outcome::settle(
-                create(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Retries a failed top-up, optionally with a different card. Repeated calls make one attempt: while one is in progress,
+        /// the response is `TOP_UP_IN_PROGRESS` with the top-up. [auth: `BUY_CREDITS`]
+        retry_top_up(RetryTopUpInput: "The top-up.") -> RetryTopUpPayload = retry;
 
-    /// Retries a failed top-up, optionally with a different card. Repeated calls make one attempt: while one is in progress,
-    /// the response is `TOP_UP_IN_PROGRESS` with the top-up. [auth: `BUY_CREDITS`]
-    async fn retry_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The top-up.")] input: RetryTopUpInput,
-    ) -> Nullable<RetryTopUpPayload> {
-        nullable(async {
-            Ok(Some(RetryTopUpPayload(Outcome::settle(
-                retry(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Cancels a top-up that is not being charged. A top-up that waits for the cardholder is canceled when the payment gateway
+        /// has confirmed it. [auth: `BUY_CREDITS`]
+        cancel_top_up(CancelTopUpInput: "The top-up.") -> CancelTopUpPayload = cancel;
 
-    /// Cancels a top-up that is not being charged. A top-up that waits for the cardholder is canceled when the payment gateway
-    /// has confirmed it. [auth: `BUY_CREDITS`]
-    async fn cancel_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The top-up.")] input: CancelTopUpInput,
-    ) -> Nullable<CancelTopUpPayload> {
-        nullable(async {
-            Ok(Some(CancelTopUpPayload(Outcome::settle(
-                cancel(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Refunds money of a top-up to its card. The credits are deducted when the refund is accepted. [auth: `REFUND_TOP_UPS`]
+        refund_top_up(RefundTopUpInput: "The top-up, the credits to refund, and the reason.")
+            -> RefundTopUpPayload = refund;
 
-    /// Refunds money of a top-up to its card. The credits are deducted when the refund is accepted. [auth: `REFUND_TOP_UPS`]
-    async fn refund_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The top-up, the credits to refund, and the reason.")] input: RefundTopUpInput,
-    ) -> Nullable<RefundTopUpPayload> {
-        nullable(async {
-            Ok(Some(RefundTopUpPayload(Outcome::settle(
-                refund(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Changes the rule by which the account buys credits automatically. [auth: `BUY_CREDITS`]
+        update_auto_top_up(UpdateAutoTopUpInput: "The changes.") -> UpdateAutoTopUpPayload = update_rule;
 
-    /// Changes the rule by which the account buys credits automatically. [auth: `BUY_CREDITS`]
-    async fn update_auto_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateAutoTopUpInput,
-    ) -> Nullable<UpdateAutoTopUpPayload> {
-        nullable(async {
-            Ok(Some(UpdateAutoTopUpPayload(Outcome::settle(
-                update_rule(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Ends the rule's pause. [auth: `BUY_CREDITS`]
+        resume_auto_top_up(ResumeAutoTopUpInput: "The account of the rule.") -> ResumeAutoTopUpPayload = resume;
 
-    /// Ends the rule's pause. [auth: `BUY_CREDITS`]
-    async fn resume_auto_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account of the rule.")] input: ResumeAutoTopUpInput,
-    ) -> Nullable<ResumeAutoTopUpPayload> {
-        nullable(async {
-            Ok(Some(ResumeAutoTopUpPayload(Outcome::settle(
-                resume(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Starts to collect a card in the browser. Card data never reaches this server. [auth: `BUY_CREDITS`]
+        start_payment_method_setup(StartPaymentMethodSetupInput: "The account of the card.")
+            -> StartPaymentMethodSetupPayload = start_setup;
 
-    /// Starts to collect a card in the browser. Card data never reaches this server. [auth: `BUY_CREDITS`]
-    async fn start_payment_method_setup(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account of the card.")] input: StartPaymentMethodSetupInput,
-    ) -> Nullable<StartPaymentMethodSetupPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(start_setup(scope(ctx)?, input).await)?;
-            Ok(Some(StartPaymentMethodSetupPayload(outcome)))
-        })
-        .await
-    }
+        /// Adds a card that the browser has sent to the payment gateway. [auth: `BUY_CREDITS`]
+        add_payment_method(AddPaymentMethodInput: "The card.") -> AddPaymentMethodPayload = add_card;
 
-    /// Adds a card that the browser has sent to the payment gateway. [auth: `BUY_CREDITS`]
-    async fn add_payment_method(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The card.")] input: AddPaymentMethodInput,
-    ) -> Nullable<AddPaymentMethodPayload> {
-        nullable(async {
-            Ok(Some(AddPaymentMethodPayload(Outcome::settle(
-                add_card(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Sets the card that is charged when no other is named. A rule that charges the default card follows.
+        /// [auth: `BUY_CREDITS`]
+        set_default_payment_method(SetDefaultPaymentMethodInput: "The card.")
+            -> SetDefaultPaymentMethodPayload = set_default;
 
-    /// Sets the card that is charged when no other is named. A rule that charges the default card follows.
-    /// [auth: `BUY_CREDITS`]
-    async fn set_default_payment_method(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The card.")] input: SetDefaultPaymentMethodInput,
-    ) -> Nullable<SetDefaultPaymentMethodPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(set_default(scope(ctx)?, input).await)?;
-            Ok(Some(SetDefaultPaymentMethodPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Removes a card. Refused while it is being charged. [auth: `BUY_CREDITS`]
-    async fn remove_payment_method(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The card.")] input: RemovePaymentMethodInput,
-    ) -> Nullable<RemovePaymentMethodPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(remove_card(scope(ctx)?, input).await)?;
-            Ok(Some(RemovePaymentMethodPayload(outcome)))
-        })
-        .await
+        /// Removes a card. Refused while it is being charged. [auth: `BUY_CREDITS`]
+        remove_payment_method(RemovePaymentMethodInput: "The card.") -> RemovePaymentMethodPayload = remove_card;
     }
 }

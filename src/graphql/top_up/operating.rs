@@ -9,8 +9,8 @@ use crate::graphql::connection::{PageArguments, Position, connection, relay};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::loaders::must_exist;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, UserError};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::Failure;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
@@ -242,20 +242,19 @@ pub(crate) struct RetryWebhookInput {
     event_id: String,
 }
 
-pub(crate) struct RetryWebhookPayload(Outcome<StoredWebhook>);
-
-/// The result of retryWebhook.
-#[Object]
-impl RetryWebhookPayload {
-    /// The webhook in its current state. Null when refused.
-    async fn webhook(&self) -> Option<Webhook> {
-        self.0.done.clone().map(Into::into)
+payload! {
+    /// The result of retryWebhook.
+    RetryWebhookPayload
+    from StoredWebhook => {
+        /// The webhook in its current state. Null when refused.
+        async fn webhook(&self) -> Option<Webhook> {
+            self.0.done.clone().map(Into::into)
+        }
     }
+}
 
-    /// Why nothing was changed. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
-    }
+async fn retry(scope: &Scope, input: RetryWebhookInput) -> Result<StoredWebhook, Failure> {
+    Ok(scope.services.webhooks.retry(scope.actor(), &input.event_id).await?)
 }
 
 async fn settle(scope: &Scope, input: SettleTopUpInput) -> Result<top_up::Answered, Failure> {
@@ -275,38 +274,14 @@ impl From<RetryWebhookRefusal> for Failure {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct OperatorMutation;
+mutations! {
+    OperatorMutation {
+        /// Ends a top-up whose outcome cannot be found out automatically, with the outcome that you have found at the payment gateway. If the
+        /// gateway reports later that the card was charged after all, the top-up is credited, once. [auth: `MANAGE_CREDITS`]
+        settle_top_up(SettleTopUpInput: "The top-up, its outcome, and how you know it.") -> SettleTopUpPayload = settle;
 
-#[Object]
-impl OperatorMutation {
-    /// Ends a top-up whose outcome cannot be found out automatically, with the outcome that you have found at the payment gateway. If the
-    /// gateway reports later that the card was charged after all, the top-up is credited, once. [auth: `MANAGE_CREDITS`]
-    async fn settle_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The top-up, its outcome, and how you know it.")] input: SettleTopUpInput,
-    ) -> Nullable<SettleTopUpPayload> {
-        nullable(async {
-            let outcome = Outcome::settle(settle(scope(ctx)?, input).await)?;
-            Ok(Some(SettleTopUpPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Processes a webhook again that was given up. A webhook that was not given up is left as it is.
-    /// [auth: platform key with `MANAGE_CREDITS`]
-    async fn retry_webhook(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The webhook.")] input: RetryWebhookInput,
-    ) -> Nullable<RetryWebhookPayload> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            let retried = scope.services.webhooks.retry(scope.actor(), &input.event_id).await;
-            let outcome = Outcome::settle(retried.map_err(Failure::from))?;
-            Ok(Some(RetryWebhookPayload(outcome)))
-        })
-        .await
+        /// Processes a webhook again that was given up. A webhook that was not given up is left as it is.
+        /// [auth: platform key with `MANAGE_CREDITS`]
+        retry_webhook(RetryWebhookInput: "The webhook.") -> RetryWebhookPayload = retry;
     }
 }
