@@ -15,6 +15,7 @@ mod forecast;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+mod id;
 mod inputs;
 mod introspection;
 mod ledger;

@@ -1,15 +1,15 @@
 //! Inputs of the mutations of sessions, and their conversion to commands.
 
-use async_graphql::{ID, InputObject, MaybeUndefined};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use crate::domain::ledger::model::{Command, MemberRef, SessionRef};
 use crate::graphql::context::Scope;
-use crate::graphql::inputs::member_in;
+use crate::graphql::id::{Id, Named};
 use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::graphql::scalars::Json;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, IdKind, MemberId, SessionId};
+use crate::primitives::ids::{AccountId, MemberId, SessionId};
 
 /// The largest metadata of a session, as text in bytes.
 const LARGEST_METADATA: usize = 4_096;
@@ -18,13 +18,13 @@ const LARGEST_METADATA: usize = 4_096;
 #[derive(InputObject, Debug)]
 pub(crate) struct BookSessionInput {
     /// The account that pays. May be left out by a member, or by a key that belongs to one account.
-    pub(super) account_id: Option<ID>,
+    pub(super) account_id: Option<Id<AccountId>>,
     /// The member who will use it. Give this or memberExternalId.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// The member who will use it, by the platform's own id.
     member_external_id: Option<String>,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// The platform's own id of the session, unique among the account's open sessions. It must not have the form of an id of
     /// this service.
     external_id: Option<String>,
@@ -46,9 +46,9 @@ pub(crate) struct BookSessionInput {
 #[derive(InputObject, Debug)]
 pub(super) struct NamedSession {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
-    pub(super) account_id: Option<ID>,
+    pub(super) account_id: Option<Id<AccountId>>,
     /// The session. Give this or externalId.
-    pub(super) session_id: Option<ID>,
+    pub(super) session_id: Option<Id<SessionId>>,
     /// The session by the platform's own id: the open one, otherwise the newest.
     external_id: Option<String>,
 }
@@ -67,7 +67,7 @@ pub(crate) struct RescheduleSessionInput {
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
 }
 
 /// A session that took place. credits: the credits that were used; the whole hold when left out. The rest of the hold is
@@ -77,7 +77,7 @@ pub(crate) struct CompleteSessionInput {
     #[graphql(flatten)]
     pub(super) session: NamedSession,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// The credits that were used; the whole hold when left out.
     credits: Option<Credits>,
     /// Whether it may cost more than it holds, or be charged after its hold was released.
@@ -93,7 +93,7 @@ pub(crate) struct CancelSessionInput {
     #[graphql(flatten)]
     session: NamedSession,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// A human-readable reason: at most 500 characters.
     reason: Option<String>,
     /// Credits to charge, at most the booked credits; nothing when left out.
@@ -109,13 +109,13 @@ pub(crate) struct CancelSessionInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RefundSessionInput {
     /// The account that paid. May be left out by a member, by a key that belongs to one account, or with a sessionId.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The session. Give this or externalId.
-    session_id: Option<ID>,
+    session_id: Option<Id<SessionId>>,
     /// The session by the platform's own id: the open one, otherwise the newest.
     external_id: Option<String>,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// Credits to refund; above 0, at most what is left of the charge.
     credits: Credits,
     /// A human-readable reason: 1 to 500 characters.
@@ -128,7 +128,7 @@ pub(crate) struct RefundSessionInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct BookSessionsInput {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or when the items name it.
-    pub(super) account_id: Option<ID>,
+    pub(super) account_id: Option<Id<AccountId>>,
     /// Up to 100 sessions, each with its own key.
     pub(super) items: Vec<BookSessionInput>,
 }
@@ -137,7 +137,7 @@ pub(crate) struct BookSessionsInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct CompleteSessionsInput {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or when the items name it.
-    pub(super) account_id: Option<ID>,
+    pub(super) account_id: Option<Id<AccountId>>,
     /// Up to 100 sessions, each with its own key.
     pub(super) items: Vec<CompleteSessionInput>,
 }
@@ -170,14 +170,10 @@ impl NamedSession {
             (Some(_), Some(_)) => Err(Failure::invalid("sessionId", "give sessionId or externalId, not both")),
             (None, None) => Err(Failure::invalid("sessionId", "give sessionId or externalId")),
             (Some(id), None) => {
-                let at = ("sessionId", "session");
-                let (account_id, uuid) = scope.account_of(self.account_id.as_ref(), &id, IdKind::Session, at)?;
-                Ok((account_id, SessionRef::Id(SessionId::from_uuid(uuid))))
+                let (account_id, id) = scope.object_at(SessionId::FIELD, id, self.account_id)?;
+                Ok((account_id, SessionRef::Id(id)))
             }
-            (None, Some(external_id)) => Ok((
-                scope.account_for(self.account_id.as_ref())?,
-                SessionRef::ExternalId(external_id),
-            )),
+            (None, Some(external_id)) => Ok((scope.account_for(self.account_id)?, SessionRef::ExternalId(external_id))),
         }
     }
 
@@ -185,7 +181,7 @@ impl NamedSession {
     fn order(
         self,
         scope: &Scope,
-        acting: Option<&ID>,
+        acting: Option<Id<MemberId>>,
         key: String,
         command: impl FnOnce(SessionRef) -> Command,
     ) -> Result<Order, Failure> {
@@ -216,9 +212,10 @@ impl BookSessionInput {
                 "memberId",
                 "give memberId or memberExternalId, not both",
             )),
-            (MaybeUndefined::Value(id), None) => {
-                Ok((MemberRef::Id(member_in(account_id, id, "memberId")?), "memberId"))
-            }
+            (MaybeUndefined::Value(id), None) => Ok((
+                MemberRef::Id(id.in_field(MemberId::FIELD, account_id)?),
+                MemberId::FIELD,
+            )),
             (MaybeUndefined::Undefined, Some(external_id)) => {
                 Ok((MemberRef::ExternalId(external_id.clone()), "memberExternalId"))
             }
@@ -235,7 +232,7 @@ impl BookSessionInput {
 
 impl OrderInput for BookSessionInput {
     fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let account_id = scope.account_for(self.account_id.as_ref())?;
+        let account_id = scope.account_for(self.account_id)?;
         let (member, member_field) = self.member(scope, account_id)?;
         let metadata = self.metadata.filter(|json| !json.0.is_null());
         let metadata = metadata.map(|json| json.0.to_string());
@@ -250,7 +247,7 @@ impl OrderInput for BookSessionInput {
             return Err(Failure::invalid("metadata", "is nested too deeply"));
         }
         Ok(Order {
-            acting: scope.acting(account_id, self.acting_member_id.as_ref())?,
+            acting: scope.acting(account_id, self.acting_member_id)?,
             key: self.idempotency_key,
             command: Command::Book {
                 member,
@@ -274,7 +271,7 @@ impl OrderInput for BookSessionInput {
 impl OrderInput for CompleteSessionInput {
     fn order(self, scope: &Scope) -> Result<Order, Failure> {
         self.session
-            .order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+            .order(scope, self.acting_member_id, self.idempotency_key, |session| {
                 Command::Complete {
                     session,
                     credits: self.credits,
@@ -287,7 +284,7 @@ impl OrderInput for CompleteSessionInput {
 impl OrderInput for RescheduleSessionInput {
     fn order(self, scope: &Scope) -> Result<Order, Failure> {
         self.session
-            .order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+            .order(scope, self.acting_member_id, self.idempotency_key, |session| {
                 Command::Reschedule {
                     session,
                     starts_at: self.starts_at,
@@ -302,7 +299,7 @@ impl OrderInput for CancelSessionInput {
     fn order(self, scope: &Scope) -> Result<Order, Failure> {
         let order = self
             .session
-            .order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+            .order(scope, self.acting_member_id, self.idempotency_key, |session| {
                 Command::Cancel {
                     session,
                     reason: self.reason,
@@ -324,7 +321,7 @@ impl OrderInput for RefundSessionInput {
             session_id: self.session_id,
             external_id: self.external_id,
         };
-        named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+        named.order(scope, self.acting_member_id, self.idempotency_key, |session| {
             Command::Refund {
                 session,
                 credits: self.credits,

@@ -15,7 +15,7 @@ use crate::graphql::context::Scope;
 use crate::graphql::payload::mutations;
 use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::primitives::actor::Permission;
-use crate::primitives::ids::{AccountId, IdKind};
+use crate::primitives::ids::AccountId;
 
 async fn post(scope: &Scope, input: impl OrderInput) -> Result<Posted, Failure> {
     let Order {
@@ -82,13 +82,12 @@ async fn post_all(
 
 async fn book_all(scope: &Scope, input: BookSessionsInput) -> Result<Vec<SessionResult>, Failure> {
     at_most_100("input.items", Some(&input.items))?;
-    let named = input
-        .account_id
-        .or_else(|| input.items.iter().find_map(|item| item.account_id.clone()));
-    let account_id = scope.account_for(named.as_ref())?;
+    let named = input.items.iter().find_map(|item| item.account_id);
+    let named = input.account_id.or(named);
+    let account_id = scope.account_for(named)?;
     scope.actor().require(account_id, Permission::BookSessions)?;
     let order = |mut item: BookSessionInput| {
-        item.account_id = item.account_id.or_else(|| named.clone());
+        item.account_id = item.account_id.or(named);
         item.order(scope)
     };
     post_all(scope, account_id, input.items.into_iter().map(order).collect()).await
@@ -96,22 +95,18 @@ async fn book_all(scope: &Scope, input: BookSessionsInput) -> Result<Vec<Session
 
 async fn complete_all(scope: &Scope, input: CompleteSessionsInput) -> Result<Vec<SessionResult>, Failure> {
     at_most_100("input.items", Some(&input.items))?;
-    let named = input
-        .account_id
-        .or_else(|| input.items.iter().find_map(|item| item.session.account_id.clone()));
-    let by_session = || {
-        let id = input.items.iter().find_map(|item| item.session.session_id.as_ref())?;
-        let found = scope.account_of(None, id, IdKind::Session, ("sessionId", "session"));
-        found.ok().map(|(account_id, _)| account_id)
-    };
-    let account_id = match (&named, by_session()) {
-        (None, Some(account_id)) => account_id,
-        _ => scope.account_for(named.as_ref())?,
+    let sessions = || input.items.iter().map(|item| &item.session);
+    let named = sessions().find_map(|session| session.account_id);
+    let named = input.account_id.or(named);
+    let by_session = sessions().find_map(|session| session.session_id);
+    let by_session = by_session.and_then(|id| scope.object(id).ok());
+    let account_id = match (named, by_session) {
+        (None, Some((account_id, _))) => account_id,
+        _ => scope.account_for(named)?,
     };
     scope.actor().require(account_id, Permission::SettleSessions)?;
     let order = |mut item: CompleteSessionInput| {
-        let account_id = item.session.account_id.take();
-        item.session.account_id = account_id.or_else(|| named.clone());
+        item.session.account_id = item.session.account_id.or(named);
         item.order(scope)
     };
     post_all(scope, account_id, input.items.into_iter().map(order).collect()).await

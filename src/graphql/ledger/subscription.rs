@@ -1,18 +1,19 @@
 //! Subscriptions to the ledger.
 
-use async_graphql::{Context, ID, Subscription};
+use async_graphql::{Context, Subscription};
 
 use super::{Balance, CreditEntry, Session, SessionStatus};
 use crate::domain::event::EventContent;
 use crate::domain::ledger::credit_log::CreditLogFilter;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
-use crate::graphql::live::{Interest, LiveSignal, Moment, Shown, Topics, follow, id_in, live_event};
+use crate::graphql::id::Id;
+use crate::graphql::live::{Interest, LiveSignal, Moment, Shown, Topics, follow, live_event};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Account;
 use crate::graphql::scalars::LiveCursorText;
 use crate::primitives::actor::Permission;
-use crate::primitives::ids::{AccountId, IdKind, MemberId, SessionId};
+use crate::primitives::ids::{AccountId, MemberId, SessionId};
 
 /// Returns the member whose entries and sessions the caller may follow; `None` if the caller may follow all.
 pub(in crate::graphql) fn own_part(scope: &Scope, account_id: AccountId) -> Result<Option<MemberId>, ApiError> {
@@ -109,7 +110,7 @@ impl LedgerSubscription {
     async fn credit_entry_posted(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose log; the viewer's own account when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Whose log; the viewer's own account when left out.")] account_id: Option<Id<AccountId>>,
         #[graphql(desc = "Which entries, as in creditLog; all when left out.")] filter: Option<super::CreditLogFilter>,
         #[graphql(
             desc = "Entries after this cursor are sent first. When left out, the stream starts with the next entry."
@@ -130,14 +131,14 @@ impl LedgerSubscription {
             })
         };
         let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, CreditEntryEvent)
+        follow(ctx, account_id, begin, interest, CreditEntryEvent)
     }
 
     /// Each change of the balance. [auth: `READ_OWN_USAGE`]
     async fn balance_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<Id<AccountId>>,
         #[graphql(
             desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
         )]
@@ -152,7 +153,7 @@ impl LedgerSubscription {
             Ok(Interest::in_topics(Topics::BALANCE))
         };
         let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, BalanceEvent)
+        follow(ctx, account_id, begin, interest, BalanceEvent)
     }
 
     /// Each change of a session: booked, moved, PROCESSING, resolved, refunded. A member without `READ_CREDIT_LOG` receives
@@ -160,8 +161,8 @@ impl LedgerSubscription {
     async fn session_updated(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose sessions; the viewer's own account when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Only this session; all when left out.")] session_id: Option<ID>,
+        #[graphql(desc = "Whose sessions; the viewer's own account when left out.")] account_id: Option<Id<AccountId>>,
+        #[graphql(desc = "Only this session; all when left out.")] session_id: Option<Id<SessionId>>,
         #[graphql(
             desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
         )]
@@ -172,14 +173,13 @@ impl LedgerSubscription {
         replay_at_most: Option<i32>,
     ) -> Result<Shown<SessionEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| {
-            let session_id = session_id.map(|id| id_in(account_id, "sessionId", &id, IdKind::Session));
             Ok(Interest {
                 member_id: own_part(scope, account_id)?,
-                session_id: session_id.transpose()?.map(SessionId::from_uuid),
+                session_id: session_id.map(|id| id.in_argument(account_id)).transpose()?,
                 ..Interest::in_topics(Topics::SESSIONS)
             })
         };
         let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, SessionEvent)
+        follow(ctx, account_id, begin, interest, SessionEvent)
     }
 }

@@ -44,7 +44,7 @@ pub(super) use interest::{Interest, Topics};
 pub(super) use operation::Documents;
 pub(super) use page::{MomentPage, event_page};
 pub(super) use payload::{LiveEvent, LiveSignal, live_event};
-pub(super) use stage::{Moment, Shown, follow, id_in};
+pub(super) use stage::{Moment, Shown, follow};
 use stage::{Plan, Stage};
 
 /// A message of a subscription.

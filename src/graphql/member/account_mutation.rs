@@ -1,6 +1,6 @@
 //! Mutations of accounts.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined};
+use async_graphql::{Context, InputObject, MaybeUndefined};
 
 use super::account::Account;
 use super::member_mutation::NewMemberInput;
@@ -8,6 +8,7 @@ use crate::domain::ledger::{LedgerError, Posted};
 use crate::domain::member;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{Nullable, nullable};
+use crate::graphql::id::Id;
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::{Failure, LedgerFields};
@@ -38,7 +39,7 @@ pub(crate) struct CreateAccountInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateAccountInput {
     /// The account to change. May be left out by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
     /// The platform's own id. Only a platform key that belongs to no single account can change it: FORBIDDEN for others.
@@ -57,7 +58,7 @@ pub(crate) struct UpdateAccountInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct FreezeAccountInput {
     /// The account to freeze.
-    account_id: ID,
+    account_id: Id<AccountId>,
     /// A human-readable reason: 1 to 500 characters.
     reason: String,
 }
@@ -66,14 +67,14 @@ pub(crate) struct FreezeAccountInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UnfreezeAccountInput {
     /// The account to unfreeze.
-    account_id: ID,
+    account_id: Id<AccountId>,
 }
 
 /// An account to close permanently.
 #[derive(InputObject, Debug)]
 pub(crate) struct CloseAccountInput {
     /// The account to close.
-    account_id: ID,
+    account_id: Id<AccountId>,
     /// A human-readable reason: 1 to 500 characters.
     reason: String,
 }
@@ -130,7 +131,7 @@ async fn create(scope: &Scope, input: CreateAccountInput) -> Result<Changed, Fai
 }
 
 async fn update(scope: &Scope, input: UpdateAccountInput) -> Result<Changed, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let patch = member::AccountPatch {
         expected_version: input.expected_version,
         external_id: patched("externalId", input.external_id)?,
@@ -168,20 +169,20 @@ async fn status_changed(
 }
 
 async fn freeze(scope: &Scope, input: FreezeAccountInput) -> Result<Changed, Failure> {
-    let account_id = scope.account_for(Some(&input.account_id))?;
+    let account_id = scope.account_for(Some(input.account_id))?;
     let ledger = &scope.services.ledger;
     let result = ledger.freeze_account(scope.actor(), account_id, input.reason).await;
     status_changed(scope, account_id, result).await
 }
 
 async fn unfreeze(scope: &Scope, input: UnfreezeAccountInput) -> Result<Changed, Failure> {
-    let account_id = scope.account_for(Some(&input.account_id))?;
+    let account_id = scope.account_for(Some(input.account_id))?;
     let result = scope.services.ledger.unfreeze_account(scope.actor(), account_id).await;
     status_changed(scope, account_id, result).await
 }
 
 async fn close(scope: &Scope, input: CloseAccountInput) -> Result<Changed, Failure> {
-    let account_id = scope.account_for(Some(&input.account_id))?;
+    let account_id = scope.account_for(Some(input.account_id))?;
     let ledger = &scope.services.ledger;
     let result = ledger.close_account(scope.actor(), account_id, input.reason).await;
     status_changed(scope, account_id, result).await

@@ -1,6 +1,6 @@
 //! All changes of an account in one stream.
 
-use async_graphql::{Context, Enum, ID, Lookahead, Object, Subscription};
+use async_graphql::{Context, Enum, Lookahead, Object, Subscription};
 use futures_util::future::try_join_all;
 
 use super::{Account, ApiKey};
@@ -8,6 +8,7 @@ use crate::domain::event::EventContent;
 use crate::domain::ledger::credit_log;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
+use crate::graphql::id::Id;
 use crate::graphql::ledger::{CreditEntry, CreditLogFilter, CreditTotals, Session, at_most_100, own_part};
 use crate::graphql::live::{Interest, LiveSignal, Moment, MomentPage, Shown, Topics, follow, live_event};
 use crate::graphql::notification::{Alert, InboxItem, inbox_of, seen_of, unread_count};
@@ -292,7 +293,7 @@ impl AccountSubscription {
     async fn account_updated(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<Id<AccountId>>,
         #[graphql(
             desc = "The topics to follow; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out: see AccountEvent.topics."
         )]
@@ -309,6 +310,6 @@ impl AccountSubscription {
         let selects_inbox = selects_inbox(&ctx.look_ahead());
         let interest = |scope: &Scope, account_id| interest(scope, account_id, topics.as_deref(), selects_inbox);
         let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, AccountEvent)
+        follow(ctx, account_id, begin, interest, AccountEvent)
     }
 }

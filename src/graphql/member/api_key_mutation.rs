@@ -1,23 +1,24 @@
 //! Mutations of API keys.
 
-use async_graphql::{ID, InputObject};
+use async_graphql::InputObject;
 
 use super::api_key::{ApiKey, Permission, Side};
 use crate::domain::member::{self, CreateApiKeyRefusal, RevokeApiKeyRefusal};
-use crate::graphql::context::{Scope, parse_id};
+use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
 use crate::graphql::ledger::at_most_100;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::{Failure, UserErrorCode};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, ApiKeyId, IdKind};
+use crate::primitives::ids::{AccountId, ApiKeyId};
 
 /// An API key to create.
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateApiKeyInput {
     /// The account that it belongs to. May be left out by a member, or by a key that belongs to one account. A platform key
     /// that leaves it out creates another platform key.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// Human-readable name of the key.
     name: String,
     /// The side that it acts for; that of its creator when left out. Only a platform key can set PLATFORM, or set TEAM to
@@ -33,7 +34,7 @@ pub(crate) struct CreateApiKeyInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RevokeApiKeyInput {
     /// The key to revoke.
-    api_key_id: ID,
+    api_key_id: Id<ApiKeyId>,
 }
 
 payload! {
@@ -65,9 +66,9 @@ payload! {
 
 async fn create(scope: &Scope, input: CreateApiKeyInput) -> Result<member::NewSecret, Failure> {
     at_most_100("input.permissions", Some(&input.permissions))?;
-    let account_id = match (&input.account_id, scope.actor()) {
+    let account_id = match (input.account_id, scope.actor()) {
         (None, Actor::ApiKey { account_id, .. }) => *account_id,
-        (named, _) => scope.account_for(named.as_ref())?,
+        (named, _) => scope.account_for(named)?,
     };
     let new = member::NewApiKey {
         account_id,
@@ -80,15 +81,10 @@ async fn create(scope: &Scope, input: CreateApiKeyInput) -> Result<member::NewSe
 }
 
 async fn revoke(scope: &Scope, input: RevokeApiKeyInput) -> Result<member::ApiKey, Failure> {
-    let missing = || Failure::not_found("apiKeyId", "API key");
-    let id = parse_id(&input.api_key_id, IdKind::ApiKey).ok_or_else(missing)?;
-    if id.account_id != AccountId::PLATFORM && !scope.actor().reaches(id.account_id) {
-        return Err(missing());
-    }
-    let api_keys = &scope.services.api_keys;
-    Ok(api_keys
-        .revoke(scope.actor(), id.account_id, ApiKeyId::from_uuid(id.uuid))
-        .await?)
+    let reached = |account_id| account_id == AccountId::PLATFORM || scope.actor().reaches(account_id);
+    let found = input.api_key_id.parts().filter(|(account_id, _)| reached(*account_id));
+    let (account_id, id) = found.ok_or(RevokeApiKeyRefusal::NotFound)?;
+    Ok(scope.services.api_keys.revoke(scope.actor(), account_id, id).await?)
 }
 
 mutations! {

@@ -1,15 +1,16 @@
 //! Mutations of members.
 
-use async_graphql::{ID, InputObject, MaybeUndefined};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use super::person::{Member, MemberRole};
 use crate::domain::member;
 use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
 use crate::primitives::actor;
-use crate::primitives::ids::{IdKind, MemberId};
+use crate::primitives::ids::{AccountId, MemberId};
 
 /// A member to create together with their account.
 #[derive(InputObject, Debug)]
@@ -48,7 +49,7 @@ impl From<NewMemberInput> for member::NewMember {
 #[derive(InputObject, Debug)]
 pub(crate) struct AddMemberInput {
     /// The team's account. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The platform's own id, by which the member signs in. Only platform keys can set it: FORBIDDEN for others.
     external_id: Option<String>,
     /// Display name.
@@ -70,7 +71,7 @@ pub(crate) struct AddMemberInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpsertMemberInput {
     /// The team's account. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The platform's own id, by which the member signs in. It must not have the form of an id of this service.
     external_id: String,
     /// Display name.
@@ -91,7 +92,7 @@ pub(crate) struct UpsertMemberInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateMemberInput {
     /// The member to change.
-    member_id: ID,
+    member_id: Id<MemberId>,
     /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
     /// The platform's own id, by which the member signs in. Only platform keys can change it: FORBIDDEN for others.
@@ -106,7 +107,7 @@ pub(crate) struct UpdateMemberInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RemoveMemberInput {
     /// The member to remove.
-    member_id: ID,
+    member_id: Id<MemberId>,
 }
 
 payload! {
@@ -128,7 +129,7 @@ payload! {
 }
 
 async fn add(scope: &Scope, input: AddMemberInput) -> Result<member::Member, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let new = NewMemberInput {
         external_id: input.external_id,
         name: input.name,
@@ -142,7 +143,7 @@ async fn add(scope: &Scope, input: AddMemberInput) -> Result<member::Member, Fai
 }
 
 async fn upsert(scope: &Scope, input: UpsertMemberInput) -> Result<member::Member, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let upsert = member::UpsertMember {
         external_id: input.external_id,
         name: input.name,
@@ -159,7 +160,7 @@ async fn upsert(scope: &Scope, input: UpsertMemberInput) -> Result<member::Membe
 }
 
 async fn update(scope: &Scope, input: UpdateMemberInput) -> Result<member::Member, Failure> {
-    let (account_id, uuid) = scope.account_of(None, &input.member_id, IdKind::Member, ("memberId", "member"))?;
+    let (account_id, member_id) = scope.object(input.member_id)?;
     let patch = member::MemberPatch {
         expected_version: input.expected_version,
         external_id: patched("externalId", input.external_id)?,
@@ -167,16 +168,15 @@ async fn update(scope: &Scope, input: UpdateMemberInput) -> Result<member::Membe
         role: patched("role", input.role)?.map(Into::into),
     };
     let members = &scope.services.members;
-    Ok(members
-        .update(scope.actor(), account_id, MemberId::from_uuid(uuid), patch)
-        .await?)
+    Ok(members.update(scope.actor(), account_id, member_id, patch).await?)
 }
 
 async fn remove(scope: &Scope, input: RemoveMemberInput) -> Result<member::Member, Failure> {
-    let (account_id, uuid) = scope.account_of(None, &input.member_id, IdKind::Member, ("memberId", "member"))?;
-    let members = &scope.services.members;
-    Ok(members
-        .remove(scope.actor(), account_id, MemberId::from_uuid(uuid))
+    let (account_id, member_id) = scope.object(input.member_id)?;
+    Ok(scope
+        .services
+        .members
+        .remove(scope.actor(), account_id, member_id)
         .await?)
 }
 

@@ -1,18 +1,19 @@
 //! Root queries: the viewer, and accounts.
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Enum, Object};
 
 use super::account::{Account, AccountConnection};
 use super::account_list::{self, AccountFilter, AccountOrder, ListArguments};
 use super::api_key::Permission;
 use super::person::Member;
 use crate::graphql::connection::PageArguments;
-use crate::graphql::context::{parse_id, scope};
+use crate::graphql::context::scope;
 use crate::graphql::errors::{ApiError, Nullable, found, nullable};
+use crate::graphql::id::Id;
 use crate::graphql::ledger::AccountStatus;
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::IdKind;
+use crate::primitives::ids::AccountId;
 
 /// The kind of caller that is signed in.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl MemberQuery {
     async fn account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] id: Option<ID>,
+        #[graphql(desc = "The account.")] id: Option<Id<AccountId>>,
         #[graphql(desc = "Which account, by the platform's own id.")] external_id: Option<String>,
     ) -> Nullable<Account> {
         nullable(async {
@@ -103,8 +104,8 @@ impl MemberQuery {
                 (Some(_), Some(_)) => {
                     return Err(ApiError::invalid("externalId", "must be left out where id is given"));
                 }
-                (Some(id), None) => match parse_id(&id, IdKind::Account) {
-                    Some(id) => scope.loaders.account(id.account_id).await?,
+                (Some(id), None) => match id.parts() {
+                    Some((account_id, _)) => scope.loaders.account(account_id).await?,
                     None => None,
                 },
                 (None, Some(external_id)) => {

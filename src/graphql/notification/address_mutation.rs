@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use async_graphql::{ID, InputObject, MaybeUndefined};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use super::address::NotificationAddress;
 use super::refusals::{unsent_to_address, unverified_address};
@@ -12,18 +12,19 @@ use crate::domain::fault::Fault;
 use crate::domain::member::ContactPatch;
 use crate::domain::notification::model::{self, AddressPatch, AddressWishes, NewAddress};
 use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::TimeZone;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, IdKind, NotificationAddressId};
+use crate::primitives::ids::{AccountId, NotificationAddressId};
 
 /// An address to be added.
 #[derive(InputObject, Debug)]
 pub(crate) struct AddNotificationAddressInput {
     /// The account of the address. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The team's label for the address, such as Accounting.
     label: String,
     /// The e-mail address. It is UNVERIFIED, and gets nothing, until it is confirmed, unless `emailVerified` is true. An account
@@ -47,7 +48,7 @@ pub(crate) struct AddNotificationAddressInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationAddressInput {
     /// The address.
-    notification_address_id: ID,
+    notification_address_id: Id<NotificationAddressId>,
     /// The team's label for the address.
     label: MaybeUndefined<String>,
     /// The e-mail address. A new one is UNVERIFIED until it is confirmed, unless `emailVerified` is true. A verified address that
@@ -73,21 +74,21 @@ pub(crate) struct UpdateNotificationAddressInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RemoveNotificationAddressInput {
     /// The address.
-    notification_address_id: ID,
+    notification_address_id: Id<NotificationAddressId>,
 }
 
 /// The notification address to which a mail is sent, so that its reader can confirm it.
 #[derive(InputObject, Debug)]
 pub(crate) struct SendNotificationAddressVerificationInput {
     /// The address.
-    notification_address_id: ID,
+    notification_address_id: Id<NotificationAddressId>,
 }
 
 /// A code that was sent to a notification address.
 #[derive(InputObject, Debug)]
 pub(crate) struct VerifyNotificationAddressInput {
     /// The address.
-    notification_address_id: ID,
+    notification_address_id: Id<NotificationAddressId>,
     /// The code from the mail.
     code: String,
 }
@@ -154,14 +155,8 @@ fn kinds(field: &str, kinds: Vec<AlertKind>) -> Result<BTreeSet<model::AlertKind
     Ok(kinds.into_iter().map(Into::into).collect())
 }
 
-fn address_of(scope: &Scope, id: &ID) -> Result<(AccountId, NotificationAddressId), Failure> {
-    let named = ("notificationAddressId", "notification address");
-    let (account_id, uuid) = scope.account_of(None, id, IdKind::NotificationAddress, named)?;
-    Ok((account_id, NotificationAddressId::from_uuid(uuid)))
-}
-
 async fn add(scope: &Scope, input: AddNotificationAddressInput) -> Result<model::NotificationAddress, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let new = NewAddress {
         label: input.label,
         email: input.email,
@@ -178,7 +173,7 @@ async fn add(scope: &Scope, input: AddNotificationAddressInput) -> Result<model:
 }
 
 async fn update(scope: &Scope, input: UpdateNotificationAddressInput) -> Result<model::NotificationAddress, Failure> {
-    let (account_id, id) = address_of(scope, &input.notification_address_id)?;
+    let (account_id, id) = scope.object(input.notification_address_id)?;
     if input.email.is_null() {
         let message = "must not be null: remove the notification address instead";
         return Err(Failure::invalid("email", message));
@@ -201,7 +196,7 @@ async fn update(scope: &Scope, input: UpdateNotificationAddressInput) -> Result<
 }
 
 async fn remove(scope: &Scope, input: RemoveNotificationAddressInput) -> Result<model::NotificationAddress, Failure> {
-    let (account_id, id) = address_of(scope, &input.notification_address_id)?;
+    let (account_id, id) = scope.object(input.notification_address_id)?;
     let addresses = &scope.services.notification_addresses;
     Ok(addresses.remove(scope.actor(), account_id, id).await?)
 }
@@ -210,14 +205,14 @@ async fn send_verification(
     scope: &Scope,
     input: SendNotificationAddressVerificationInput,
 ) -> Result<model::NotificationAddress, Failure> {
-    let (account_id, id) = address_of(scope, &input.notification_address_id)?;
+    let (account_id, id) = scope.object(input.notification_address_id)?;
     let sent = scope.services.verification.send(scope.actor(), account_id, id).await;
     sent.map_err(|error| Failure::of(error, unsent_to_address))?;
     current(scope, account_id, id).await
 }
 
 async fn verify(scope: &Scope, input: VerifyNotificationAddressInput) -> Result<model::NotificationAddress, Failure> {
-    let (account_id, id) = address_of(scope, &input.notification_address_id)?;
+    let (account_id, id) = scope.object(input.notification_address_id)?;
     let contacts = &scope.services.contacts;
     let verified = contacts.verify(scope.actor(), account_id, id, input.code).await;
     verified.map_err(|error| Failure::of(error, unverified_address))?;

@@ -1,6 +1,6 @@
 //! Mutations of alerts and deliveries.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined};
+use async_graphql::{Context, InputObject, MaybeUndefined};
 
 use super::alert::{Alert, unread_count};
 use super::delivery::Delivery;
@@ -9,18 +9,19 @@ use super::member_for;
 use super::settings::NotificationChannel;
 use crate::domain::member::require_own_or_settings;
 use crate::domain::notification::{InboxMark, Marked, model};
-use crate::graphql::context::{Scope, parse_id, scope};
+use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
+use crate::graphql::id::Id;
 use crate::graphql::member::Member;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
-use crate::primitives::ids::{AccountId, AlertId, DeliveryId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, AlertId, DeliveryId, MemberId};
 
 /// The recipient and the channel of a test.
 #[derive(InputObject, Debug)]
 pub(crate) struct SendTestNotificationInput {
     /// The recipient; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// The channel.
     channel: NotificationChannel,
 }
@@ -29,20 +30,20 @@ pub(crate) struct SendTestNotificationInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct ResendDeliveryInput {
     /// The delivery.
-    delivery_id: ID,
+    delivery_id: Id<DeliveryId>,
 }
 
 /// The alerts and the inbox that an input selects.
 #[derive(InputObject, Debug)]
 struct Meant {
     /// The account; the member's when left out.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The member of the inbox; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// These alerts, at most 100.
-    alert_ids: Option<Vec<ID>>,
+    alert_ids: Option<Vec<Id<AlertId>>>,
     /// Everything up to and including this alert.
-    up_to: Option<ID>,
+    up_to: Option<Id<AlertId>>,
 }
 
 /// Alerts to mark as read. Either alertIds, or upTo.
@@ -144,7 +145,7 @@ payload! {
 }
 
 async fn send_test(scope: &Scope, input: SendTestNotificationInput) -> Result<model::Alert, Failure> {
-    let (account_id, member_id) = member_for(scope, &input.member_id)?;
+    let (account_id, member_id) = member_for(scope, input.member_id)?;
     let alerts = &scope.services.alerts;
     Ok(alerts
         .send_test(scope.actor(), account_id, member_id, input.channel.into())
@@ -152,12 +153,9 @@ async fn send_test(scope: &Scope, input: SendTestNotificationInput) -> Result<mo
 }
 
 async fn resend(scope: &Scope, input: ResendDeliveryInput) -> Result<model::Delivery, Failure> {
-    let field = ("deliveryId", "delivery");
-    let (account_id, uuid) = scope.account_of(None, &input.delivery_id, IdKind::Delivery, field)?;
+    let (account_id, delivery_id) = scope.object(input.delivery_id)?;
     let deliveries = &scope.services.deliveries;
-    Ok(deliveries
-        .resend(scope.actor(), account_id, DeliveryId::from_uuid(uuid))
-        .await?)
+    Ok(deliveries.resend(scope.actor(), account_id, delivery_id).await?)
 }
 
 async fn mark_read(scope: &Scope, input: MarkAlertsReadInput) -> Result<Inbox, Failure> {
@@ -171,25 +169,19 @@ async fn archive(scope: &Scope, input: ArchiveAlertsInput) -> Result<Inbox, Fail
 }
 
 async fn mark(scope: &Scope, meant: Meant, mark: InboxMark) -> Result<Inbox, Failure> {
-    let (account_id, member_id) = member_for(scope, &meant.member_id)?;
-    if meant.account_id.is_some() && scope.account_for(meant.account_id.as_ref())? != account_id {
+    let (account_id, member_id) = member_for(scope, meant.member_id)?;
+    if meant.account_id.is_some() && scope.account_for(meant.account_id)? != account_id {
         return Err(Failure::not_found("memberId", "member"));
     }
     require_own_or_settings(scope.actor(), account_id, member_id)?;
-    let alert = |id: &ID, field: &str| {
-        parse_id(id, IdKind::Alert)
-            .filter(|id| id.account_id == account_id)
-            .map(|id| AlertId::from_uuid(id.uuid))
-            .ok_or_else(|| Failure::not_found(field, "alert"))
-    };
     let (marked, alert_ids) = match (meant.alert_ids, meant.up_to) {
         (Some(ids), None) => {
             let numbered = ids.iter().enumerate();
-            let ids = numbered.map(|(at, id)| alert(id, &format!("alertIds.{at}")));
+            let ids = numbered.map(|(at, id)| id.in_field(&format!("alertIds.{at}"), account_id));
             let ids: Vec<AlertId> = ids.collect::<Result<_, _>>()?;
             (Marked::These(ids.clone()), Some(ids))
         }
-        (None, Some(id)) => (Marked::UpTo(alert(&id, "upTo")?), None),
+        (None, Some(id)) => (Marked::UpTo(id.in_field("upTo", account_id)?), None),
         (Some(_), Some(_)) | (None, None) => return Err(Failure::invalid("alertIds", "give either alertIds or upTo")),
     };
     let alerts = &scope.services.alerts;

@@ -1,17 +1,18 @@
 //! Subscriptions to alerts.
 
-use async_graphql::{Context, Enum, ID, Subscription};
+use async_graphql::{Context, Enum, Subscription};
 
 use super::alert::{Alert, unread_count};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use crate::domain::event::{AlertMark, EventContent};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
-use crate::graphql::live::{Interest, Moment, Shown, Topics, follow, id_in, live_event};
+use crate::graphql::id::Id;
+use crate::graphql::live::{Interest, Moment, Shown, Topics, follow, live_event};
 use crate::graphql::member::Member;
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::viewer::of_viewer;
-use crate::primitives::ids::{AccountId, AlertId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, AlertId, MemberId};
 
 /// A change of alerts.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +46,10 @@ impl From<AlertMark> for AlertChange {
 pub(in crate::graphql) fn inbox_of(
     scope: &Scope,
     account_id: AccountId,
-    named: Option<&ID>,
+    named: Option<Id<MemberId>>,
 ) -> Result<Option<MemberId>, ApiError> {
     let member_id = match named {
-        Some(id) => Some(MemberId::from_uuid(id_in(account_id, "memberId", id, IdKind::Member)?)),
+        Some(id) => Some(id.in_argument(account_id)?),
         None => scope.actor().member_id(),
     };
     scope
@@ -58,7 +59,12 @@ pub(in crate::graphql) fn inbox_of(
     Ok(member_id)
 }
 
-fn interest(scope: &Scope, account_id: AccountId, named: Option<&ID>, topics: Topics) -> Result<Interest, ApiError> {
+fn interest(
+    scope: &Scope,
+    account_id: AccountId,
+    named: Option<Id<MemberId>>,
+    topics: Topics,
+) -> Result<Interest, ApiError> {
     Ok(Interest {
         inbox_of: inbox_of(scope, account_id, named)?,
         ..Interest::in_topics(topics)
@@ -221,8 +227,8 @@ impl AlertSubscription {
     async fn alert_raised(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
+        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<Id<AccountId>>,
+        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<Id<MemberId>>,
         #[graphql(
             desc = "Alerts after this cursor are sent first. When left out, the stream starts with the next alert."
         )]
@@ -232,9 +238,9 @@ impl AlertSubscription {
         )]
         replay_at_most: Option<i32>,
     ) -> Result<Shown<AlertEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id.as_ref(), Topics::ALERTS);
+        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id, Topics::ALERTS);
         let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, AlertEvent)
+        follow(ctx, account_id, begin, interest, AlertEvent)
     }
 
     /// Each change of the alerts in an inbox: raised, read, archived, resolved.
@@ -243,8 +249,8 @@ impl AlertSubscription {
     async fn alerts_updated(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
+        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<Id<AccountId>>,
+        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<Id<MemberId>>,
         #[graphql(
             desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
         )]
@@ -255,8 +261,8 @@ impl AlertSubscription {
         replay_at_most: Option<i32>,
     ) -> Result<Shown<AlertsEvent>, ApiError> {
         let topics = Topics::ALERTS | Topics::ALERT_CHANGES;
-        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id.as_ref(), topics);
+        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id, topics);
         let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, AlertsEvent)
+        follow(ctx, account_id, begin, interest, AlertsEvent)
     }
 }

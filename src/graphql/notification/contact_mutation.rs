@@ -1,23 +1,25 @@
 //! Mutations of contacts.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined};
+use async_graphql::{Context, InputObject, MaybeUndefined};
 
 use super::member_for;
 use super::settings_mutation::change;
 use crate::domain::member;
 use crate::graphql::context::Scope;
 use crate::graphql::errors::Nullable;
+use crate::graphql::id::Id;
 use crate::graphql::inputs::patched;
 use crate::graphql::member::{Contact, Member};
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::TimeZone;
+use crate::primitives::ids::MemberId;
 
 /// Changes to how a member is reached. Fields that are left out do not change.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateContactInput {
     /// The member; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// The e-mail address. A new one is UNVERIFIED until its code is entered, unless `emailVerified` is true. Null removes
     /// it. A verified address that is replaced or removed gets a mail about the change.
     email: MaybeUndefined<String>,
@@ -37,7 +39,7 @@ pub(crate) struct UpdateContactInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct VerifyContactInput {
     /// The member; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// The code from the mail.
     code: String,
 }
@@ -46,7 +48,7 @@ pub(crate) struct VerifyContactInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct SendContactVerificationInput {
     /// The member; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
 }
 
 payload! {
@@ -72,13 +74,13 @@ payload! {
 }
 
 async fn send_code(scope: &Scope, input: SendContactVerificationInput) -> Result<member::Contact, Failure> {
-    let (account_id, member_id) = member_for(scope, &input.member_id)?;
+    let (account_id, member_id) = member_for(scope, input.member_id)?;
     let verification = &scope.services.verification;
     Ok(verification.send(scope.actor(), account_id, member_id).await?)
 }
 
 async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Contact, Failure> {
-    let (account_id, member_id) = member_for(scope, &input.member_id)?;
+    let (account_id, member_id) = member_for(scope, input.member_id)?;
     let patch = member::ContactPatch {
         expected_version: input.expected_version,
         email: change(input.email, |email| email),
@@ -91,7 +93,7 @@ async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Cont
 }
 
 async fn verify(scope: &Scope, input: VerifyContactInput) -> Result<member::Contact, Failure> {
-    let (account_id, member_id) = member_for(scope, &input.member_id)?;
+    let (account_id, member_id) = member_for(scope, input.member_id)?;
     let contacts = &scope.services.contacts;
     Ok(contacts
         .verify(scope.actor(), account_id, member_id, input.code)

@@ -1,6 +1,6 @@
 //! Notification defaults of an account, for members who have not chosen otherwise.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, InputObject, Object};
 
 use super::matrix::NotificationRow;
 use super::settings::NotificationPreference;
@@ -8,9 +8,11 @@ use super::settings_mutation::NotificationPreferenceInput;
 use crate::domain::notification::model;
 use crate::graphql::context::Scope;
 use crate::graphql::errors::ApiError;
+use crate::graphql::id::Id;
 use crate::graphql::member::Account;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
+use crate::primitives::ids::AccountId;
 
 /// The notification defaults of an account, for members who have not chosen otherwise.
 #[derive(Clone, Debug)]
@@ -61,7 +63,7 @@ impl NotificationDefaults {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationDefaultsInput {
     /// The account of the defaults. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// Preferences that change, each kind and channel once. `enabled: null` returns to the platform's default.
     #[graphql(default)]
     preferences: Vec<NotificationPreferenceInput>,
@@ -81,7 +83,7 @@ payload! {
 }
 
 async fn update(scope: &Scope, input: UpdateNotificationDefaultsInput) -> Result<model::NotificationDefaults, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let patch = model::DefaultsPatch {
         preferences: input.preferences.into_iter().map(Into::into).collect(),
         expected_version: input.expected_version,

@@ -1,16 +1,17 @@
 //! Mutations of settings.
 
-use async_graphql::{ID, InputObject, MaybeUndefined};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use super::member_for;
 use super::settings::{AlertKind, NotificationChannel, NotificationSettings};
 use crate::domain::member::Change;
 use crate::domain::notification::{MOST_MEMBERS, UpdateManyError, model};
 use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::{Failure, UserError};
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::local_time::LocalTime;
 
 /// Whether one kind of alert reaches the member by one channel.
@@ -43,9 +44,9 @@ pub(crate) struct QuietHoursInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationSettingsInput {
     /// The member; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// 1 to 100 members of one account, in place of memberId. All of them change, or none.
-    member_ids: Option<Vec<ID>>,
+    member_ids: Option<Vec<Id<MemberId>>>,
     /// Preferences that change, each kind and channel once.
     preferences: MaybeUndefined<Vec<NotificationPreferenceInput>>,
     /// `LOW_BALANCE` is raised when available falls to or below this. Null follows the account's auto top-up trigger.
@@ -84,19 +85,19 @@ pub(super) fn change<T, U>(value: MaybeUndefined<T>, map: impl FnOnce(T) -> U) -
 }
 
 /// The members that an input lists by id, all of one account.
-fn members(scope: &Scope, ids: &[ID]) -> Result<(AccountId, Vec<MemberId>), Failure> {
+fn members(scope: &Scope, ids: &[Id<MemberId>]) -> Result<(AccountId, Vec<MemberId>), Failure> {
     let mut found: Option<(AccountId, Vec<MemberId>)> = None;
     if ids.len() > MOST_MEMBERS {
         return Err(Failure::invalid("memberIds", format!("at most {MOST_MEMBERS} at once")));
     }
     for (at, id) in ids.iter().enumerate() {
         let field = format!("memberIds.{at}");
-        let (account_id, uuid) = scope.account_of(None, id, IdKind::Member, (&field, "member"))?;
+        let (account_id, member_id) = scope.object_at(&field, *id, None)?;
         let (of, members) = found.get_or_insert_with(|| (account_id, Vec::new()));
         if *of != account_id {
             return Err(Failure::not_found(&field, "member"));
         }
-        members.push(MemberId::from_uuid(uuid));
+        members.push(member_id);
     }
     found.ok_or_else(|| Failure::invalid("memberIds", "must name a member"))
 }
@@ -104,7 +105,7 @@ fn members(scope: &Scope, ids: &[ID]) -> Result<(AccountId, Vec<MemberId>), Fail
 /// The members that an input is about, and whether it lists them by id.
 fn whose(scope: &Scope, input: &UpdateNotificationSettingsInput) -> Result<(AccountId, Vec<MemberId>, bool), Failure> {
     let Some(ids) = &input.member_ids else {
-        let (account_id, member_id) = member_for(scope, &input.member_id)?;
+        let (account_id, member_id) = member_for(scope, input.member_id)?;
         return Ok((account_id, vec![member_id], false));
     };
     if !input.member_id.is_undefined() {

@@ -17,16 +17,17 @@ use super::connection::connection;
 use super::context::{Scope, public_id, scope};
 use super::errors::{ApiError, Nullable, nullable};
 use super::ledger::{Actor, CreditEntry, DateTimeRange, at_most_100};
-use super::live::{Interest, Shown, Topics, follow, id_in, live_event};
+use super::live::{Interest, Shown, Topics, follow, live_event};
 use super::member::{Account, Money};
 use super::scalars::LiveCursorText;
 use crate::domain::event::EventContent;
 use crate::domain::top_up;
 use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode, RetryRefusal};
+use crate::graphql::id::Id;
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{IdKind, TopUpId};
+use crate::primitives::ids::{AccountId, TopUpId};
 
 pub(super) use attempt::{TopUpAttempt, TopUpFailure};
 pub(super) use auto_top_up::{AutoTopUp, TopUpDecision};
@@ -316,8 +317,8 @@ impl TopUpSubscription {
     async fn top_up_updated(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose top-ups; the viewer's own account when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Only this top-up; all when left out.")] top_up_id: Option<ID>,
+        #[graphql(desc = "Whose top-ups; the viewer's own account when left out.")] account_id: Option<Id<AccountId>>,
+        #[graphql(desc = "Only this top-up; all when left out.")] top_up_id: Option<Id<TopUpId>>,
         #[graphql(
             desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
         )]
@@ -329,13 +330,12 @@ impl TopUpSubscription {
     ) -> Result<Shown<TopUpEvent>, ApiError> {
         let interest = |scope: &Scope, account_id| {
             scope.actor().require(account_id, Permission::ReadCreditLog)?;
-            let top_up_id = top_up_id.map(|id| id_in(account_id, "topUpId", &id, IdKind::TopUp));
             Ok(Interest {
-                top_up_id: top_up_id.transpose()?.map(TopUpId::from_uuid),
+                top_up_id: top_up_id.map(|id| id.in_argument(account_id)).transpose()?,
                 ..Interest::in_topics(Topics::TOP_UPS)
             })
         };
         let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, TopUpEvent)
+        follow(ctx, account_id, begin, interest, TopUpEvent)
     }
 }

@@ -1,6 +1,6 @@
 //! Mutations of top-ups, cards and the rule.
 
-use async_graphql::{ID, InputObject, MaybeUndefined};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use super::payload::{
     AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
@@ -11,25 +11,26 @@ use super::refusals::auto_top_up_failure;
 use crate::domain::top_up::gateway::CardSetup;
 use crate::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
 use crate::domain::top_up::{Answered, AutoTopUpChange, AutoTopUpView, NewRefund, NewTopUp, TopUpRetry};
-use crate::graphql::context::{Scope, parse_id};
+use crate::graphql::context::Scope;
+use crate::graphql::id::{Id, Named};
 use crate::graphql::inputs::patched;
 use crate::graphql::payload::mutations;
 use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::Decimal;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, IdKind, PaymentMethodId, TopUpId};
+use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpId};
 
 /// A top-up to start.
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateTopUpInput {
     /// The account that buys. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The member on whose behalf an API key acts.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// The number of credits to buy.
     credits: Credits,
     /// The card to charge; the default card when left out.
-    payment_method_id: Option<ID>,
+    payment_method_id: Option<Id<PaymentMethodId>>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
 }
@@ -38,11 +39,11 @@ pub(crate) struct CreateTopUpInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RetryTopUpInput {
     /// The top-up to retry.
-    top_up_id: ID,
+    top_up_id: Id<TopUpId>,
     /// The member on whose behalf an API key acts.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// A different card than last time.
-    payment_method_id: Option<ID>,
+    payment_method_id: Option<Id<PaymentMethodId>>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
 }
@@ -51,14 +52,14 @@ pub(crate) struct RetryTopUpInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct CancelTopUpInput {
     /// The top-up to cancel.
-    top_up_id: ID,
+    top_up_id: Id<TopUpId>,
 }
 
 /// A top-up whose money is refunded.
 #[derive(InputObject, Debug)]
 pub(crate) struct RefundTopUpInput {
     /// The top-up to refund.
-    top_up_id: ID,
+    top_up_id: Id<TopUpId>,
     /// The number of its credits to refund: exactly these leave the balance. When left out, all that can be refunded.
     credits: Option<Credits>,
     /// Whether spent or held credits may be refunded too: the balance may become negative. Without it, the refund is limited to
@@ -79,9 +80,9 @@ pub(crate) struct RefundTopUpInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateAutoTopUpInput {
     /// The account of the rule. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The member on whose behalf an API key acts.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// Enables or disables the rule.
     enabled: MaybeUndefined<bool>,
     /// A top-up starts when available credits are at or below this; 0 or more.
@@ -92,7 +93,7 @@ pub(crate) struct UpdateAutoTopUpInput {
     /// the rule is disabled.
     monthly_cap: MaybeUndefined<Decimal>,
     /// The card to charge.
-    payment_method_id: MaybeUndefined<ID>,
+    payment_method_id: MaybeUndefined<Id<PaymentMethodId>>,
     /// A person agrees to the trigger, the amount, the cap and the price of one amount. Needed to enable the rule, and when any
     /// of these increases.
     consent: MaybeUndefined<bool>,
@@ -104,21 +105,21 @@ pub(crate) struct UpdateAutoTopUpInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct ResumeAutoTopUpInput {
     /// The account of the rule. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
 }
 
 /// A card to set up.
 #[derive(InputObject, Debug)]
 pub(crate) struct StartPaymentMethodSetupInput {
     /// The account of the card. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
 }
 
 /// A card to add.
 #[derive(InputObject, Debug)]
 pub(crate) struct AddPaymentMethodInput {
     /// The account of the card. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The gateway's id of a payment method that was created in the browser.
     gateway_token: String,
     /// Whether it becomes the default card.
@@ -130,40 +131,26 @@ pub(crate) struct AddPaymentMethodInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct SetDefaultPaymentMethodInput {
     /// The payment method.
-    payment_method_id: ID,
+    payment_method_id: Id<PaymentMethodId>,
 }
 
 /// A card to remove.
 #[derive(InputObject, Debug)]
 pub(crate) struct RemovePaymentMethodInput {
     /// The payment method to remove.
-    payment_method_id: ID,
+    payment_method_id: Id<PaymentMethodId>,
 }
 
-fn card_in(account_id: AccountId, id: Option<&ID>) -> Result<Option<PaymentMethodId>, Failure> {
-    let Some(id) = id else { return Ok(None) };
-    let id = parse_id(id, IdKind::PaymentMethod).filter(|id| id.account_id == account_id);
-    let id = id.ok_or_else(|| Failure::not_found("paymentMethodId", "payment method"))?;
-    Ok(Some(PaymentMethodId::from_uuid(id.uuid)))
-}
-
-fn top_up_of(scope: &Scope, id: &ID) -> Result<(AccountId, TopUpId), Failure> {
-    let (account_id, uuid) = scope.account_of(None, id, IdKind::TopUp, ("topUpId", "top-up"))?;
-    Ok((account_id, TopUpId::from_uuid(uuid)))
-}
-
-fn card_of(scope: &Scope, id: &ID) -> Result<(AccountId, PaymentMethodId), Failure> {
-    let names = ("paymentMethodId", "payment method");
-    let (account_id, uuid) = scope.account_of(None, id, IdKind::PaymentMethod, names)?;
-    Ok((account_id, PaymentMethodId::from_uuid(uuid)))
+fn card_in(account_id: AccountId, id: Option<Id<PaymentMethodId>>) -> Result<Option<PaymentMethodId>, Failure> {
+    id.map(|id| id.in_field(PaymentMethodId::FIELD, account_id)).transpose()
 }
 
 async fn create(scope: &Scope, input: CreateTopUpInput) -> Result<Answered, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let new = NewTopUp {
         credits: input.credits,
-        payment_method_id: card_in(account_id, input.payment_method_id.as_ref())?,
-        acting: scope.acting(account_id, input.acting_member_id.as_ref())?,
+        payment_method_id: card_in(account_id, input.payment_method_id)?,
+        acting: scope.acting(account_id, input.acting_member_id)?,
         key: input.idempotency_key,
     };
     let created = scope.services.top_ups.create(scope.actor(), account_id, new).await;
@@ -171,11 +158,11 @@ async fn create(scope: &Scope, input: CreateTopUpInput) -> Result<Answered, Fail
 }
 
 async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<Answered, Failure> {
-    let (account_id, top_up_id) = top_up_of(scope, &input.top_up_id)?;
+    let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let again = TopUpRetry {
         top_up_id,
-        payment_method_id: card_in(account_id, input.payment_method_id.as_ref())?,
-        acting: scope.acting(account_id, input.acting_member_id.as_ref())?,
+        payment_method_id: card_in(account_id, input.payment_method_id)?,
+        acting: scope.acting(account_id, input.acting_member_id)?,
         key: input.idempotency_key,
     };
     let retried = scope.services.top_ups.retry(scope.actor(), account_id, again).await;
@@ -183,7 +170,7 @@ async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<Answered, Failur
 }
 
 async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<Answered, Failure> {
-    let (account_id, top_up_id) = top_up_of(scope, &input.top_up_id)?;
+    let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let canceled = scope
         .services
         .top_ups
@@ -193,7 +180,7 @@ async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<Answered, Fail
 }
 
 async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<Answered, Failure> {
-    let (account_id, top_up_id) = top_up_of(scope, &input.top_up_id)?;
+    let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let new = NewRefund {
         top_up_id,
         credits: input.credits,
@@ -207,7 +194,7 @@ async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<Answered, Fail
 }
 
 async fn update_rule(scope: &Scope, input: UpdateAutoTopUpInput) -> Result<AutoTopUpView, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let card = patched("paymentMethodId", input.payment_method_id)?;
     let change = AutoTopUpChange {
         patch: AutoTopUpPatch {
@@ -223,8 +210,8 @@ async fn update_rule(scope: &Scope, input: UpdateAutoTopUpInput) -> Result<AutoT
             MaybeUndefined::Null => Some(None),
             MaybeUndefined::Value(cap) => Some(Some(cap.0)),
         },
-        payment_method_id: card_in(account_id, card.as_ref())?,
-        acting: scope.acting(account_id, input.acting_member_id.as_ref())?,
+        payment_method_id: card_in(account_id, card)?,
+        acting: scope.acting(account_id, input.acting_member_id)?,
     };
     let rules = &scope.services.auto_top_ups;
     match rules.update(scope.actor(), account_id, change).await {
@@ -234,7 +221,7 @@ async fn update_rule(scope: &Scope, input: UpdateAutoTopUpInput) -> Result<AutoT
 }
 
 async fn resume(scope: &Scope, input: ResumeAutoTopUpInput) -> Result<AutoTopUpView, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     match scope.services.auto_top_ups.resume(scope.actor(), account_id).await {
         Ok(view) => Ok(view),
         Err(error) => Err(auto_top_up_failure(scope, account_id, error).await),
@@ -242,13 +229,13 @@ async fn resume(scope: &Scope, input: ResumeAutoTopUpInput) -> Result<AutoTopUpV
 }
 
 async fn start_setup(scope: &Scope, input: StartPaymentMethodSetupInput) -> Result<CardSetup, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let methods = &scope.services.payment_methods;
     Ok(methods.start_setup(scope.actor(), account_id).await?)
 }
 
 async fn add_card(scope: &Scope, input: AddPaymentMethodInput) -> Result<PaymentMethod, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let methods = &scope.services.payment_methods;
     let make_default = input.make_default.unwrap_or(true);
     Ok(methods
@@ -257,13 +244,13 @@ async fn add_card(scope: &Scope, input: AddPaymentMethodInput) -> Result<Payment
 }
 
 async fn set_default(scope: &Scope, input: SetDefaultPaymentMethodInput) -> Result<PaymentMethod, Failure> {
-    let (account_id, id) = card_of(scope, &input.payment_method_id)?;
+    let (account_id, id) = scope.object(input.payment_method_id)?;
     let methods = &scope.services.payment_methods;
     Ok(methods.set_default(scope.actor(), account_id, id).await?)
 }
 
 async fn remove_card(scope: &Scope, input: RemovePaymentMethodInput) -> Result<PaymentMethod, Failure> {
-    let (account_id, id) = card_of(scope, &input.payment_method_id)?;
+    let (account_id, id) = scope.object(input.payment_method_id)?;
     Ok(scope
         .services
         .payment_methods

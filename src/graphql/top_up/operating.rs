@@ -1,6 +1,6 @@
 //! What operators see and do about payments that need a person.
 
-use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, SimpleObject};
 
 use super::payload::SettleTopUpPayload;
 use super::{Money, TopUp};
@@ -8,13 +8,14 @@ use crate::domain::top_up::{self, RetryWebhookRefusal, StoredWebhook, WebhookPos
 use crate::graphql::connection::{PageArguments, Position, connection, relay};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
+use crate::graphql::id::Id;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
-use crate::primitives::ids::{AccountId, IdKind, TopUpId};
+use crate::primitives::ids::{AccountId, TopUpId};
 
 /// A top-up in progress whose outcome cannot be found out automatically. Look it up at the payment gateway, then send `settleTopUp`.
 #[derive(SimpleObject, Clone, Debug)]
@@ -228,7 +229,7 @@ impl OperatorQuery {
 #[derive(InputObject, Debug)]
 pub(crate) struct SettleTopUpInput {
     /// The top-up to settle.
-    top_up_id: ID,
+    top_up_id: Id<TopUpId>,
     /// Whether the card was charged: then the top-up is credited, otherwise it fails.
     is_charged: bool,
     /// How you know, up to 500 characters. The server's log has it, with the caller.
@@ -258,9 +259,8 @@ async fn retry(scope: &Scope, input: RetryWebhookInput) -> Result<StoredWebhook,
 }
 
 async fn settle(scope: &Scope, input: SettleTopUpInput) -> Result<top_up::Answered, Failure> {
-    let at = ("topUpId", "top-up");
-    let (account_id, uuid) = scope.account_of(None, &input.top_up_id, IdKind::TopUp, at)?;
-    let settled = (TopUpId::from_uuid(uuid), input.is_charged);
+    let (account_id, top_up_id) = scope.object(input.top_up_id)?;
+    let settled = (top_up_id, input.is_charged);
     let reconciler = &scope.services.reconciler;
     let settled = reconciler.settle_by_hand(scope.actor(), account_id, settled, input.reason);
     Ok(settled.await?)

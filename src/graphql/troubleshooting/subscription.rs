@@ -1,14 +1,16 @@
 //! Subscriptions to findings.
 
-use async_graphql::{Context, ID, Subscription};
+use async_graphql::{Context, Subscription};
 
 use super::{Finding, findings};
 use crate::graphql::context::Scope;
 use crate::graphql::errors::{ApiError, Nullable, nullable};
+use crate::graphql::id::Id;
 use crate::graphql::live::{Interest, Shown, Topics, follow, live_event};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::viewer::of_viewer;
 use crate::primitives::actor::Permission;
+use crate::primitives::ids::AccountId;
 
 live_event! {
     /// A change of the findings: a problem has occurred, was fixed, or has a different remedy now.
@@ -38,7 +40,7 @@ impl TroubleshootingSubscription {
     async fn troubleshooting_changed(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
+        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<Id<AccountId>>,
         #[graphql(
             desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
         )]
@@ -53,6 +55,6 @@ impl TroubleshootingSubscription {
             Ok(Interest::in_topics(Topics::TROUBLESHOOTING))
         };
         let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, TroubleshootingEvent)
+        follow(ctx, account_id, begin, interest, TroubleshootingEvent)
     }
 }

@@ -239,6 +239,18 @@ impl FromStr for GlobalId {
     }
 }
 
+/// An id that public ids of one kind contain.
+pub trait PublicId: Copy {
+    /// Returns the id that a public id contains; `None` if it names another type.
+    fn of_global(id: GlobalId) -> Option<Self>;
+}
+
+impl PublicId for AccountId {
+    fn of_global(id: GlobalId) -> Option<Self> {
+        (id.kind == IdKind::Account).then_some(id.account_id)
+    }
+}
+
 /// Returns whether a text is one of our ids, ignoring spaces around it and case. No external id may be such a text. Readers,
 /// and clients that trim, would take it for ours.
 pub fn resembles_id(text: &str) -> bool {
@@ -271,6 +283,12 @@ macro_rules! uuid_ids {
             /// The public id.
             pub const fn global(self, account_id: AccountId) -> GlobalId {
                 GlobalId::new(IdKind::$kind, account_id, self.0)
+            }
+        }
+
+        impl PublicId for $name {
+            fn of_global(id: GlobalId) -> Option<Self> {
+                (id.kind == IdKind::$kind).then_some(Self(id.uuid))
             }
         }
 
