@@ -7,7 +7,7 @@ use super::session::Session;
 use super::usage::CreditUsage;
 use crate::domain::ledger::credit_log::{BalanceAt, CreditLogFilter, HoldAt, InstantRange, UsageGrouping};
 use crate::domain::ledger::model::Holder;
-use crate::graphql::connection::{PageArguments, connection, relay};
+use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::scope;
 use crate::graphql::errors::{Nullable, nullable, visible};
 use crate::graphql::live::Followed;
@@ -152,12 +152,7 @@ impl BalanceExplanation {
         nullable(async {
             let scope = scope(ctx)?;
             let place = self.list("balance_entries");
-            let arguments = PageArguments {
-                first,
-                after,
-                last,
-                before,
-            };
+            let arguments = PageArguments::both((first, after), (last, before));
             let request = arguments.request(place)?;
             let followed = Followed::before_reading(ctx, self.account_id, None).await?;
             let (log, filter) = (&scope.services.credit_log, self.filter(None));
@@ -170,7 +165,7 @@ impl BalanceExplanation {
                     &request,
                 )
                 .await?;
-            let page = relay(page, place, request.backward);
+            let page = request.relay(page);
             Ok(Some(CreditEntryConnection::new(
                 page,
                 (self.account_id, filter),
@@ -199,7 +194,7 @@ impl BalanceExplanation {
                 account_id: self.account_id,
                 hold,
             });
-            Ok(Some(CreditHoldConnection::new(relay(page, place, false))))
+            Ok(Some(CreditHoldConnection::new(request.relay(page))))
         })
         .await
     }

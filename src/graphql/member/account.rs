@@ -13,7 +13,7 @@ use crate::domain::forecast::TrialSettings;
 use crate::domain::ledger::model::AccountStatus as Status;
 use crate::domain::ledger::{self, Posted};
 use crate::domain::member;
-use crate::graphql::connection::{PageArguments, relay};
+use crate::graphql::connection::PageArguments;
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, found, nullable, visible};
 use crate::graphql::forecast::{self, AutoTopUpSimulation, Forecast};
@@ -167,12 +167,7 @@ impl Account {
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
     ) -> Nullable<CreditEntryConnection> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+        let arguments = PageArguments::both((first, after), (last, before));
         nullable(self.credit_log_page(ctx, filter, order, arguments)).await
     }
 
@@ -203,7 +198,7 @@ impl Account {
                 .usage(scope.actor(), self.row.id, &filter, &group_by, timezone, &request)
                 .await?;
             let page = page.map(|group| CreditUsage::new(self.row.id, group));
-            Ok(Some(CreditUsageConnection::new(relay(page, place, false))))
+            Ok(Some(CreditUsageConnection::new(request.relay(page))))
         })
         .await
     }
@@ -250,12 +245,7 @@ impl Account {
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
     ) -> Nullable<SessionConnection> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+        let arguments = PageArguments::both((first, after), (last, before));
         nullable(self.sessions_page(ctx, filter, (order_by, order), arguments)).await
     }
 
@@ -279,7 +269,7 @@ impl Account {
             let lots = &scope.services.lots;
             let page = lots.page(scope.actor(), self.row.id, include_spent, &request).await?;
             let page = page.map(|lot| CreditLot::new(self.row.id, lot));
-            Ok(Some(CreditLotConnection::new(relay(page, place, false))))
+            Ok(Some(CreditLotConnection::new(request.relay(page))))
         })
         .await
     }
@@ -316,8 +306,8 @@ impl Account {
             let place = self.list("members", &format!("{filter:?}"), "");
             let request = PageArguments::forward(first, after).request(place)?;
             let members = &scope.services.members;
-            let page = members.page(scope.actor(), self.row.id, &filter, request).await?;
-            Ok(Some(MemberConnection::new(relay(page.map(Member::new), place, false))))
+            let page = members.page(scope.actor(), self.row.id, &filter, request.clone()).await?;
+            Ok(Some(MemberConnection::new(request.relay(page.map(Member::new)))))
         })
         .await
     }
@@ -401,12 +391,7 @@ impl Account {
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
     ) -> Nullable<TopUpConnection> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+        let arguments = PageArguments::both((first, after), (last, before));
         visible(self.top_ups_page(ctx, filter, order, arguments)).await
     }
 
@@ -529,12 +514,7 @@ impl Account {
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
     ) -> Nullable<AlertConnection> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+        let arguments = PageArguments::both((first, after), (last, before));
         visible(async {
             let viewer = scope(ctx)?.actor().member_id();
             inbox(ctx, (self.row.id, viewer), filter, arguments).await.map(Some)

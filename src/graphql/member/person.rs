@@ -161,12 +161,7 @@ impl Member {
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
     ) -> Nullable<AlertConnection> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+        let arguments = PageArguments::both((first, after), (last, before));
         let of = (self.0.account_id, Some(self.0.id));
         visible(async { inbox(ctx, of, filter, arguments).await.map(Some) }).await
     }

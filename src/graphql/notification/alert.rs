@@ -6,7 +6,7 @@ use super::delivery::{DeliveryConnection, deliveries};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use super::settings::AlertKind;
 use crate::domain::notification::{self, DeliveriesOf, model};
-use crate::graphql::connection::{PageArguments, PageInfo, relay};
+use crate::graphql::connection::{PageArguments, PageInfo};
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::{DateTimeRange, Session, at_most_100};
@@ -309,7 +309,7 @@ pub(in crate::graphql) async fn inbox(
         }
         None => alerts.of_account(scope.actor(), account_id, &filter, &request).await?,
     };
-    let (items, page_info) = relay(page, place, request.backward);
+    let (items, page_info) = request.relay(page);
     let (cursors, items): (Vec<String>, Vec<model::InboxItem>) = items.into_iter().unzip();
     let seen = seen_by_viewer(scope, account_id, items).await?;
     let edges = cursors.into_iter().zip(seen);

@@ -6,7 +6,7 @@ use super::address::NotificationAddress;
 use super::alert::Alert;
 use super::settings::{AlertKind, NotificationChannel};
 use crate::domain::notification::{self, DeliveriesOf, model};
-use crate::graphql::connection::{PageArguments, connection, relay};
+use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::{DateTimeRange, at_most_100};
@@ -218,5 +218,5 @@ pub(in crate::graphql) async fn deliveries(
     let page = deliveries
         .page(scope.actor(), account_id, of, &filter, &request)
         .await?;
-    Ok(DeliveryConnection::new(relay(page.map(Delivery::new), place, false)))
+    Ok(DeliveryConnection::new(request.relay(page.map(Delivery::new))))
 }

@@ -6,7 +6,7 @@ use super::TopUp;
 use super::payment_method::PaymentMethod;
 use crate::domain::top_up::AutoTopUpView;
 use crate::domain::top_up::model::{self, StoredDecision};
-use crate::graphql::connection::{PageArguments, connection, relay};
+use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::Actor;
@@ -188,7 +188,7 @@ impl AutoTopUp {
             let request = PageArguments::forward(first, after).request(place)?;
             let rules = &scope.services.auto_top_ups;
             let page = rules.decisions(scope.actor(), account_id, &request).await?;
-            let page = relay(page.map(TopUpDecision::new), place, false);
+            let page = request.relay(page.map(TopUpDecision::new));
             Ok(Some(TopUpDecisionConnection::new(page)))
         })
         .await

@@ -5,7 +5,7 @@ use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, SimpleObj
 use super::payload::SettleTopUpPayload;
 use super::{Money, TopUp};
 use crate::domain::top_up::{self, RetryWebhookRefusal, StoredWebhook, WebhookPosition};
-use crate::graphql::connection::{PageArguments, Position, connection, relay};
+use crate::graphql::connection::{PageArguments, Position, connection};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::id::Id;
@@ -175,11 +175,7 @@ impl OperatorQuery {
             let list = CursorScope::of(&["unsettled_top_ups"]);
             let request = PageArguments::forward(first, after).request(list)?;
             let page = scope.services.top_ups.unsettled(scope.actor(), &request).await?;
-            Ok(Some(UnsettledTopUpConnection::new(relay(
-                page.map(Into::into),
-                list,
-                false,
-            ))))
+            Ok(Some(UnsettledTopUpConnection::new(request.relay(page.map(Into::into)))))
         })
         .await
     }
@@ -197,11 +193,7 @@ impl OperatorQuery {
             let list = CursorScope::of(&["failed_refunds"]);
             let request = PageArguments::forward(first, after).request(list)?;
             let page = scope.services.top_ups.failed_refunds(scope.actor(), &request).await?;
-            Ok(Some(FailedRefundConnection::new(relay(
-                page.map(Into::into),
-                list,
-                false,
-            ))))
+            Ok(Some(FailedRefundConnection::new(request.relay(page.map(Into::into)))))
         })
         .await
     }
@@ -219,7 +211,7 @@ impl OperatorQuery {
             let list = CursorScope::of(&["parked_webhooks"]);
             let request = PageArguments::forward(first, after).request(list)?;
             let page = scope.services.webhooks.parked(scope.actor(), &request).await?;
-            Ok(Some(WebhookConnection::new(relay(page.map(Into::into), list, false))))
+            Ok(Some(WebhookConnection::new(request.relay(page.map(Into::into)))))
         })
         .await
     }
