@@ -306,7 +306,9 @@ impl Account {
             let place = self.list("members", &format!("{filter:?}"), "");
             let request = PageArguments::forward(first, after).request(place)?;
             let members = &scope.services.members;
-            let page = members.page(scope.actor(), self.row.id, &filter, request.clone()).await?;
+            let page = members
+                .page(scope.actor(), self.row.id, &filter, request.clone())
+                .await?;
             Ok(Some(MemberConnection::new(request.relay(page.map(Member::new)))))
         })
         .await
