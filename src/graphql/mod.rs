@@ -6,6 +6,7 @@
 //!
 //! The comments of types, fields and arguments are published: they are written for clients.
 
+mod by_id;
 mod connection;
 mod context;
 mod description;

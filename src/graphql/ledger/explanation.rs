@@ -7,6 +7,7 @@ use super::session::Session;
 use super::usage::CreditUsage;
 use crate::domain::ledger::credit_log::{BalanceAt, CreditLogFilter, HoldAt, InstantRange, UsageGrouping};
 use crate::domain::ledger::model::Holder;
+use crate::graphql::by_id::find;
 use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::scope;
 use crate::graphql::errors::{Nullable, nullable, visible};
@@ -92,14 +93,7 @@ impl BalanceExplanation {
 
     /// The last entry up to then; its balanceAfter equals posted. Null before the first.
     async fn last_entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
-        nullable(async {
-            let Some(entry_id) = self.balance.last_entry else {
-                return Ok(None);
-            };
-            let entry = scope(ctx)?.loaders.entry(self.account_id, entry_id).await?;
-            Ok(entry.map(CreditEntry::new))
-        })
-        .await
+        find(ctx, self.account_id, self.balance.last_entry?).await
     }
 
     /// The entries up to then, summed by kind. Without since, the sum of their net amounts equals posted.
@@ -221,26 +215,18 @@ impl CreditHold {
 
     /// The session in its current state. Null when the hold is for a top-up.
     async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
-        nullable(async {
-            let Holder::Session(id) = self.hold.holder else {
-                return Ok(None);
-            };
-            let session = scope(ctx)?.loaders.session(self.account_id, id).await?;
-            Ok(session.map(|session| Session::new(self.account_id, session)))
-        })
-        .await
+        let Holder::Session(id) = self.hold.holder else {
+            return None;
+        };
+        find(ctx, self.account_id, id).await
     }
 
     /// The disputed top-up in its current state. Null when the hold is for a session.
     async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
-        nullable(async {
-            let Holder::TopUp(id) = self.hold.holder else {
-                return Ok(None);
-            };
-            let top_up = scope(ctx)?.loaders.top_up(self.account_id, id).await?;
-            Ok(top_up.map(TopUp::new))
-        })
-        .await
+        let Holder::TopUp(id) = self.hold.holder else {
+            return None;
+        };
+        find(ctx, self.account_id, id).await
     }
 }
 

@@ -5,6 +5,7 @@ use async_graphql::{Context, Subscription};
 use super::{Balance, CreditEntry, Session, SessionStatus};
 use crate::domain::event::EventContent;
 use crate::domain::ledger::credit_log::CreditLogFilter;
+use crate::graphql::by_id::find;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::id::Id;
@@ -26,14 +27,7 @@ live_event! {
     CreditEntryEvent {
         /// The entry. Null unless the signal is ITEM.
         async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
-            nullable(async {
-                let Some(entry_id) = self.0.event().and_then(|event| event.content.entry_id()) else {
-                    return Ok(None);
-                };
-                let entry = scope(ctx)?.loaders.entry(self.0.account_id(), entry_id).await?;
-                Ok(entry.map(CreditEntry::new))
-            })
-            .await
+            find(ctx, self.0.account_id(), self.0.event()?.content.entry_id()?).await
         }
 
         /// The current balance. Null unless the signal is ITEM.
@@ -69,14 +63,7 @@ live_event! {
     SessionEvent {
         /// The session in its current state. Null unless the signal is ITEM.
         async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
-            nullable(async {
-                let Some(session_id) = self.0.event().and_then(|event| event.content.session_id()) else {
-                    return Ok(None);
-                };
-                let session = scope(ctx)?.loaders.session(self.0.account_id(), session_id).await?;
-                Ok(session.map(|session| Session::new(self.0.account_id(), session)))
-            })
-            .await
+            find(ctx, self.0.account_id(), self.0.event()?.content.session_id()?).await
         }
 
         /// The status that this event set; session has the current status. Null unless the signal is ITEM.

@@ -6,6 +6,7 @@ use super::delivery::{DeliveryConnection, deliveries};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use super::settings::AlertKind;
 use crate::domain::notification::{self, DeliveriesOf, model};
+use crate::graphql::by_id::find;
 use crate::graphql::connection::{PageArguments, PageInfo};
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
@@ -196,27 +197,12 @@ impl Alert {
 
     /// The top-up it is about.
     async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
-        nullable(async {
-            let Some(top_up_id) = self.0.alert.top_up_id else {
-                return Ok(None);
-            };
-            let top_up = scope(ctx)?.loaders.top_up(self.0.alert.account_id, top_up_id).await?;
-            Ok(top_up.map(TopUp::new))
-        })
-        .await
+        find(ctx, self.0.alert.account_id, self.0.alert.top_up_id?).await
     }
 
     /// The session it is about.
     async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
-        nullable(async {
-            let account_id = self.0.alert.account_id;
-            let Some(session_id) = self.0.alert.session_id else {
-                return Ok(None);
-            };
-            let session = scope(ctx)?.loaders.session(account_id, session_id).await?;
-            Ok(session.map(|session| Session::new(account_id, session)))
-        })
-        .await
+        find(ctx, self.0.alert.account_id, self.0.alert.session_id?).await
     }
 
     /// Its deliveries by recipient and channel, with their results. A viewer who does not manage settings sees their own.

@@ -6,6 +6,7 @@ use super::TopUp;
 use super::payment_method::PaymentMethod;
 use crate::domain::top_up::AutoTopUpView;
 use crate::domain::top_up::model::{self, StoredDecision};
+use crate::graphql::by_id::find;
 use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
@@ -153,14 +154,7 @@ impl AutoTopUp {
 
     /// The card that it charges.
     async fn payment_method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
-        nullable(async {
-            let Some(id) = self.0.rule.payment_method_id else {
-                return Ok(None);
-            };
-            let method = scope(ctx)?.loaders.payment_method(self.0.rule.account_id, id).await?;
-            Ok(method.map(PaymentMethod::new))
-        })
-        .await
+        find(ctx, self.0.rule.account_id, self.0.rule.payment_method_id?).await
     }
 
     /// Who consented to the charges.
@@ -245,14 +239,7 @@ impl TopUpDecision {
 
     /// The top-up that was started.
     async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
-        nullable(async {
-            let Some(id) = self.0.top_up_id else {
-                return Ok(None);
-            };
-            let top_up = scope(ctx)?.loaders.top_up(self.0.account_id, id).await?;
-            Ok(top_up.map(TopUp::new))
-        })
-        .await
+        find(ctx, self.0.account_id, self.0.top_up_id?).await
     }
 }
 

@@ -23,6 +23,7 @@ use super::scalars::LiveCursorText;
 use crate::domain::event::EventContent;
 use crate::domain::top_up;
 use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode, RetryRefusal};
+use crate::graphql::by_id::find;
 use crate::graphql::id::Id;
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
@@ -226,14 +227,7 @@ impl TopUp {
 
     /// The entry of the credit log that added its credits. Null until it succeeded.
     async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
-        nullable(async {
-            let Some(entry_id) = self.0.entry_id else {
-                return Ok(None);
-            };
-            let entry = scope(ctx)?.loaders.entry(self.0.account_id, entry_id).await?;
-            Ok(entry.map(CreditEntry::new))
-        })
-        .await
+        find(ctx, self.0.account_id, self.0.entry_id?).await
     }
 
     /// Its entries in the credit log, oldest first: what it added, then what was reversed. Contains the first 100; entryCount
@@ -287,14 +281,7 @@ live_event! {
     TopUpEvent {
         /// The top-up in its current state. Null unless the signal is ITEM.
         async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
-            nullable(async {
-                let Some(top_up_id) = self.0.event().and_then(|event| event.content.top_up_id()) else {
-                    return Ok(None);
-                };
-                let top_up = scope(ctx)?.loaders.top_up(self.0.account_id(), top_up_id).await?;
-                Ok(top_up.map(TopUp::new))
-            })
-            .await
+            find(ctx, self.0.account_id(), self.0.event()?.content.top_up_id()?).await
         }
 
         /// The status that this event set; topUp has the current status. Null unless the signal is ITEM.
