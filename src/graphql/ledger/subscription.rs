@@ -1,6 +1,6 @@
 //! Subscriptions to the ledger.
 
-use async_graphql::{Context, Subscription};
+use async_graphql::Context;
 
 use super::{Balance, CreditEntry, Session, SessionStatus};
 use crate::domain::event::EventContent;
@@ -9,10 +9,9 @@ use crate::graphql::by_id::find;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::id::Id;
-use crate::graphql::live::{Interest, LiveSignal, Moment, Shown, Topics, follow, live_event};
+use crate::graphql::live::{Interest, LiveSignal, Moment, Topics, live_event, subscriptions};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Account;
-use crate::graphql::scalars::LiveCursorText;
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::{AccountId, MemberId, SessionId};
 
@@ -86,87 +85,52 @@ async fn balance(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Balance>, 
     must_exist(balance, "balance").map(|balance| Some(Balance::new(balance)))
 }
 
-#[derive(Default)]
-pub(crate) struct LedgerSubscription;
+subscriptions! {
+    LedgerSubscription {
+        /// Each new entry of the credit log that matches the filter. A member without `READ_CREDIT_LOG` receives only their own
+        /// entries.
+        credit_entry_posted(
+            ctx,
+            filter: Option<super::CreditLogFilter> = "Which entries, as in creditLog; all when left out."
+        ) -> CreditEntryEvent {
+            account_id: "Whose log; the viewer's own account when left out.",
+            after: "Entries after this cursor are sent first. When left out, the stream starts with the next entry.",
+            interest: |scope, account_id| {
+                let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
+                filter.as_ref().map_or(Ok(()), CreditLogFilter::validate)?;
+                Ok(Interest {
+                    member_id: own_part(scope, account_id)?,
+                    filter,
+                    ..Interest::in_topics(Topics::ENTRIES)
+                })
+            },
+        }
 
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Subscription]
-impl LedgerSubscription {
-    /// Each new entry of the credit log that matches the filter. A member without `READ_CREDIT_LOG` receives only their own
-    /// entries.
-    async fn credit_entry_posted(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Whose log; the viewer's own account when left out.")] account_id: Option<Id<AccountId>>,
-        #[graphql(desc = "Which entries, as in creditLog; all when left out.")] filter: Option<super::CreditLogFilter>,
-        #[graphql(
-            desc = "Entries after this cursor are sent first. When left out, the stream starts with the next entry."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<CreditEntryEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| {
-            let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
-            filter.as_ref().map_or(Ok(()), CreditLogFilter::validate)?;
-            Ok(Interest {
-                member_id: own_part(scope, account_id)?,
-                filter,
-                ..Interest::in_topics(Topics::ENTRIES)
-            })
-        };
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id, begin, interest, CreditEntryEvent)
-    }
+        /// Each change of the balance. [auth: `READ_OWN_USAGE`]
+        balance_changed(ctx) -> BalanceEvent {
+            account_id: "Which account; the viewer's own when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| {
+                scope.actor().require(account_id, Permission::ReadOwnUsage)?;
+                Ok(Interest::in_topics(Topics::BALANCE))
+            },
+        }
 
-    /// Each change of the balance. [auth: `READ_OWN_USAGE`]
-    async fn balance_changed(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<Id<AccountId>>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<BalanceEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| {
-            scope.actor().require(account_id, Permission::ReadOwnUsage)?;
-            Ok(Interest::in_topics(Topics::BALANCE))
-        };
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id, begin, interest, BalanceEvent)
-    }
-
-    /// Each change of a session: booked, moved, PROCESSING, resolved, refunded. A member without `READ_CREDIT_LOG` receives
-    /// only their own sessions.
-    async fn session_updated(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Whose sessions; the viewer's own account when left out.")] account_id: Option<Id<AccountId>>,
-        #[graphql(desc = "Only this session; all when left out.")] session_id: Option<Id<SessionId>>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<SessionEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| {
-            Ok(Interest {
-                member_id: own_part(scope, account_id)?,
-                session_id: session_id.map(|id| id.in_argument(account_id)).transpose()?,
-                ..Interest::in_topics(Topics::SESSIONS)
-            })
-        };
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id, begin, interest, SessionEvent)
+        /// Each change of a session: booked, moved, PROCESSING, resolved, refunded. A member without `READ_CREDIT_LOG` receives
+        /// only their own sessions.
+        session_updated(
+            ctx,
+            session_id: Option<Id<SessionId>> = "Only this session; all when left out."
+        ) -> SessionEvent {
+            account_id: "Whose sessions; the viewer's own account when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| {
+                Ok(Interest {
+                    member_id: own_part(scope, account_id)?,
+                    session_id: session_id.map(|id| id.in_argument(account_id)).transpose()?,
+                    ..Interest::in_topics(Topics::SESSIONS)
+                })
+            },
+        }
     }
 }

@@ -43,7 +43,7 @@ pub(super) use followed::Followed;
 pub(super) use interest::{Interest, Topics};
 pub(super) use operation::Documents;
 pub(super) use page::{MomentPage, event_page};
-pub(super) use payload::{LiveEvent, LiveSignal, live_event};
+pub(super) use payload::{LiveEvent, LiveSignal, live_event, subscriptions};
 pub(super) use stage::{Moment, Shown, follow};
 use stage::{Plan, Stage};
 

@@ -1,6 +1,6 @@
 //! All changes of an account in one stream.
 
-use async_graphql::{Context, Enum, Lookahead, Object, Subscription};
+use async_graphql::{Context, Enum, Lookahead, Object};
 use futures_util::future::try_join_all;
 
 use super::{Account, ApiKey};
@@ -8,9 +8,8 @@ use crate::domain::event::EventContent;
 use crate::domain::ledger::credit_log;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
-use crate::graphql::id::Id;
 use crate::graphql::ledger::{CreditEntry, CreditLogFilter, CreditTotals, Session, at_most_100, own_part};
-use crate::graphql::live::{Interest, LiveSignal, Moment, MomentPage, Shown, Topics, follow, live_event};
+use crate::graphql::live::{Interest, LiveSignal, Moment, MomentPage, Topics, live_event, subscriptions};
 use crate::graphql::notification::{Alert, InboxItem, inbox_of, seen_of, unread_count};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
@@ -282,34 +281,20 @@ impl EventPage {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct AccountSubscription;
-
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Subscription]
-impl AccountSubscription {
-    /// One stream for a whole page: everything that changes in an account, up to 100 changes in one message. A member without
-    /// `READ_CREDIT_LOG` receives only their own entries and sessions.
-    async fn account_updated(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<Id<AccountId>>,
-        #[graphql(
-            desc = "The topics to follow; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out: see AccountEvent.topics."
-        )]
-        topics: Option<Vec<LiveTopic>>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<AccountEvent>, ApiError> {
-        let selects_inbox = selects_inbox(&ctx.look_ahead());
-        let interest = |scope: &Scope, account_id| interest(scope, account_id, topics.as_deref(), selects_inbox);
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id, begin, interest, AccountEvent)
+subscriptions! {
+    AccountSubscription {
+        /// One stream for a whole page: everything that changes in an account, up to 100 changes in one message. A member without
+        /// `READ_CREDIT_LOG` receives only their own entries and sessions.
+        account_updated(
+            ctx,
+            topics: Option<Vec<LiveTopic>> = "The topics to follow; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out: see AccountEvent.topics."
+        ) -> AccountEvent {
+            account_id: "Which account; the viewer's own when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| {
+                let selects_inbox = selects_inbox(&ctx.look_ahead());
+                self::interest(scope, account_id, topics.as_deref(), selects_inbox)
+            },
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Subscriptions to alerts.
 
-use async_graphql::{Context, Enum, Subscription};
+use async_graphql::{Context, Enum};
 
 use super::alert::{Alert, unread_count};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
@@ -8,9 +8,8 @@ use crate::domain::event::{AlertMark, EventContent};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::id::Id;
-use crate::graphql::live::{Interest, Moment, Shown, Topics, follow, live_event};
+use crate::graphql::live::{Interest, Moment, Topics, live_event, subscriptions};
 use crate::graphql::member::Member;
-use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::viewer::of_viewer;
 use crate::primitives::ids::{AccountId, AlertId, MemberId};
 
@@ -213,56 +212,28 @@ live_event! {
     }
 }
 
-/// Alerts as they happen.
-#[derive(Default)]
-pub(crate) struct AlertSubscription;
+subscriptions! {
+    /// Alerts as they happen.
+    AlertSubscription {
+        /// Each alert that reaches an inbox. A key that names no member gets all alerts of the account.
+        /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
+        #[graphql(directive = of_viewer::apply())]
+        alert_raised(ctx, member_id: Option<Id<MemberId>> = "Whose inbox; the viewer's when left out.") -> AlertEvent {
+            account_id: "Which account; the viewer's own when left out.",
+            after: "Alerts after this cursor are sent first. When left out, the stream starts with the next alert.",
+            interest: |scope, account_id| interest(scope, account_id, member_id, Topics::ALERTS),
+        }
 
-/// Alerts as they happen.
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Subscription]
-impl AlertSubscription {
-    /// Each alert that reaches an inbox. A key that names no member gets all alerts of the account.
-    /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
-    #[graphql(directive = of_viewer::apply())]
-    async fn alert_raised(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<Id<AccountId>>,
-        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<Id<MemberId>>,
-        #[graphql(
-            desc = "Alerts after this cursor are sent first. When left out, the stream starts with the next alert."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<AlertEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id, Topics::ALERTS);
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id, begin, interest, AlertEvent)
-    }
-
-    /// Each change of the alerts in an inbox: raised, read, archived, resolved.
-    /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
-    #[graphql(directive = of_viewer::apply())]
-    async fn alerts_updated(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<Id<AccountId>>,
-        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<Id<MemberId>>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<AlertsEvent>, ApiError> {
-        let topics = Topics::ALERTS | Topics::ALERT_CHANGES;
-        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id, topics);
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id, begin, interest, AlertsEvent)
+        /// Each change of the alerts in an inbox: raised, read, archived, resolved.
+        /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
+        #[graphql(directive = of_viewer::apply())]
+        alerts_updated(
+            ctx,
+            member_id: Option<Id<MemberId>> = "Whose inbox; the viewer's when left out."
+        ) -> AlertsEvent {
+            account_id: "Which account; the viewer's own when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| interest(scope, account_id, member_id, Topics::ALERTS | Topics::ALERT_CHANGES),
+        }
     }
 }

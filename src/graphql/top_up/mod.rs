@@ -11,15 +11,14 @@ mod payload;
 mod payment_method;
 mod refusals;
 
-use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
+use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::connection::connection;
-use super::context::{Scope, public_id, scope};
+use super::context::{public_id, scope};
 use super::errors::{ApiError, Nullable, nullable};
 use super::ledger::{Actor, CreditEntry, DateTimeRange, at_most_100};
-use super::live::{Interest, Shown, Topics, follow, live_event};
+use super::live::{Interest, Topics, live_event, subscriptions};
 use super::member::{Account, Money};
-use super::scalars::LiveCursorText;
 use crate::domain::event::EventContent;
 use crate::domain::top_up;
 use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode, RetryRefusal};
@@ -28,7 +27,7 @@ use crate::graphql::id::Id;
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, TopUpId};
+use crate::primitives::ids::TopUpId;
 
 pub(super) use attempt::{TopUpAttempt, TopUpFailure};
 pub(super) use auto_top_up::{AutoTopUp, TopUpDecision};
@@ -294,35 +293,19 @@ live_event! {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct TopUpSubscription;
-
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Subscription]
-impl TopUpSubscription {
-    /// Each change of a top-up. [auth: `READ_CREDIT_LOG`]
-    async fn top_up_updated(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Whose top-ups; the viewer's own account when left out.")] account_id: Option<Id<AccountId>>,
-        #[graphql(desc = "Only this top-up; all when left out.")] top_up_id: Option<Id<TopUpId>>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<TopUpEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| {
-            scope.actor().require(account_id, Permission::ReadCreditLog)?;
-            Ok(Interest {
-                top_up_id: top_up_id.map(|id| id.in_argument(account_id)).transpose()?,
-                ..Interest::in_topics(Topics::TOP_UPS)
-            })
-        };
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id, begin, interest, TopUpEvent)
+subscriptions! {
+    TopUpSubscription {
+        /// Each change of a top-up. [auth: `READ_CREDIT_LOG`]
+        top_up_updated(ctx, top_up_id: Option<Id<TopUpId>> = "Only this top-up; all when left out.") -> TopUpEvent {
+            account_id: "Whose top-ups; the viewer's own account when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| {
+                scope.actor().require(account_id, Permission::ReadCreditLog)?;
+                Ok(Interest {
+                    top_up_id: top_up_id.map(|id| id.in_argument(account_id)).transpose()?,
+                    ..Interest::in_topics(Topics::TOP_UPS)
+                })
+            },
+        }
     }
 }
