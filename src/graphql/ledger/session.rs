@@ -6,6 +6,7 @@ use super::entry::CreditEntry;
 use super::filter::{DateTimeRange, at_most_100, ids_of};
 use crate::domain::ledger::model::ACCOUNT_CLOSED;
 use crate::domain::ledger::sessions;
+use crate::graphql::by_id::existing;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
@@ -113,7 +114,7 @@ impl Session {
 
     /// The member who uses it.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        Member::load(ctx, self.account_id, self.view.session.member_id).await
+        existing(ctx, self.account_id, self.view.session.member_id).await
     }
 
     /// The current status.

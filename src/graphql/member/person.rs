@@ -20,7 +20,7 @@ use crate::graphql::scalars::TimeZone;
 use crate::graphql::viewer::{in_language, of_viewer};
 use crate::primitives::actor::{self, Permission};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, GlobalId, IdKind, MemberId};
+use crate::primitives::ids::{GlobalId, IdKind};
 
 /// A member's role in the team.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +54,6 @@ pub(crate) struct Member(member::Member);
 impl Member {
     pub(in crate::graphql) fn new(member: member::Member) -> Self {
         Self(member)
-    }
-
-    /// Returns the member of an object that the caller may see, so that the member exists for the caller.
-    pub(in crate::graphql) async fn load(
-        ctx: &Context<'_>,
-        account_id: AccountId,
-        member_id: MemberId,
-    ) -> Result<Self, ApiError> {
-        let member = scope(ctx)?.loaders.member(account_id, member_id).await?;
-        must_exist(member, "member").map(Self)
     }
 }
 

@@ -9,6 +9,7 @@ use super::member_for;
 use super::settings::NotificationChannel;
 use crate::domain::member::require_own_or_settings;
 use crate::domain::notification::{InboxMark, Marked, model};
+use crate::graphql::by_id::existing;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::id::Id;
@@ -139,7 +140,7 @@ payload! {
         /// The member whose inbox it is. Null when refused.
         async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
             let inbox = self.0.done.as_ref()?;
-            Some(Member::load(ctx, inbox.account_id, inbox.member_id).await)
+            Some(existing(ctx, inbox.account_id, inbox.member_id).await)
         }
     }
 }

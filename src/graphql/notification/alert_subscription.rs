@@ -5,6 +5,7 @@ use async_graphql::{Context, Enum};
 use super::alert::{Alert, unread_count};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use crate::domain::event::{AlertMark, EventContent};
+use crate::graphql::by_id::existing;
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::id::Id;
@@ -131,7 +132,7 @@ async fn member_of(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Member>,
     let Some(member_id) = moment.interest.inbox_of.filter(|_| moment.event().is_some()) else {
         return Ok(None);
     };
-    Member::load(ctx, moment.account_id(), member_id).await.map(Some)
+    existing(ctx, moment.account_id(), member_id).await.map(Some)
 }
 
 live_event! {

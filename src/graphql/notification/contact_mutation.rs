@@ -5,6 +5,7 @@ use async_graphql::{Context, InputObject, MaybeUndefined};
 use super::member_for;
 use super::settings_mutation::change;
 use crate::domain::member;
+use crate::graphql::by_id::existing;
 use crate::graphql::context::Scope;
 use crate::graphql::errors::Nullable;
 use crate::graphql::id::Id;
@@ -68,7 +69,7 @@ payload! {
         async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
             let contact = self.0.current()?;
             let member_id = contact.recipient.member()?;
-            Some(Member::load(ctx, contact.account_id, member_id).await)
+            Some(existing(ctx, contact.account_id, member_id).await)
         }
     }
 }

@@ -6,6 +6,7 @@ use super::address::NotificationAddress;
 use super::alert::Alert;
 use super::settings::{AlertKind, NotificationChannel};
 use crate::domain::notification::{self, DeliveriesOf, model};
+use crate::graphql::by_id::existing;
 use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
@@ -124,19 +125,15 @@ impl Delivery {
     /// The member who receives it. Null where a notification address does: see notificationAddress.
     async fn recipient(&self, ctx: &Context<'_>) -> Nullable<Member> {
         let member_id = self.0.recipient.member()?;
-        Some(Member::load(ctx, self.0.account_id, member_id).await)
+        Some(existing(ctx, self.0.account_id, member_id).await)
     }
 
     /// The notification address that receives it. Null where a member does: see recipient.
     async fn notification_address(&self, ctx: &Context<'_>) -> Nullable<NotificationAddress> {
-        nullable(async {
-            let RecipientId::Address(id) = self.0.recipient else {
-                return Ok(None);
-            };
-            let address = scope(ctx)?.loaders.notification_address(self.0.account_id, id).await?;
-            must_exist(address, "notification address").map(|address| Some(NotificationAddress::new(address)))
-        })
-        .await
+        let RecipientId::Address(id) = self.0.recipient else {
+            return None;
+        };
+        Some(existing(ctx, self.0.account_id, id).await)
     }
 
     /// The channel.

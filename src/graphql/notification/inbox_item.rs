@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Object};
 
 use super::alert::Alert;
 use crate::domain::notification::model;
+use crate::graphql::by_id::existing;
 use crate::graphql::context::{Scope, public_id};
 use crate::graphql::errors::ApiError;
 use crate::graphql::member::Member;
@@ -36,7 +37,7 @@ impl InboxItem {
 
     /// The member whose inbox it is in.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        Member::load(ctx, self.id.account_id, self.member_id).await
+        existing(ctx, self.id.account_id, self.member_id).await
     }
 
     /// When the member read it. Null while it is unread.

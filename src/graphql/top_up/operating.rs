@@ -5,11 +5,11 @@ use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, SimpleObj
 use super::payload::SettleTopUpPayload;
 use super::{Money, TopUp};
 use crate::domain::top_up::{self, RetryWebhookRefusal, StoredWebhook, WebhookPosition};
+use crate::graphql::by_id::existing;
 use crate::graphql::connection::{PageArguments, Position, connection};
 use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::id::Id;
-use crate::graphql::loaders::must_exist;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
 use crate::primitives::clock::Timestamp;
@@ -31,7 +31,8 @@ pub(crate) struct UnsettledTopUp {
 impl UnsettledTopUp {
     /// The top-up.
     async fn top_up(&self, ctx: &Context<'_>) -> Result<TopUp, ApiError> {
-        load(ctx, self.id).await
+        let (account_id, id) = self.id;
+        existing(ctx, account_id, id).await
     }
 }
 
@@ -57,13 +58,9 @@ pub(crate) struct FailedRefund {
 impl FailedRefund {
     /// The top-up whose money was to be refunded.
     async fn top_up(&self, ctx: &Context<'_>) -> Result<TopUp, ApiError> {
-        load(ctx, self.id).await
+        let (account_id, id) = self.id;
+        existing(ctx, account_id, id).await
     }
-}
-
-async fn load(ctx: &Context<'_>, (account_id, id): (AccountId, TopUpId)) -> Result<TopUp, ApiError> {
-    let top_up = scope(ctx)?.loaders.top_up(account_id, id).await?;
-    Ok(TopUp::new(must_exist(top_up, "top-up")?))
 }
 
 impl From<top_up::UnsettledTopUp> for UnsettledTopUp {
