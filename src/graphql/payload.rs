@@ -4,84 +4,38 @@ use async_graphql::{Context, Interface};
 
 use super::context::{Scope, scope};
 use super::errors::{ApiError, Nullable};
-use super::ledger::{
-    AdjustCreditsPayload, BookSessionPayload, BookSessionsPayload, CancelSessionPayload, CompleteSessionPayload,
-    CompleteSessionsPayload, GrantCreditsPayload, RefundSessionPayload, RescheduleSessionPayload,
-};
-use super::member::{
-    AddMemberPayload, CloseAccountPayload, CreateAccountPayload, CreateApiKeyPayload, CreateMemberTokenPayload,
-    FreezeAccountPayload, RemoveMemberPayload, RevokeApiKeyPayload, UnfreezeAccountPayload, UpdateAccountPayload,
-    UpdateMemberPayload, UpsertMemberPayload,
-};
-use super::notification::{
-    AddNotificationAddressPayload, ArchiveAlertsPayload, MarkAlertsReadPayload, RemoveNotificationAddressPayload,
-    ResendDeliveryPayload, SendContactVerificationPayload, SendNotificationAddressVerificationPayload,
-    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationAddressPayload,
-    UpdateNotificationDefaultsPayload, UpdateNotificationSettingsPayload, VerifyContactPayload,
-    VerifyNotificationAddressPayload,
-};
 use super::refusals::{Failure, InRefusal, Present, UserError};
-use super::top_up::{
-    AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
-    ResumeAutoTopUpPayload, RetryTopUpPayload, RetryWebhookPayload, SetDefaultPaymentMethodPayload, SettleTopUpPayload,
-    StartPaymentMethodSetupPayload, UpdateAutoTopUpPayload,
-};
 
-/// Allows one helper of a client to read every mutation.
-#[derive(Interface)]
-#[graphql(field(
-    name = "user_errors",
-    ty = "Vec<UserError>",
-    desc = "Why nothing was changed. Empty on success."
-))]
-pub(super) enum MutationPayload {
-    BookSession(BookSessionPayload),
-    RescheduleSession(RescheduleSessionPayload),
-    CompleteSession(CompleteSessionPayload),
-    CancelSession(CancelSessionPayload),
-    RefundSession(RefundSessionPayload),
-    BookSessions(BookSessionsPayload),
-    CompleteSessions(CompleteSessionsPayload),
-    GrantCredits(GrantCreditsPayload),
-    AdjustCredits(AdjustCreditsPayload),
-    CreateAccount(CreateAccountPayload),
-    UpdateAccount(UpdateAccountPayload),
-    FreezeAccount(FreezeAccountPayload),
-    UnfreezeAccount(UnfreezeAccountPayload),
-    CloseAccount(CloseAccountPayload),
-    AddMember(AddMemberPayload),
-    UpsertMember(UpsertMemberPayload),
-    UpdateMember(UpdateMemberPayload),
-    RemoveMember(RemoveMemberPayload),
-    CreateMemberToken(CreateMemberTokenPayload),
-    CreateApiKey(CreateApiKeyPayload),
-    RevokeApiKey(RevokeApiKeyPayload),
-    CreateTopUp(CreateTopUpPayload),
-    RetryTopUp(RetryTopUpPayload),
-    CancelTopUp(CancelTopUpPayload),
-    RefundTopUp(RefundTopUpPayload),
-    SettleTopUp(SettleTopUpPayload),
-    RetryWebhook(RetryWebhookPayload),
-    UpdateAutoTopUp(UpdateAutoTopUpPayload),
-    ResumeAutoTopUp(ResumeAutoTopUpPayload),
-    StartPaymentMethodSetup(StartPaymentMethodSetupPayload),
-    AddPaymentMethod(AddPaymentMethodPayload),
-    SetDefaultPaymentMethod(SetDefaultPaymentMethodPayload),
-    RemovePaymentMethod(RemovePaymentMethodPayload),
-    UpdateNotificationSettings(UpdateNotificationSettingsPayload),
-    UpdateNotificationDefaults(UpdateNotificationDefaultsPayload),
-    UpdateContact(UpdateContactPayload),
-    VerifyContact(VerifyContactPayload),
-    SendContactVerification(SendContactVerificationPayload),
-    AddNotificationAddress(AddNotificationAddressPayload),
-    UpdateNotificationAddress(UpdateNotificationAddressPayload),
-    RemoveNotificationAddress(RemoveNotificationAddressPayload),
-    SendNotificationAddressVerification(SendNotificationAddressVerificationPayload),
-    VerifyNotificationAddress(VerifyNotificationAddressPayload),
-    SendTestNotification(SendTestNotificationPayload),
-    ResendDelivery(ResendDeliveryPayload),
-    MarkAlertsRead(MarkAlertsReadPayload),
-    ArchiveAlerts(ArchiveAlertsPayload),
+macro_rules! mutation_payloads {
+    ($($module:ident: $($payload:ident)+;)+) => {
+        /// Allows one helper of a client to read every mutation.
+        #[derive(Interface)]
+        #[graphql(field(
+            name = "user_errors",
+            ty = "Vec<UserError>",
+            desc = "Why nothing was changed. Empty on success."
+        ))]
+        #[allow(clippy::enum_variant_names, reason = "they are the names of the contract")]
+        pub(super) enum MutationPayload {
+            $($($payload(super::$module::$payload),)+)+
+        }
+    };
+}
+
+mutation_payloads! {
+    ledger: AdjustCreditsPayload BookSessionPayload BookSessionsPayload CancelSessionPayload CompleteSessionPayload
+        CompleteSessionsPayload GrantCreditsPayload RefundSessionPayload RescheduleSessionPayload;
+    member: AddMemberPayload CloseAccountPayload CreateAccountPayload CreateApiKeyPayload CreateMemberTokenPayload
+        FreezeAccountPayload RemoveMemberPayload RevokeApiKeyPayload UnfreezeAccountPayload UpdateAccountPayload
+        UpdateMemberPayload UpsertMemberPayload;
+    notification: AddNotificationAddressPayload ArchiveAlertsPayload MarkAlertsReadPayload
+        RemoveNotificationAddressPayload ResendDeliveryPayload SendContactVerificationPayload
+        SendNotificationAddressVerificationPayload SendTestNotificationPayload UpdateContactPayload
+        UpdateNotificationAddressPayload UpdateNotificationDefaultsPayload UpdateNotificationSettingsPayload
+        VerifyContactPayload VerifyNotificationAddressPayload;
+    top_up: AddPaymentMethodPayload CancelTopUpPayload CreateTopUpPayload RefundTopUpPayload RemovePaymentMethodPayload
+        ResumeAutoTopUpPayload RetryTopUpPayload RetryWebhookPayload SetDefaultPaymentMethodPayload SettleTopUpPayload
+        StartPaymentMethodSetupPayload UpdateAutoTopUpPayload;
 }
 
 /// The result of a mutation, unless it failed.
@@ -161,7 +115,7 @@ macro_rules! mutations {
 }
 pub(super) use mutations;
 
-/// Declares the payloads of mutations with the same result: their own fields, and `userErrors`. Its description can be given.
+/// Declares the payloads of mutations with the same result: their own fields, and `userErrors`, whose description can be given.
 macro_rules! payload {
     ($($(#[$doc:meta])* $name:ident),+ from $result:ty => $fields:tt) => {
         $crate::graphql::payload::payload! {
