@@ -5,6 +5,7 @@ use async_graphql::MaybeUndefined;
 use super::context::Scope;
 use super::id::{Id, Named};
 use super::refusals::Failure;
+use crate::domain::member::Change;
 use crate::primitives::ids::{AccountId, MemberId};
 
 impl Scope {
@@ -72,5 +73,14 @@ pub(super) fn patched<T>(field: &str, value: MaybeUndefined<T>) -> Result<Option
             field,
             "must not be null; leave it out to keep the current value",
         )),
+    }
+}
+
+/// Reads a field of a patch that null clears.
+pub(super) fn changed<T>(value: MaybeUndefined<T>) -> Change<T> {
+    match value {
+        MaybeUndefined::Undefined => Change::Keep,
+        MaybeUndefined::Null => Change::Clear,
+        MaybeUndefined::Value(value) => Change::Set(value),
     }
 }

@@ -6,7 +6,7 @@ use super::person::{Member, MemberRole};
 use crate::domain::member;
 use crate::graphql::context::Scope;
 use crate::graphql::id::Id;
-use crate::graphql::inputs::patched;
+use crate::graphql::inputs::{changed, patched};
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
 use crate::primitives::actor;
@@ -147,11 +147,7 @@ async fn upsert(scope: &Scope, input: UpsertMemberInput) -> Result<member::Membe
     let upsert = member::UpsertMember {
         external_id: input.external_id,
         name: input.name,
-        email: match input.email {
-            MaybeUndefined::Undefined => member::Change::Keep,
-            MaybeUndefined::Null => member::Change::Clear,
-            MaybeUndefined::Value(email) => member::Change::Set(email),
-        },
+        email: changed(input.email),
         email_verified: input.email_verified.unwrap_or_default(),
         role: patched("role", input.role)?.map(Into::into),
         locale: patched("locale", input.locale)?,

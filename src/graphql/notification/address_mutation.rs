@@ -7,13 +7,12 @@ use async_graphql::{InputObject, MaybeUndefined};
 use super::address::NotificationAddress;
 use super::refusals::{unsent_to_address, unverified_address};
 use super::settings::AlertKind;
-use super::settings_mutation::change;
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactPatch;
 use crate::domain::notification::model::{self, AddressPatch, AddressWishes, NewAddress};
 use crate::graphql::context::Scope;
 use crate::graphql::id::Id;
-use crate::graphql::inputs::patched;
+use crate::graphql::inputs::{changed, patched};
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::TimeZone;
@@ -183,13 +182,13 @@ async fn update(scope: &Scope, input: UpdateNotificationAddressInput) -> Result<
         label: patched("label", input.label)?,
         contact: ContactPatch {
             expected_version: input.expected_version,
-            email: change(input.email, |email| email),
+            email: changed(input.email),
             email_verified: input.email_verified.unwrap_or_default(),
             locale: patched("locale", input.locale)?,
             timezone: patched("timezone", input.timezone)?.map(|zone| zone.0),
         },
         kinds: chosen.map(|chosen| kinds("alertKinds", chosen)).transpose()?,
-        low_balance_threshold: change(input.low_balance_threshold, |credits| credits),
+        low_balance_threshold: changed(input.low_balance_threshold),
     };
     let addresses = &scope.services.notification_addresses;
     Ok(addresses.update(scope.actor(), account_id, id, patch).await?)

@@ -3,13 +3,12 @@
 use async_graphql::{Context, InputObject, MaybeUndefined};
 
 use super::member_for;
-use super::settings_mutation::change;
 use crate::domain::member;
 use crate::graphql::by_id::existing;
 use crate::graphql::context::Scope;
 use crate::graphql::errors::Nullable;
 use crate::graphql::id::Id;
-use crate::graphql::inputs::patched;
+use crate::graphql::inputs::{changed, patched};
 use crate::graphql::member::{Contact, Member};
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
@@ -84,7 +83,7 @@ async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Cont
     let (account_id, member_id) = member_for(scope, input.member_id)?;
     let patch = member::ContactPatch {
         expected_version: input.expected_version,
-        email: change(input.email, |email| email),
+        email: changed(input.email),
         email_verified: input.email_verified.unwrap_or_default(),
         locale: patched("locale", input.locale)?,
         timezone: patched("timezone", input.timezone)?.map(|zone| zone.0),

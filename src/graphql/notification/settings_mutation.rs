@@ -4,10 +4,10 @@ use async_graphql::{InputObject, MaybeUndefined};
 
 use super::member_for;
 use super::settings::{AlertKind, NotificationChannel, NotificationSettings};
-use crate::domain::member::Change;
 use crate::domain::notification::{MOST_MEMBERS, UpdateManyError, model};
 use crate::graphql::context::Scope;
 use crate::graphql::id::Id;
+use crate::graphql::inputs::{changed, patched};
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::{Failure, UserError};
 use crate::primitives::credits::Credits;
@@ -75,15 +75,6 @@ payload! {
     }
 }
 
-/// A field of a patch that null clears.
-pub(super) fn change<T, U>(value: MaybeUndefined<T>, map: impl FnOnce(T) -> U) -> Change<U> {
-    match value {
-        MaybeUndefined::Undefined => Change::Keep,
-        MaybeUndefined::Null => Change::Clear,
-        MaybeUndefined::Value(value) => Change::Set(map(value)),
-    }
-}
-
 /// The members that an input lists by id, all of one account.
 fn members(scope: &Scope, ids: &[Id<MemberId>]) -> Result<(AccountId, Vec<MemberId>), Failure> {
     let mut found: Option<(AccountId, Vec<MemberId>)> = None;
@@ -138,14 +129,14 @@ async fn update(
     input: UpdateNotificationSettingsInput,
 ) -> Result<Vec<model::NotificationSettings>, Failure> {
     let (account_id, member_ids, is_list) = whose(scope, &input)?;
-    let preferences = crate::graphql::inputs::patched("preferences", input.preferences)?.unwrap_or_default();
+    let preferences = patched("preferences", input.preferences)?.unwrap_or_default();
     let patch = model::SettingsPatch {
         preferences: preferences.into_iter().map(Into::into).collect(),
-        low_balance_threshold: change(input.low_balance_threshold, |credits| credits),
-        quiet_hours: change(input.quiet_hours, |hours| model::QuietHours {
+        low_balance_threshold: changed(input.low_balance_threshold),
+        quiet_hours: changed(input.quiet_hours.map_value(|hours| model::QuietHours {
             start: hours.start,
             end: hours.end,
-        }),
+        })),
         expected_version: input.expected_version,
     };
     let settings = &scope.services.notification_settings;

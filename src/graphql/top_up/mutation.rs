@@ -205,11 +205,7 @@ async fn update_rule(scope: &Scope, input: UpdateAutoTopUpInput) -> Result<AutoT
             consent: patched("consent", input.consent)?.unwrap_or(false),
             expected_version: input.expected_version,
         },
-        monthly_cap: match input.monthly_cap {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(cap) => Some(Some(cap.0)),
-        },
+        monthly_cap: input.monthly_cap.map_value(|cap| cap.0).into(),
         payment_method_id: card_in(account_id, card)?,
         acting: scope.acting(account_id, input.acting_member_id)?,
     };
