@@ -186,7 +186,7 @@ impl Ground {
             language: None,
         };
         let cost = checked.cost;
-        let response = self.schema.execute(checked.request, Some(caller)).await;
+        let response = self.schema.execute(checked, Some(caller)).await;
         if !response.errors.is_empty() {
             return Err(format!("{query}: {:?}", response.errors).into());
         }

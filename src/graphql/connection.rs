@@ -1,5 +1,7 @@
 //! Lists in the form of Relay connections: pages by keyset, with cursors that are bound to their filter and order.
 
+use std::ops::Deref;
+
 use async_graphql::SimpleObject;
 use uuid::Uuid;
 
@@ -95,67 +97,86 @@ macro_rules! timed_position {
 timed_position!(SessionId LotId MemberId TopUpId TopUpDecisionId AlertId DeliveryId);
 
 /// Relay's four arguments, unchecked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PageArguments {
     pub first: Option<i32>,
-    pub after: Option<String>,
-    pub last: Option<i32>,
-    pub before: Option<String>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
 }
 
 impl PageArguments {
-    /// Returns the arguments of a list that has forward pages only.
-    pub(super) fn forward(first: Option<i32>, after: Option<String>) -> Self {
+    /// Returns the arguments of a list that has pages in both directions.
+    pub(super) fn both(
+        (first, after): (Option<i32>, Option<String>),
+        (last, before): (Option<i32>, Option<String>),
+    ) -> Self {
         Self {
             first,
             after,
-            ..Self::default()
+            last,
+            before,
         }
     }
 
-    /// Returns the requested page of the list that `scope` identifies.
-    pub(super) fn request<P: Position>(self, scope: CursorScope) -> Result<PageRequest<P>, ApiError> {
+    /// Returns the arguments of a list that has forward pages only.
+    pub(super) fn forward(first: Option<i32>, after: Option<String>) -> Self {
+        Self::both((first, after), (None, None))
+    }
+
+    /// Returns the requested page of `list`.
+    pub(super) fn request<P: Position>(self, list: CursorScope) -> Result<RequestedPage<P>, ApiError> {
         let position = |argument: &str, cursor: Option<String>| {
             let position = cursor.map(|cursor| {
-                let bytes = scope.decode(&cursor).ok();
+                let bytes = list.decode(&cursor).ok();
                 let position = bytes.and_then(|bytes| P::from_bytes(&bytes));
                 position.ok_or_else(|| ApiError::invalid(argument, InvalidCursor.to_string()))
             });
             position.transpose()
         };
         let (after, before) = (position("after", self.after)?, position("before", self.before)?);
-        PageRequest::new(self.first, after, self.last, before)
-            .map_err(|error| ApiError::invalid(error.argument(), error.to_string()))
+        let request = PageRequest::new(self.first, after, self.last, before)
+            .map_err(|error| ApiError::invalid(error.argument(), error.to_string()))?;
+        Ok(RequestedPage { request, list })
     }
 }
 
-/// Returns the items of a page with their cursors, and the page info.
-pub(super) fn relay<T, P: Position>(
-    page: Page<T, P>,
-    scope: CursorScope,
-    backward: bool,
-) -> (Vec<(String, T)>, PageInfo) {
-    let cursor = |position: &P| scope.encode(&position.to_bytes());
-    let mut page_info = PageInfo {
-        has_next_page: page.has_next,
-        has_previous_page: page.has_previous,
-        start_cursor: page.items.first().map(|(position, _)| cursor(position)),
-        end_cursor: page.items.last().map(|(position, _)| cursor(position)),
-    };
-    if let Some(position) = &page.scanned_to {
-        let reached = if backward {
-            &mut page_info.start_cursor
-        } else {
-            &mut page_info.end_cursor
-        };
-        *reached = Some(cursor(position));
+/// A requested page of one list. Reads as the request of the domain.
+#[derive(Debug)]
+pub(super) struct RequestedPage<P> {
+    request: PageRequest<P>,
+    list: CursorScope,
+}
+
+impl<P> Deref for RequestedPage<P> {
+    type Target = PageRequest<P>;
+
+    fn deref(&self) -> &PageRequest<P> {
+        &self.request
     }
-    let items = page
-        .items
-        .into_iter()
-        .map(|(position, item)| (cursor(&position), item))
-        .collect();
-    (items, page_info)
+}
+
+impl<P: Position> RequestedPage<P> {
+    /// Returns the items of the page with their cursors, and the page info.
+    pub(super) fn relay<T>(&self, page: Page<T, P>) -> (Vec<(String, T)>, PageInfo) {
+        let cursor = |position: &P| self.list.encode(&position.to_bytes());
+        let reached = page.scanned_to.as_ref().map(cursor);
+        let (before, after) = if self.request.backward {
+            (reached, None)
+        } else {
+            (None, reached)
+        };
+        let (has_next_page, has_previous_page) = (page.has_next, page.has_previous);
+        let items = page.items.into_iter();
+        let items: Vec<_> = items.map(|(position, item)| (cursor(&position), item)).collect();
+        let page_info = PageInfo {
+            has_next_page,
+            has_previous_page,
+            start_cursor: before.or_else(|| items.first().map(|(cursor, _)| cursor.clone())),
+            end_cursor: after.or_else(|| items.last().map(|(cursor, _)| cursor.clone())),
+        };
+        (items, page_info)
+    }
 }
 
 /// Declares a connection and its edge for a node type. With `with live_cursor`, each page includes the position in the

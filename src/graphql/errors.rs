@@ -169,21 +169,20 @@ pub(super) fn found<T>(result: Result<T, QueryError>) -> Result<Option<T>, ApiEr
     }
 }
 
-/// Returns the value of a nullable field in a form that keeps an error at this field.
+/// The value of a nullable field, in the form that keeps an error at this field.
 ///
 /// The library passes the error of a resolver to the nearest nullable parent, even if the field itself is nullable. An error
 /// inside the optional value stays at the field: the field is null, and the rest of the page remains.
-pub(super) async fn nullable<T>(
-    value: impl Future<Output = Result<Option<T>, ApiError>>,
-) -> Option<Result<T, ApiError>> {
+pub(super) type Nullable<T> = Option<Result<T, ApiError>>;
+
+/// Returns the value of a nullable field.
+pub(super) async fn nullable<T>(value: impl Future<Output = Result<Option<T>, ApiError>>) -> Nullable<T> {
     value.await.transpose()
 }
 
 /// Returns the value of a field that requires a permission. Without the permission it is null without an error, as the schema
 /// says.
-pub(super) async fn visible<T>(
-    value: impl Future<Output = Result<Option<T>, ApiError>>,
-) -> Option<Result<T, ApiError>> {
+pub(super) async fn visible<T>(value: impl Future<Output = Result<Option<T>, ApiError>>) -> Nullable<T> {
     match value.await {
         Err(ApiError::Forbidden(_)) => None,
         other => other.transpose(),

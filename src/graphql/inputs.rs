@@ -1,47 +1,59 @@
 //! Shared functions for the inputs of mutations.
 
-use async_graphql::{ID, MaybeUndefined};
+use async_graphql::MaybeUndefined;
 
-use super::context::{Scope, parse_id};
+use super::context::Scope;
+use super::id::{Id, Named};
 use super::refusals::Failure;
-use crate::primitives::ids::{AccountId, IdKind, MemberId};
+use crate::domain::member::Change;
+use crate::primitives::ids::{AccountId, MemberId};
 
 impl Scope {
     /// Returns the account of an input: the named account, else the caller's own.
-    pub(super) fn account_for(&self, account_id: Option<&ID>) -> Result<AccountId, Failure> {
-        match account_id {
-            Some(id) => parse_id(id, IdKind::Account)
-                .map(|id| id.account_id)
-                .ok_or_else(|| Failure::not_found("accountId", "account")),
-            None => self
-                .actor()
-                .own_account()
-                .ok_or_else(|| Failure::invalid("accountId", "is required: this API key is not bound to one account")),
+    pub(super) fn account_for(&self, named: Option<Id<AccountId>>) -> Result<AccountId, Failure> {
+        match named {
+            Some(id) => {
+                let parts = id.parts().map(|(account_id, _)| account_id);
+                parts.ok_or_else(|| Failure::not_found(AccountId::FIELD, AccountId::WHAT))
+            }
+            None => self.actor().own_account().ok_or_else(|| {
+                let message = "is required: this API key is not bound to one account";
+                Failure::invalid(AccountId::FIELD, message)
+            }),
         }
     }
 
-    /// Returns the account of a thing, which its id determines. If the input also names an account, it must be the same.
-    pub(super) fn account_of(
+    /// Returns an object of an input, and its account, which its id determines.
+    pub(super) fn object<I: Named>(&self, id: Id<I>) -> Result<(AccountId, I), Failure> {
+        self.object_at(I::FIELD, id, None)
+    }
+
+    /// Returns the object in a field of an input, and its account. If the input also names an account, it must be the same.
+    pub(super) fn object_at<I: Named>(
         &self,
-        account_id: Option<&ID>,
-        thing: &ID,
-        kind: IdKind,
-        (field, what): (&str, &str),
-    ) -> Result<(AccountId, uuid::Uuid), Failure> {
-        let thing = parse_id(thing, kind).ok_or_else(|| Failure::not_found(field, what))?;
-        let named = account_id.map(|_| self.account_for(account_id)).transpose()?;
-        if named.is_some_and(|named| named != thing.account_id) || !self.actor().reaches(thing.account_id) {
-            return Err(Failure::not_found(field, what));
+        field: &str,
+        id: Id<I>,
+        named: Option<Id<AccountId>>,
+    ) -> Result<(AccountId, I), Failure> {
+        let missing = || Failure::not_found(field, I::WHAT);
+        let (account_id, id) = id.parts().ok_or_else(missing)?;
+        let named = named.map(|named| self.account_for(Some(named))).transpose()?;
+        if named.is_some_and(|named| named != account_id) || !self.actor().reaches(account_id) {
+            return Err(missing());
         }
-        Ok((thing.account_id, thing.uuid))
+        Ok((account_id, id))
     }
 
     /// Returns the member on whose behalf an API key acts.
-    pub(super) fn acting(&self, account_id: AccountId, acting: Option<&ID>) -> Result<Option<MemberId>, Failure> {
+    pub(super) fn acting(
+        &self,
+        account_id: AccountId,
+        acting: Option<Id<MemberId>>,
+    ) -> Result<Option<MemberId>, Failure> {
         let Some(acting) = acting else {
             return Ok(None);
         };
-        let acting = member_in(account_id, acting, "actingMemberId")?;
+        let acting = acting.in_field("actingMemberId", account_id)?;
         match self.actor().member_id() {
             Some(caller) if caller != acting => Err(Failure::invalid(
                 "actingMemberId",
@@ -50,14 +62,6 @@ impl Scope {
             _ => Ok(Some(acting)),
         }
     }
-}
-
-/// Returns the member of this account with this id.
-pub(super) fn member_in(account_id: AccountId, id: &ID, field: &str) -> Result<MemberId, Failure> {
-    parse_id(id, IdKind::Member)
-        .filter(|id| id.account_id == account_id)
-        .map(|id| MemberId::from_uuid(id.uuid))
-        .ok_or_else(|| Failure::not_found(field, "member"))
 }
 
 /// Reads a field of a patch: an absent field keeps the value, and null is not allowed.
@@ -69,5 +73,14 @@ pub(super) fn patched<T>(field: &str, value: MaybeUndefined<T>) -> Result<Option
             field,
             "must not be null; leave it out to keep the current value",
         )),
+    }
+}
+
+/// Reads a field of a patch that null clears.
+pub(super) fn changed<T>(value: MaybeUndefined<T>) -> Change<T> {
+    match value {
+        MaybeUndefined::Undefined => Change::Keep,
+        MaybeUndefined::Null => Change::Clear,
+        MaybeUndefined::Value(value) => Change::Set(value),
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! The comments of types, fields and arguments are published: they are written for clients.
 
+mod by_id;
 mod connection;
 mod context;
 mod description;
@@ -15,6 +16,7 @@ mod forecast;
 #[doc(hidden)]
 pub mod fuzzing;
 mod guard;
+mod id;
 mod inputs;
 mod introspection;
 mod ledger;
@@ -34,7 +36,7 @@ mod viewer;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{MergedObject, MergedSubscription, Request, Response};
+use async_graphql::{MergedObject, MergedSubscription, Response};
 
 use crate::domain::Services;
 use crate::domain::event::LiveCursor;
@@ -142,19 +144,24 @@ impl Schema {
     }
 
     /// Executes a query or a mutation. Without a caller, only introspection returns data.
-    pub async fn execute(&self, mut request: Request, caller: Option<Caller>) -> Response {
+    pub async fn execute(&self, operation: Operation, caller: Option<Caller>) -> Response {
+        let Operation {
+            mut request,
+            selects_schema,
+            followed,
+            ..
+        } = operation;
         if let Some(caller) = caller {
-            let live_cursors = match self.live_cursors(&mut request, &caller).await {
+            let live_cursors = match self.live_cursors(followed, &caller).await {
                 Ok(live_cursors) => live_cursors,
                 Err(error) => return error.into_response(),
             };
             let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
             request = request.data(self.scope(caller, loaders, live_cursors));
         }
-        let asks_for_schema = request.query.contains("__schema");
         let mut response = self.inner.execute(request).await;
         errors::tidy(&mut response);
-        if asks_for_schema {
+        if selects_schema {
             description::describe(&mut response);
         }
         response
@@ -176,18 +183,14 @@ impl Schema {
     /// A change between two of them must come after the cursor; otherwise it is missed.
     async fn live_cursors(
         &self,
-        request: &mut Request,
+        followed: Option<Vec<AccountId>>,
         caller: &Caller,
     ) -> Result<HashMap<AccountId, LiveCursor>, ApiError> {
         let mut cursors = HashMap::new();
-        // A document with an error of syntax is refused when it is executed.
-        let selects_one = request.parsed_query().is_ok_and(guard::selects_live_cursor);
-        if !selects_one {
+        let Some(named) = followed else {
             return Ok(cursors);
-        }
-        let mut accounts: Vec<AccountId> = named_accounts(request);
-        accounts.extend(caller.actor.own_account());
-        for account_id in accounts {
+        };
+        for account_id in named.into_iter().take(MOST_CURSORS).chain(caller.actor.own_account()) {
             if !caller.actor.reaches(account_id) || cursors.contains_key(&account_id) {
                 continue;
             }
@@ -199,15 +202,5 @@ impl Schema {
     }
 }
 
-/// The maximum number of accounts whose live cursors one request can read.
+/// The maximum number of accounts whose live cursors one request can read, in addition to the caller's own.
 const MOST_CURSORS: usize = 100;
-
-/// Returns the accounts that a request names by id, in the document or in its variables. An unnecessary one only costs a read.
-fn named_accounts(request: &Request) -> Vec<AccountId> {
-    let variables = serde_json::to_string(&request.variables).unwrap_or_default();
-    let accounts = [request.query.as_str(), &variables].into_iter().flat_map(|text| {
-        let words = text.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
-        words.filter_map(|word| word.parse::<crate::primitives::ids::GlobalId>().ok())
-    });
-    accounts.map(|id| id.account_id).take(MOST_CURSORS).collect()
-}

@@ -1,86 +1,41 @@
 //! The results of mutations: the changed object, or why it was not changed.
 
-use async_graphql::Interface;
+use async_graphql::{Context, Interface};
 
-use super::errors::ApiError;
-use super::ledger::{
-    AdjustCreditsPayload, BookSessionPayload, BookSessionsPayload, CancelSessionPayload, CompleteSessionPayload,
-    CompleteSessionsPayload, GrantCreditsPayload, RefundSessionPayload, RescheduleSessionPayload,
-};
-use super::member::{
-    AddMemberPayload, CloseAccountPayload, CreateAccountPayload, CreateApiKeyPayload, CreateMemberTokenPayload,
-    FreezeAccountPayload, RemoveMemberPayload, RevokeApiKeyPayload, UnfreezeAccountPayload, UpdateAccountPayload,
-    UpdateMemberPayload, UpsertMemberPayload,
-};
-use super::notification::{
-    AddNotificationAddressPayload, ArchiveAlertsPayload, MarkAlertsReadPayload, RemoveNotificationAddressPayload,
-    ResendDeliveryPayload, SendContactVerificationPayload, SendNotificationAddressVerificationPayload,
-    SendTestNotificationPayload, UpdateContactPayload, UpdateNotificationAddressPayload,
-    UpdateNotificationDefaultsPayload, UpdateNotificationSettingsPayload, VerifyContactPayload,
-    VerifyNotificationAddressPayload,
-};
-use super::refusals::{Failure, Present, UserError};
-use super::top_up::{
-    AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
-    ResumeAutoTopUpPayload, RetryTopUpPayload, RetryWebhookPayload, SetDefaultPaymentMethodPayload, SettleTopUpPayload,
-    StartPaymentMethodSetupPayload, UpdateAutoTopUpPayload,
-};
+use super::context::{Scope, scope};
+use super::errors::{ApiError, Nullable};
+use super::refusals::{Failure, InRefusal, Present, UserError};
 
-/// Allows one helper of a client to read every mutation.
-#[derive(Interface)]
-#[graphql(field(
-    name = "user_errors",
-    ty = "Vec<UserError>",
-    desc = "Why nothing was changed. Empty on success."
-))]
-pub(super) enum MutationPayload {
-    BookSession(BookSessionPayload),
-    RescheduleSession(RescheduleSessionPayload),
-    CompleteSession(CompleteSessionPayload),
-    CancelSession(CancelSessionPayload),
-    RefundSession(RefundSessionPayload),
-    BookSessions(BookSessionsPayload),
-    CompleteSessions(CompleteSessionsPayload),
-    GrantCredits(GrantCreditsPayload),
-    AdjustCredits(AdjustCreditsPayload),
-    CreateAccount(CreateAccountPayload),
-    UpdateAccount(UpdateAccountPayload),
-    FreezeAccount(FreezeAccountPayload),
-    UnfreezeAccount(UnfreezeAccountPayload),
-    CloseAccount(CloseAccountPayload),
-    AddMember(AddMemberPayload),
-    UpsertMember(UpsertMemberPayload),
-    UpdateMember(UpdateMemberPayload),
-    RemoveMember(RemoveMemberPayload),
-    CreateMemberToken(CreateMemberTokenPayload),
-    CreateApiKey(CreateApiKeyPayload),
-    RevokeApiKey(RevokeApiKeyPayload),
-    CreateTopUp(CreateTopUpPayload),
-    RetryTopUp(RetryTopUpPayload),
-    CancelTopUp(CancelTopUpPayload),
-    RefundTopUp(RefundTopUpPayload),
-    SettleTopUp(SettleTopUpPayload),
-    RetryWebhook(RetryWebhookPayload),
-    UpdateAutoTopUp(UpdateAutoTopUpPayload),
-    ResumeAutoTopUp(ResumeAutoTopUpPayload),
-    StartPaymentMethodSetup(StartPaymentMethodSetupPayload),
-    AddPaymentMethod(AddPaymentMethodPayload),
-    SetDefaultPaymentMethod(SetDefaultPaymentMethodPayload),
-    RemovePaymentMethod(RemovePaymentMethodPayload),
-    UpdateNotificationSettings(UpdateNotificationSettingsPayload),
-    UpdateNotificationDefaults(UpdateNotificationDefaultsPayload),
-    UpdateContact(UpdateContactPayload),
-    VerifyContact(VerifyContactPayload),
-    SendContactVerification(SendContactVerificationPayload),
-    AddNotificationAddress(AddNotificationAddressPayload),
-    UpdateNotificationAddress(UpdateNotificationAddressPayload),
-    RemoveNotificationAddress(RemoveNotificationAddressPayload),
-    SendNotificationAddressVerification(SendNotificationAddressVerificationPayload),
-    VerifyNotificationAddress(VerifyNotificationAddressPayload),
-    SendTestNotification(SendTestNotificationPayload),
-    ResendDelivery(ResendDeliveryPayload),
-    MarkAlertsRead(MarkAlertsReadPayload),
-    ArchiveAlerts(ArchiveAlertsPayload),
+macro_rules! mutation_payloads {
+    ($($module:ident: $($payload:ident)+;)+) => {
+        /// Allows one helper of a client to read every mutation.
+        #[derive(Interface)]
+        #[graphql(field(
+            name = "user_errors",
+            ty = "Vec<UserError>",
+            desc = "Why nothing was changed. Empty on success."
+        ))]
+        #[allow(clippy::enum_variant_names, reason = "they are the names of the contract")]
+        pub(super) enum MutationPayload {
+            $($($payload(super::$module::$payload),)+)+
+        }
+    };
+}
+
+mutation_payloads! {
+    ledger: AdjustCreditsPayload BookSessionPayload BookSessionsPayload CancelSessionPayload CompleteSessionPayload
+        CompleteSessionsPayload GrantCreditsPayload RefundSessionPayload RescheduleSessionPayload;
+    member: AddMemberPayload CloseAccountPayload CreateAccountPayload CreateApiKeyPayload CreateMemberTokenPayload
+        FreezeAccountPayload RemoveMemberPayload RevokeApiKeyPayload UnfreezeAccountPayload UpdateAccountPayload
+        UpdateMemberPayload UpsertMemberPayload;
+    notification: AddNotificationAddressPayload ArchiveAlertsPayload MarkAlertsReadPayload
+        RemoveNotificationAddressPayload ResendDeliveryPayload SendContactVerificationPayload
+        SendNotificationAddressVerificationPayload SendTestNotificationPayload UpdateContactPayload
+        UpdateNotificationAddressPayload UpdateNotificationDefaultsPayload UpdateNotificationSettingsPayload
+        VerifyContactPayload VerifyNotificationAddressPayload;
+    top_up: AddPaymentMethodPayload CancelTopUpPayload CreateTopUpPayload RefundTopUpPayload RemovePaymentMethodPayload
+        ResumeAutoTopUpPayload RetryTopUpPayload RetryWebhookPayload SetDefaultPaymentMethodPayload SettleTopUpPayload
+        StartPaymentMethodSetupPayload UpdateAutoTopUpPayload;
 }
 
 /// The result of a mutation, unless it failed.
@@ -96,18 +51,101 @@ pub(super) struct Outcome<T> {
 impl<T> Outcome<T> {
     /// Separates refusals, which are data, from faults, which are errors.
     pub(super) fn settle(result: Result<T, Failure>) -> Result<Self, ApiError> {
-        match result {
-            Ok(done) => Ok(Self {
-                done: Some(done),
-                present: None,
-                errors: Vec::new(),
-            }),
-            Err(Failure::Refused(error, present)) => Ok(Self {
-                done: None,
-                present,
-                errors: vec![*error],
-            }),
-            Err(Failure::Fault(error)) => Err(error),
-        }
+        let (done, present, errors) = match result {
+            Ok(done) => (Some(done), None, Vec::new()),
+            Err(Failure::Refused(error, present)) => (None, present, vec![*error]),
+            Err(Failure::Fault(error)) => return Err(error),
+        };
+        Ok(Self { done, present, errors })
+    }
+
+    /// Returns what the refusal contains, if it is of this type.
+    pub(super) fn present<O: InRefusal>(&self) -> Option<&O> {
+        self.present.as_ref().and_then(O::of)
     }
 }
+
+impl<T: InRefusal> Outcome<T> {
+    /// Returns the changed object, or on a refusal its current state where the contract promises it.
+    pub(super) fn current(&self) -> Option<&T> {
+        self.done.as_ref().or_else(|| self.present())
+    }
+}
+
+/// Executes a mutation: `use_case` reads the input and changes what it names; the result becomes the payload.
+pub(super) async fn mutate<'a, I, T, P, F>(
+    ctx: &Context<'a>,
+    input: I,
+    use_case: impl FnOnce(&'a Scope, I) -> F,
+) -> Nullable<P>
+where
+    F: Future<Output = Result<T, Failure>>,
+    P: From<Outcome<T>>,
+{
+    let outcome = async { Outcome::settle(use_case(scope(ctx)?, input).await) };
+    Some(outcome.await.map(P::from))
+}
+
+/// Declares mutations: each has one input, a use case and a payload.
+macro_rules! mutations {
+    (
+        $(#[$of:meta])* $root:ident {
+            $($(#[$doc:meta])* $name:ident($input:ty: $desc:tt) -> $payload:ty = $use_case:expr;)+
+        }
+    ) => {
+        $(#[$of])*
+        #[derive(Default)]
+        pub(crate) struct $root;
+
+        $(#[$of])*
+        #[async_graphql::Object]
+        impl $root {
+            $(
+                $(#[$doc])*
+                async fn $name(
+                    &self,
+                    ctx: &async_graphql::Context<'_>,
+                    #[graphql(desc = $desc)] input: $input,
+                ) -> $crate::graphql::errors::Nullable<$payload> {
+                    $crate::graphql::payload::mutate(ctx, input, $use_case).await
+                }
+            )+
+        }
+    };
+}
+pub(super) use mutations;
+
+/// Declares the payloads of mutations with the same result: their own fields, and `userErrors`, whose description can be given.
+macro_rules! payload {
+    ($($(#[$doc:meta])* $name:ident),+ from $result:ty => $fields:tt) => {
+        $crate::graphql::payload::payload! {
+            $($(#[$doc])* $name),+ from $result, "Why nothing was changed. Empty on success." => $fields
+        }
+    };
+    ($($(#[$doc:meta])* $name:ident),+ from $result:ty, $why:literal => $fields:tt) => {
+        $($crate::graphql::payload::payload! { @one $(#[$doc])* $name, $result, $why, $fields })+
+    };
+    (@one $(#[$doc:meta])* $name:ident, $result:ty, $why:literal, { $($fields:tt)* }) => {
+        $(#[$doc])*
+        pub(crate) struct $name($crate::graphql::payload::Outcome<$result>);
+
+        impl From<$crate::graphql::payload::Outcome<$result>> for $name {
+            fn from(outcome: $crate::graphql::payload::Outcome<$result>) -> Self {
+                Self(outcome)
+            }
+        }
+
+        $(#[$doc])*
+        #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+        #[async_graphql::Object]
+        impl $name {
+            $($fields)*
+
+            #[doc = $why]
+            pub(crate) async fn user_errors(&self) -> Vec<$crate::graphql::refusals::UserError> {
+                self.0.errors.clone()
+            }
+        }
+    };
+}
+pub(super) use payload;

@@ -194,6 +194,36 @@ pub(super) enum Present {
     Address(Box<NotificationAddress>),
 }
 
+/// An object that a refusal may contain in its current state.
+pub(super) trait InRefusal: Sized {
+    /// Returns the object, if it is of this type.
+    fn of(present: &Present) -> Option<&Self>;
+}
+
+macro_rules! in_refusals {
+    ($($variant:ident($object:ty))*) => {$(
+        impl InRefusal for $object {
+            fn of(present: &Present) -> Option<&Self> {
+                let Present::$variant(object) = present else {
+                    return None;
+                };
+                Some(object)
+            }
+        }
+    )*};
+}
+
+in_refusals! {
+    Account(Account)
+    Member(Member)
+    TopUp(TopUp)
+    AutoTopUp(AutoTopUpView)
+    Contact(Contact)
+    Settings(NotificationSettings)
+    Defaults(NotificationDefaults)
+    Address(NotificationAddress)
+}
+
 /// Why a mutation had no effect.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
@@ -241,6 +271,12 @@ impl Failure {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault.into())
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self::Fault(error)
     }
 }
 

@@ -23,16 +23,49 @@ pub(super) fn expected_form(scalar: &str) -> Option<&'static str> {
     })
 }
 
-fn refused<T: async_graphql::InputType>(name: &str) -> InputValueError<T> {
-    InputValueError::custom(format!("must be {}", expected_form(name).unwrap_or("valid")))
+/// Declares scalars that are texts in both directions. No other value is accepted.
+macro_rules! text_scalars {
+    ($($(#[$doc:meta])* $type:ident: $name:tt = |$text:ident| $read:expr, |$value:ident| $write:expr;)*) => {$(
+        impl $type {
+            fn read(value: &Value) -> Option<Self> {
+                let Value::String($text) = value else {
+                    return None;
+                };
+                $read
+            }
+        }
+
+        $(#[$doc])*
+        #[Scalar(name = $name)]
+        impl ScalarType for $type {
+            fn parse(value: Value) -> InputValueResult<Self> {
+                let form = || expected_form($name).unwrap_or("valid");
+                Self::read(&value).ok_or_else(|| InputValueError::custom(format!("must be {}", form())))
+            }
+
+            fn is_valid(value: &Value) -> bool {
+                Self::read(value).is_some()
+            }
+
+            fn to_value(&self) -> Value {
+                let $value = &self.0;
+                Value::String($write)
+            }
+        }
+    )*};
 }
 
-/// Returns the text of a string value. No other value is one of our scalars.
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
+text_scalars! {
+    /// Exact decimal as a string; money only.
+    Decimal: "Decimal" = |text| Self::from_text(text), |decimal| decimal.to_string();
+    /// Position in one account's event stream. Not a page cursor. Opaque: clients only pass it back.
+    LiveCursorText: "LiveCursor" = |text| (text.len() <= 128).then(|| Self(text.clone())), |text| text.clone();
+    /// Whole number up to 2^63 - 1, as a string: GraphQL's Int ends at 2,147,483,647.
+    Int64: "Int64" = |text| text.parse().ok().map(Self), |number| number.to_string();
+    /// Calendar day, e.g. 2026-03-01, in the time zone that the field names.
+    Date: "Date" = |text| Self::from_text(text), |day| written(*day);
+    /// IANA time zone name, e.g. Europe/Berlin.
+    TimeZone: "TimeZone" = |text| text.parse().ok().map(Self), |zone| zone.name().to_owned();
 }
 
 /// A decimal number of money.
@@ -52,67 +85,13 @@ impl Decimal {
     }
 }
 
-/// Exact decimal as a string; money only.
-#[Scalar(name = "Decimal")]
-impl ScalarType for Decimal {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value).and_then(Self::from_text).ok_or_else(|| refused("Decimal"))
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        text(value).and_then(Self::from_text).is_some()
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.0.to_string())
-    }
-}
-
 /// A position in an account's event stream, as clients store it. Its account is checked when it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LiveCursorText(pub String);
 
-/// Position in one account's event stream. Not a page cursor. Opaque: clients only pass it back.
-#[Scalar(name = "LiveCursor")]
-impl ScalarType for LiveCursorText {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value)
-            .filter(|text| text.len() <= 128)
-            .map(|text| Self(text.to_owned()))
-            .ok_or_else(|| refused("LiveCursor"))
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        text(value).is_some_and(|text| text.len() <= 128)
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.0.clone())
-    }
-}
-
 /// A whole number beyond GraphQL's `Int`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Int64(pub i64);
-
-/// Whole number up to 2^63 - 1, as a string: GraphQL's Int ends at 2,147,483,647.
-#[Scalar(name = "Int64")]
-impl ScalarType for Int64 {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value)
-            .and_then(|text| text.parse().ok())
-            .map(Self)
-            .ok_or_else(|| refused("Int64"))
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        text(value).is_some_and(|text| text.parse::<i64>().is_ok())
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.0.to_string())
-    }
-}
 
 /// A calendar day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,54 +99,19 @@ pub(super) struct Date(pub NaiveDate);
 
 impl Date {
     fn from_text(text: &str) -> Option<Self> {
-        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(Self)?;
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
         // chrono also accepts years of other lengths, and years before 0.
-        (date.written() == text).then_some(date)
-    }
-
-    fn written(self) -> String {
-        self.0.format("%Y-%m-%d").to_string()
+        (written(date) == text).then_some(Self(date))
     }
 }
 
-/// Calendar day, e.g. 2026-03-01, in the time zone that the field names.
-#[Scalar(name = "Date")]
-impl ScalarType for Date {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value).and_then(Self::from_text).ok_or_else(|| refused("Date"))
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        text(value).and_then(Self::from_text).is_some()
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.written())
-    }
+fn written(date: NaiveDate) -> String {
+    date.format("%Y-%m-%d").to_string()
 }
 
 /// A time zone of the IANA database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeZone(pub chrono_tz::Tz);
-
-/// IANA time zone name, e.g. Europe/Berlin.
-#[Scalar(name = "TimeZone")]
-impl ScalarType for TimeZone {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value)
-            .and_then(|text| text.parse().ok())
-            .map(Self)
-            .ok_or_else(|| refused("TimeZone"))
-    }
-
-    fn is_valid(value: &Value) -> bool {
-        text(value).is_some_and(|text| text.parse::<chrono_tz::Tz>().is_ok())
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.0.name().to_owned())
-    }
-}
 
 /// A JSON value, stored as text in one canonical form.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -239,7 +239,7 @@ impl HttpState {
             Err(refused) => return Executed::Made(*refused),
         };
         if !operation.is_introspection {
-            let response = self.schema.execute(operation.request, caller).await;
+            let response = self.schema.execute(operation, caller).await;
             return Executed::Made(response.extension("cost", cost));
         }
         if self.settings.introspection == Introspection::Off {

@@ -5,7 +5,7 @@
 use async_graphql::{Context, SimpleObject};
 
 use super::context::scope;
-use super::errors::{ApiError, visible};
+use super::errors::{Nullable, visible};
 use super::member::Money;
 use crate::domain::forecast::{self, TrialSettings};
 use crate::primitives::clock::Timestamp;
@@ -97,7 +97,7 @@ pub(crate) struct SimulatedCharge {
     pub capped: bool,
 }
 
-pub(super) async fn forecast(ctx: &Context<'_>, account_id: AccountId) -> Option<Result<Forecast, ApiError>> {
+pub(super) async fn forecast(ctx: &Context<'_>, account_id: AccountId) -> Nullable<Forecast> {
     visible(async {
         let scope = scope(ctx)?;
         let found = scope.services.forecasts.forecast(scope.actor(), account_id).await?;
@@ -111,7 +111,7 @@ pub(super) async fn simulate(
     ctx: &Context<'_>,
     account_id: AccountId,
     trial: TrialSettings,
-) -> Option<Result<AutoTopUpSimulation, ApiError>> {
+) -> Nullable<AutoTopUpSimulation> {
     visible(async {
         let scope = scope(ctx)?;
         let forecasts = &scope.services.forecasts;

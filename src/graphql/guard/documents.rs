@@ -12,8 +12,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::operation::Operation;
 use super::types::Types;
-use super::{Refused, literals, numbers, text, weight};
+use super::{Refused, literals, named, numbers, text, viewer, weight};
 use crate::graphql::errors::ErrorCode;
+use crate::primitives::ids::AccountId;
 
 /// The maximum memory of cached documents, in bytes.
 const MOST_MEMORY: u64 = 16 * 1024 * 1024;
@@ -56,6 +57,8 @@ pub(super) struct Document {
     /// The unchanged text.
     pub(super) text: Arc<str>,
     pub(super) parsed: ExecutableDocument,
+    /// The accounts that it names by id, if it selects a live cursor.
+    pub(super) followed: Option<Vec<AccountId>>,
     operations: Vec<Operation>,
     tokens: usize,
 }
@@ -88,7 +91,9 @@ impl Document {
         let operations: Result<_, Refused> = operations
             .map(|(name, operation)| Operation::read(&parsed, name, &operation.node, types))
             .collect();
+        let selects_cursor = viewer::selects(types, &parsed, |field| field.is_live_cursor);
         Ok(Self {
+            followed: selects_cursor.then(|| named::in_document(&parsed)),
             operations: operations?,
             text: text.into(),
             parsed,

@@ -4,13 +4,14 @@
 //! weighed with its fragments (`weight`), inspected (`operation`) and priced (`cost`, using what `types` knows of the schema).
 //! The result is cached (`documents`) or was read at the start (`trusted`). Invariants: the work on a document is limited by
 //! its length, however its fragments spread each other. The library can safely walk a document that passes. Variables match
-//! their definitions (`variables`).
+//! their definitions (`variables`). `named` finds the accounts whose live cursors are read first.
 
 mod cost;
 mod documents;
 #[cfg(test)]
 mod fairness;
 mod literals;
+mod named;
 mod numbers;
 mod operation;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Request, Response, Variables};
 
 use super::errors::{self, ErrorCode};
+use crate::primitives::ids::AccountId;
 use documents::{Digest, Document, Documents, Unreadable};
 use types::Types;
 
@@ -108,6 +110,10 @@ pub struct Operation {
     pub is_introspection: bool,
     /// Its cost with the given variables.
     pub cost: u64,
+    /// Whether it queries the schema itself, perhaps beside other fields.
+    pub(super) selects_schema: bool,
+    /// The accounts that it names by id, if it selects a live cursor. An unnecessary one only costs a read.
+    pub(super) followed: Option<Vec<AccountId>>,
 }
 
 /// Checks requests before all other work.
@@ -159,6 +165,10 @@ impl Guard {
         if cost > self.limits.cost {
             return Err(Box::new(errors::too_costly(cost, self.limits.cost)));
         }
+        let followed = document.followed.clone().map(|mut accounts| {
+            accounts.extend(named::in_variables(&variables));
+            accounts
+        });
         let mut request = Request::new(&*document.text).variables(variables);
         request.set_parsed_query(document.parsed.clone());
         request.operation_name = operation_name;
@@ -168,6 +178,8 @@ impl Guard {
             name: operation.name.as_ref().map(ToString::to_string),
             is_introspection: operation.is_introspection,
             cost,
+            selects_schema: operation.selects_schema,
+            followed,
         })
     }
 
@@ -242,11 +254,6 @@ pub(super) fn selects_of_viewer(document: &ExecutableDocument) -> bool {
 /// Returns whether any operation of a document selects a field in the viewer's language.
 pub(super) fn selects_in_a_language(document: &ExecutableDocument) -> bool {
     viewer::selects(types_of_schema(), document, |field| field.is_in_a_language)
-}
-
-/// Returns whether any operation of a document selects a live cursor.
-pub(super) fn selects_live_cursor(document: &ExecutableDocument) -> bool {
-    viewer::selects(types_of_schema(), document, |field| field.is_live_cursor)
 }
 
 /// Returns what is known of the schema. It is read once: it is the same for all servers of a process.

@@ -18,6 +18,8 @@ pub(super) struct Operation {
     pub(super) kind: OperationKind,
     /// Whether it queries only the schema itself, which is public.
     pub(super) is_introspection: bool,
+    /// Whether it queries the schema itself, perhaps beside other fields.
+    pub(super) selects_schema: bool,
     pub(super) cost: OperationCost,
     pub(super) variables: Vec<Definition>,
 }
@@ -39,6 +41,7 @@ impl Operation {
             is_introspection: operation.ty == OperationKind::Query
                 && !roots.are_incomplete
                 && roots.fields.iter().all(|field| field.name.node.starts_with("__")),
+            selects_schema: roots.fields.iter().any(|field| field.name.node == "__schema"),
             cost: OperationCost::of(document, operation, types),
             variables: Definition::all(operation),
         })

@@ -1,24 +1,24 @@
 //! Mutations of credits: grants and corrections.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::InputObject;
 
 use super::CreditLotKind;
 use super::payload::{AdjustCreditsPayload, GrantCreditsPayload};
 use crate::domain::ledger::Posted;
 use crate::domain::ledger::model::{Command, LotKind};
-use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::payload::Outcome;
+use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
+use crate::graphql::payload::mutations;
 use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId, IdKind};
+use crate::primitives::ids::{AccountId, EntryId};
 
 /// Credits to grant.
 #[derive(InputObject, Debug)]
 pub(crate) struct GrantCreditsInput {
     /// The account that receives them. May be left out by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The number of credits; above 0.
     credits: Credits,
     /// A human-readable purpose: 1 to 500 characters.
@@ -38,14 +38,14 @@ pub(crate) struct GrantCreditsInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct AdjustCreditsInput {
     /// The account to correct. May be left out by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The signed amount; not 0.
     amount: Credits,
     /// A human-readable purpose: 1 to 500 characters.
     description: String,
     /// The entry that this corrects. Not an entry of a session: use refundSession for that. Not an entry that reversed a
     /// top-up.
-    reverses_entry_id: Option<ID>,
+    reverses_entry_id: Option<Id<EntryId>>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
 }
@@ -71,7 +71,7 @@ async fn post(
 }
 
 async fn grant(scope: &Scope, input: GrantCreditsInput) -> Result<Posted, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let command = Command::Grant {
         credits: input.credits,
         description: input.description,
@@ -83,51 +83,23 @@ async fn grant(scope: &Scope, input: GrantCreditsInput) -> Result<Posted, Failur
 }
 
 async fn adjust(scope: &Scope, input: AdjustCreditsInput) -> Result<Posted, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
-    let reverses = match &input.reverses_entry_id {
-        None => None,
-        Some(id) => {
-            let id = parse_id(id, IdKind::Entry).filter(|id| id.account_id == account_id);
-            let id = id.ok_or_else(|| Failure::not_found("reversesEntryId", "entry"))?;
-            Some(EntryId::from_uuid(id.uuid))
-        }
-    };
+    let account_id = scope.account_for(input.account_id)?;
+    let reverses = input.reverses_entry_id;
+    let reverses = reverses.map(|id| id.in_field("reversesEntryId", account_id));
     let command = Command::Adjust {
         amount: input.amount,
         description: input.description,
-        reverses,
+        reverses: reverses.transpose()?,
     };
     post(scope, account_id, "amount", input.idempotency_key, command).await
 }
 
-#[derive(Default)]
-pub(crate) struct CreditMutation;
+mutations! {
+    CreditMutation {
+        /// Grants credits to an account. [auth: `MANAGE_CREDITS`]
+        grant_credits(GrantCreditsInput: "The credits to grant, and their terms.") -> GrantCreditsPayload = grant;
 
-#[Object]
-impl CreditMutation {
-    /// Grants credits to an account. [auth: `MANAGE_CREDITS`]
-    async fn grant_credits(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The credits to grant, and their terms.")] input: GrantCreditsInput,
-    ) -> Option<Result<GrantCreditsPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(grant(scope(ctx)?, input).await)?;
-            Ok(Some(GrantCreditsPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Corrects an account's balance, up or down. [auth: `MANAGE_CREDITS`]
-    async fn adjust_credits(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The amount, and the reason.")] input: AdjustCreditsInput,
-    ) -> Option<Result<AdjustCreditsPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(adjust(scope(ctx)?, input).await)?;
-            Ok(Some(AdjustCreditsPayload(outcome)))
-        })
-        .await
+        /// Corrects an account's balance, up or down. [auth: `MANAGE_CREDITS`]
+        adjust_credits(AdjustCreditsInput: "The amount, and the reason.") -> AdjustCreditsPayload = adjust;
     }
 }

@@ -7,8 +7,9 @@ use super::lot::LotDraw;
 use super::session::Session;
 use super::usage::CreditTotals;
 use crate::domain::ledger::{credit_log, model};
+use crate::graphql::by_id::find;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::live::Followed;
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::{Account, Member};
@@ -95,7 +96,7 @@ impl Actor {
 
     /// The id of the member or API key, as in `CreditLogFilter.actorIds`. Null for Ledgerbell and the payment gateway. A member
     /// who acted through an API key is in `member`.
-    async fn id(&self, ctx: &Context<'_>) -> Option<Result<ID, ApiError>> {
+    async fn id(&self, ctx: &Context<'_>) -> Nullable<ID> {
         nullable(async {
             Ok(match self.cause {
                 Cause::Member(member_id) => Some(public_id(member_id.global(self.account_id))),
@@ -122,15 +123,8 @@ impl Actor {
     }
 
     /// The member who acted, or on whose behalf an API key acted. Null when there is none.
-    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
-        nullable(async {
-            let Some(member_id) = self.cause.member_id() else {
-                return Ok(None);
-            };
-            let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
-            Ok(member.map(Member::new))
-        })
-        .await
+    async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
+        find(ctx, self.account_id, self.cause.member_id()?).await
     }
 }
 
@@ -206,51 +200,23 @@ impl CreditEntry {
     }
 
     /// The team member who used the credits. Null for top-ups, grants and corrections that belong to no single member.
-    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
-        nullable(async {
-            let Some(member_id) = self.0.member_id else {
-                return Ok(None);
-            };
-            let member = scope(ctx)?.loaders.member(self.0.account_id, member_id).await?;
-            Ok(member.map(Member::new))
-        })
-        .await
+    async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
+        find(ctx, self.0.account_id, self.0.member_id?).await
     }
 
     /// The session that it belongs to. Null when there is none.
-    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
-        nullable(async {
-            let Some(session_id) = self.0.session_id else {
-                return Ok(None);
-            };
-            let session = scope(ctx)?.loaders.session(self.0.account_id, session_id).await?;
-            Ok(session.map(|session| Session::new(self.0.account_id, session)))
-        })
-        .await
+    async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
+        find(ctx, self.0.account_id, self.0.session_id?).await
     }
 
     /// The top-up that it belongs to. Null when there is none. [auth: `READ_CREDIT_LOG`]
-    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
-        nullable(async {
-            let Some(top_up_id) = self.0.top_up_id else {
-                return Ok(None);
-            };
-            let top_up = scope(ctx)?.loaders.top_up(self.0.account_id, top_up_id).await?;
-            Ok(top_up.map(TopUp::new))
-        })
-        .await
+    async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
+        find(ctx, self.0.account_id, self.0.top_up_id?).await
     }
 
     /// The entry that this one reverses or refunds. Null when it does neither.
-    async fn reverses(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
-        nullable(async {
-            let Some(entry_id) = self.0.reverses else {
-                return Ok(None);
-            };
-            let entry = scope(ctx)?.loaders.entry(self.0.account_id, entry_id).await?;
-            Ok(entry.map(CreditEntry::new))
-        })
-        .await
+    async fn reverses(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
+        find(ctx, self.0.account_id, self.0.reverses?).await
     }
 
     /// Entries that reverse this one or refund part of it, oldest first. Contains the first 100; reversedByCount is the total
@@ -356,7 +322,7 @@ impl CreditEntryConnection {
     }
 
     /// Sums over the whole filter, not this page. Computed only when selected, also with first: 0.
-    async fn totals(&self, ctx: &Context<'_>) -> Option<Result<CreditTotals, ApiError>> {
+    async fn totals(&self, ctx: &Context<'_>) -> Nullable<CreditTotals> {
         nullable(async {
             let scope = scope(ctx)?;
             let log = &scope.services.credit_log;

@@ -9,9 +9,10 @@ use crate::domain::fault::InvalidInput;
 use crate::domain::filter::InstantRange;
 use crate::domain::ledger::credit_log::{BalanceAt, CreditLogFilter, HoldAt, UsageGrouping};
 use crate::domain::ledger::model::Holder;
-use crate::graphql::connection::{PageArguments, connection, relay};
+use crate::graphql::by_id::find;
+use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::scope;
-use crate::graphql::errors::{ApiError, nullable, visible};
+use crate::graphql::errors::{Nullable, nullable, visible};
 use crate::graphql::live::Followed;
 use crate::graphql::scalars::Int64;
 use crate::graphql::top_up::TopUp;
@@ -35,7 +36,7 @@ pub(in crate::graphql) async fn explain_balance(
     ctx: &Context<'_>,
     account_id: AccountId,
     at: Option<Timestamp>,
-) -> Option<Result<BalanceExplanation, ApiError>> {
+) -> Nullable<BalanceExplanation> {
     visible(async {
         let scope = scope(ctx)?;
         let log = &scope.services.credit_log;
@@ -91,15 +92,8 @@ impl BalanceExplanation {
     }
 
     /// The last entry up to then; its balanceAfter equals posted. Null before the first.
-    async fn last_entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
-        nullable(async {
-            let Some(entry_id) = self.balance.last_entry else {
-                return Ok(None);
-            };
-            let entry = scope(ctx)?.loaders.entry(self.account_id, entry_id).await?;
-            Ok(entry.map(CreditEntry::new))
-        })
-        .await
+    async fn last_entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
+        find(ctx, self.account_id, self.balance.last_entry?).await
     }
 
     /// The entries up to then, summed by kind. Without since, the sum of their net amounts equals posted.
@@ -107,7 +101,7 @@ impl BalanceExplanation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only entries from this instant on; all when left out.")] since: Option<Timestamp>,
-    ) -> Option<Result<Vec<CreditUsage>, ApiError>> {
+    ) -> Nullable<Vec<CreditUsage>> {
         nullable(async {
             let scope = scope(ctx)?;
             let request = PageRequest {
@@ -148,16 +142,11 @@ impl BalanceExplanation {
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same list.")] before: Option<String>,
-    ) -> Option<Result<CreditEntryConnection, ApiError>> {
+    ) -> Nullable<CreditEntryConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let place = self.list("balance_entries");
-            let arguments = PageArguments {
-                first,
-                after,
-                last,
-                before,
-            };
+            let arguments = PageArguments::both((first, after), (last, before));
             let request = arguments.request(place)?;
             let followed = Followed::before_reading(ctx, self.account_id, None).await?;
             let (log, filter) = (&scope.services.credit_log, self.filter(None)?);
@@ -170,7 +159,7 @@ impl BalanceExplanation {
                     &request,
                 )
                 .await?;
-            let page = relay(page, place, request.backward);
+            let page = request.relay(page);
             Ok(Some(CreditEntryConnection::new(
                 page,
                 (self.account_id, filter),
@@ -186,7 +175,7 @@ impl BalanceExplanation {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
-    ) -> Option<Result<CreditHoldConnection, ApiError>> {
+    ) -> Nullable<CreditHoldConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let place = self.list("balance_holds");
@@ -199,7 +188,7 @@ impl BalanceExplanation {
                 account_id: self.account_id,
                 hold,
             });
-            Ok(Some(CreditHoldConnection::new(relay(page, place, false))))
+            Ok(Some(CreditHoldConnection::new(request.relay(page))))
         })
         .await
     }
@@ -225,27 +214,19 @@ impl CreditHold {
     }
 
     /// The session in its current state. Null when the hold is for a top-up.
-    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
-        nullable(async {
-            let Holder::Session(id) = self.hold.holder else {
-                return Ok(None);
-            };
-            let session = scope(ctx)?.loaders.session(self.account_id, id).await?;
-            Ok(session.map(|session| Session::new(self.account_id, session)))
-        })
-        .await
+    async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
+        let Holder::Session(id) = self.hold.holder else {
+            return None;
+        };
+        find(ctx, self.account_id, id).await
     }
 
     /// The disputed top-up in its current state. Null when the hold is for a session.
-    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
-        nullable(async {
-            let Holder::TopUp(id) = self.hold.holder else {
-                return Ok(None);
-            };
-            let top_up = scope(ctx)?.loaders.top_up(self.account_id, id).await?;
-            Ok(top_up.map(TopUp::new))
-        })
-        .await
+    async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
+        let Holder::TopUp(id) = self.hold.holder else {
+            return None;
+        };
+        find(ctx, self.account_id, id).await
     }
 }
 

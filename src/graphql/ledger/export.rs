@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, InputType, SimpleObject};
 
 use super::filter::CreditLogFilter;
 use crate::graphql::context::scope;
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
@@ -35,7 +35,7 @@ pub(in crate::graphql) async fn export_link(
     account_id: AccountId,
     filter: Option<CreditLogFilter>,
     (format, bom): (ExportFormat, bool),
-) -> Option<Result<ExportLink, ApiError>> {
+) -> Nullable<ExportLink> {
     nullable(async {
         let scope = scope(ctx)?;
         // Refuses here what would be refused when the file is fetched.

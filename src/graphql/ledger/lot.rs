@@ -6,7 +6,7 @@ use super::entry::CreditEntry;
 use crate::domain::ledger::{credit_log, model};
 use crate::graphql::connection::connection;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
@@ -73,7 +73,7 @@ impl CreditLot {
     }
 
     /// The entry of the credit log that added them.
-    async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
+    async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
         nullable(async {
             let entry = scope(ctx)?.loaders.entry(self.account_id, self.lot.entry_id).await?;
             Ok(entry.map(CreditEntry::new))

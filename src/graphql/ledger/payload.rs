@@ -6,10 +6,10 @@ use super::{Balance, CreditEntry, Session};
 use crate::domain::ledger::Posted;
 use crate::domain::ledger::credit_log::Entry;
 use crate::graphql::context::scope;
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable};
 use crate::graphql::member::Account;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Present, UserError};
+use crate::graphql::payload::{Outcome, payload};
+use crate::graphql::refusals::{Failure, Present, UserError};
 use crate::graphql::scalars::LiveCursorText;
 
 /// The fields for one posted command. Changing objects are read when they are selected, in their state at that time.
@@ -65,116 +65,74 @@ impl Outcome<Posted> {
     }
 }
 
-/// Declares the payload of a mutation of one session.
-macro_rules! session_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) struct $name(pub(super) Outcome<Posted>);
-
-        $(#[$doc])*
-        #[Object]
-        impl $name {
-            /// The session in its current state. Null when refused, except for codes whose description says that the payload
-            /// contains it.
-            async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
-                self.0.session(ctx).await.transpose()
-            }
-
-            /// The account's balance right after the mutation, or the current one when refused. Null when the account is not
-            /// known.
-            async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
-                nullable(async { self.0.balance(ctx).await }).await
-            }
-
-            /// The account. Null when refused.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
-                self.0.account(ctx).await.transpose()
-            }
-
-            /// The entry that this posted to the credit log. Null when it moved no credits.
-            async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
-                self.0.entry(ctx).await.transpose()
-            }
-
-            /// The position in the account's event stream right after the mutation. Null when refused.
-            async fn live_cursor(&self) -> Option<LiveCursorText> {
-                self.0.live_cursor()
-            }
-
-            /// Why nothing was changed. Empty on success.
-            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-                self.0.errors.clone()
-            }
-        }
-    };
-}
-
-session_payload! {
+payload! {
     /// The result of bookSession.
-    BookSessionPayload
-}
-session_payload! {
+    BookSessionPayload,
     /// The result of rescheduleSession.
-    RescheduleSessionPayload
-}
-session_payload! {
+    RescheduleSessionPayload,
     /// The result of completeSession.
-    CompleteSessionPayload
-}
-session_payload! {
+    CompleteSessionPayload,
     /// The result of cancelSession.
-    CancelSessionPayload
-}
-session_payload! {
+    CancelSessionPayload,
     /// The result of refundSession.
     RefundSessionPayload
-}
-
-/// Declares the payload of a mutation that posts its own entry.
-macro_rules! entry_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) struct $name(pub(super) Outcome<Posted>);
-
-        $(#[$doc])*
-        #[Object]
-        impl $name {
-            /// The entry that this posted to the credit log. Null when refused.
-            async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
-                self.0.entry(ctx).await.transpose()
-            }
-
-            /// The account's balance right after the mutation, or the current one when refused. Null when the account is not
-            /// known.
-            async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
-                nullable(async { self.0.balance(ctx).await }).await
-            }
-
-            /// The account. Null when refused.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
-                self.0.account(ctx).await.transpose()
-            }
-
-            /// The position in the account's event stream right after the mutation. Null when refused.
-            async fn live_cursor(&self) -> Option<LiveCursorText> {
-                self.0.live_cursor()
-            }
-
-            /// Why nothing was changed. Empty on success.
-            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-                self.0.errors.clone()
-            }
+    from Posted => {
+        /// The session in its current state. Null when refused, except for codes whose description says that the payload
+        /// contains it.
+        async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
+            self.0.session(ctx).await.transpose()
         }
-    };
+
+        /// The account's balance right after the mutation, or the current one when refused. Null when the account is not
+        /// known.
+        async fn balance(&self, ctx: &Context<'_>) -> Nullable<Balance> {
+            self.0.balance(ctx).await.transpose()
+        }
+
+        /// The account. Null when refused.
+        async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
+            self.0.account(ctx).await.transpose()
+        }
+
+        /// The entry that this posted to the credit log. Null when it moved no credits.
+        async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
+            self.0.entry(ctx).await.transpose()
+        }
+
+        /// The position in the account's event stream right after the mutation. Null when refused.
+        async fn live_cursor(&self) -> Option<LiveCursorText> {
+            self.0.live_cursor()
+        }
+    }
 }
 
-entry_payload! {
+payload! {
     /// The result of grantCredits.
-    GrantCreditsPayload
-}
-entry_payload! {
+    GrantCreditsPayload,
     /// The result of adjustCredits.
     AdjustCreditsPayload
+    from Posted => {
+        /// The entry that this posted to the credit log. Null when refused.
+        async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
+            self.0.entry(ctx).await.transpose()
+        }
+
+        /// The account's balance right after the mutation, or the current one when refused. Null when the account is not
+        /// known.
+        async fn balance(&self, ctx: &Context<'_>) -> Nullable<Balance> {
+            self.0.balance(ctx).await.transpose()
+        }
+
+        /// The account. Null when refused.
+        async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
+            self.0.account(ctx).await.transpose()
+        }
+
+        /// The position in the account's event stream right after the mutation. Null when refused.
+        async fn live_cursor(&self) -> Option<LiveCursorText> {
+            self.0.live_cursor()
+        }
+    }
 }
 
 /// The result of one item in a list.
@@ -182,12 +140,23 @@ entry_payload! {
 /// A fault of one item concerns only this item: the others were executed and have their results.
 pub(crate) struct SessionResult(Result<Outcome<Posted>, ApiError>);
 
+impl SessionResult {
+    pub(super) fn new(at: usize, result: Result<Posted, Failure>) -> Self {
+        let item = at.to_string();
+        Self(Outcome::settle(result).map(|mut outcome| {
+            let errors = outcome.errors.into_iter();
+            outcome.errors = errors.map(|error| error.within(&["items", &item])).collect();
+            outcome
+        }))
+    }
+}
+
 /// The result of one item in a list.
 #[Object]
 impl SessionResult {
     /// The session in its current state. Null when refused, except for codes whose description says that the payload contains
     /// it.
-    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
+    async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
         match &self.0 {
             Ok(outcome) => outcome.session(ctx).await.transpose(),
             Err(fault) => Some(Err(fault.clone())),
@@ -208,66 +177,33 @@ impl SessionResult {
     }
 }
 
-/// Declares the payload of a mutation of many sessions.
-macro_rules! sessions_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) struct $name {
-            results: Option<Vec<SessionResult>>,
-            last: Option<Posted>,
-            errors: Vec<UserError>,
-        }
-
-        impl $name {
-            pub(super) fn new(outcome: Outcome<Vec<Result<Outcome<Posted>, ApiError>>>) -> Self {
-                let answered = outcome.done.iter().flatten().flatten();
-                let posted = answered.filter_map(|item| item.done.as_ref());
-                Self {
-                    last: posted.max_by_key(|posted| posted.live_cursor.sequence).cloned(),
-                    results: outcome.done.map(|items| items.into_iter().map(SessionResult).collect()),
-                    errors: outcome.errors,
-                }
-            }
-        }
-
-        $(#[$doc])*
-        #[Object]
-        impl $name {
-            /// One result per item, in the same order; a refused item does not affect the others. Null when the whole list was
-            /// refused.
-            async fn results(&self) -> Option<&Vec<SessionResult>> {
-                self.results.as_ref()
-            }
-
-            /// The account. Null when nothing was changed.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
-                nullable(async {
-                    match &self.last {
-                        Some(posted) => Account::after(ctx, posted).await.map(Some),
-                        None => Ok(None),
-                    }
-                })
-                .await
-            }
-
-            /// The position in the account's event stream after the last change. Null when nothing was changed.
-            async fn live_cursor(&self) -> Option<LiveCursorText> {
-                self.last.as_ref().map(|posted| LiveCursorText(posted.live_cursor.encode()))
-            }
-
-            /// Why the whole list was refused. Empty when each item has its own result.
-            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-                self.errors.clone()
-            }
-        }
-    };
+/// Returns the last change of a list.
+fn last(outcome: &Outcome<Vec<SessionResult>>) -> Option<&Posted> {
+    let items = outcome.done.iter().flatten();
+    let posted = items.filter_map(|item| item.0.as_ref().ok()?.done.as_ref());
+    posted.max_by_key(|posted| posted.live_cursor.sequence)
 }
 
-sessions_payload! {
+payload! {
     /// The result of bookSessions.
-    BookSessionsPayload
-}
-sessions_payload! {
+    BookSessionsPayload,
     /// The result of completeSessions.
     CompleteSessionsPayload
+    from Vec<SessionResult>, "Why the whole list was refused. Empty when each item has its own result." => {
+        /// One result per item, in the same order; a refused item does not affect the others. Null when the whole list was
+        /// refused.
+        async fn results(&self) -> Option<&Vec<SessionResult>> {
+            self.0.done.as_ref()
+        }
+
+        /// The account. Null when nothing was changed.
+        async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
+            Some(Account::after(ctx, last(&self.0)?).await)
+        }
+
+        /// The position in the account's event stream after the last change. Null when nothing was changed.
+        async fn live_cursor(&self) -> Option<LiveCursorText> {
+            Some(LiveCursorText(last(&self.0)?.live_cursor.encode()))
+        }
+    }
 }

@@ -9,10 +9,10 @@ use crate::domain::filter::AnyOf;
 use crate::domain::ledger::credit_log::search::Search;
 use crate::domain::ledger::model::ACCOUNT_CLOSED;
 use crate::domain::ledger::sessions;
+use crate::graphql::by_id::existing;
 use crate::graphql::connection::connection;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::loaders::must_exist;
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::member::{Account, Member};
 use crate::graphql::scalars::Json;
 use crate::graphql::viewer::in_language;
@@ -112,9 +112,7 @@ impl Session {
 
     /// The member who uses it.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        let member_id = self.view.session.member_id;
-        let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
-        must_exist(member, "member").map(Member::new)
+        existing(ctx, self.account_id, self.view.session.member_id).await
     }
 
     /// The current status.
@@ -190,7 +188,7 @@ impl Session {
     /// Why it was canceled. The text of a member or an integration is not translated; a closed account is in the viewer's
     /// language.
     #[graphql(directive = in_language::apply())]
-    async fn cancel_reason(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+    async fn cancel_reason(&self, ctx: &Context<'_>) -> Nullable<String> {
         nullable(async {
             match self.view.session.cancel_reason.as_deref() {
                 Some(ACCOUNT_CLOSED) => scope(ctx)?.in_words(ACCOUNT_CLOSED).await.map(Some),

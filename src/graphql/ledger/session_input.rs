@@ -1,15 +1,15 @@
 //! Inputs of the mutations of sessions, and their conversion to commands.
 
-use async_graphql::{ID, InputObject, MaybeUndefined};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use crate::domain::ledger::model::{Command, MemberRef, SessionRef};
 use crate::graphql::context::Scope;
-use crate::graphql::inputs::member_in;
+use crate::graphql::id::{Id, Named};
 use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::graphql::scalars::Json;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, IdKind, MemberId, SessionId};
+use crate::primitives::ids::{AccountId, MemberId, SessionId};
 
 /// The largest metadata of a session, as text in bytes.
 const LARGEST_METADATA: usize = 4_096;
@@ -18,13 +18,13 @@ const LARGEST_METADATA: usize = 4_096;
 #[derive(InputObject, Debug)]
 pub(crate) struct BookSessionInput {
     /// The account that pays. May be left out by a member, or by a key that belongs to one account.
-    pub(super) account_id: Option<ID>,
+    pub(super) account_id: Option<Id<AccountId>>,
     /// The member who will use it. Give this or memberExternalId.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// The member who will use it, by the platform's own id.
     member_external_id: Option<String>,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// The platform's own id of the session, unique among the account's open sessions. It must not have the form of an id of
     /// this service.
     external_id: Option<String>,
@@ -42,15 +42,22 @@ pub(crate) struct BookSessionInput {
     idempotency_key: String,
 }
 
+/// A session, by one of its ids.
+#[derive(InputObject, Debug)]
+pub(super) struct NamedSession {
+    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
+    pub(super) account_id: Option<Id<AccountId>>,
+    /// The session. Give this or externalId.
+    pub(super) session_id: Option<Id<SessionId>>,
+    /// The session by the platform's own id: the open one, otherwise the newest.
+    external_id: Option<String>,
+}
+
 /// A session to move.
 #[derive(InputObject, Debug)]
 pub(crate) struct RescheduleSessionInput {
-    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
-    account_id: Option<ID>,
-    /// The session. Give this or externalId.
-    session_id: Option<ID>,
-    /// The session by the platform's own id: the open one, otherwise the newest.
-    external_id: Option<String>,
+    #[graphql(flatten)]
+    session: NamedSession,
     /// The new begin.
     starts_at: Timestamp,
     /// The new end.
@@ -60,21 +67,17 @@ pub(crate) struct RescheduleSessionInput {
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
 }
 
 /// A session that took place. credits: the credits that were used; the whole hold when left out. The rest of the hold is
 /// released. More than the hold needs allowOverage, and may make the balance negative.
 #[derive(InputObject, Debug)]
 pub(crate) struct CompleteSessionInput {
-    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
-    pub(super) account_id: Option<ID>,
-    /// The session. Give this or externalId.
-    pub(super) session_id: Option<ID>,
-    /// The session by the platform's own id: the open one, otherwise the newest.
-    external_id: Option<String>,
+    #[graphql(flatten)]
+    pub(super) session: NamedSession,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// The credits that were used; the whole hold when left out.
     credits: Option<Credits>,
     /// Whether it may cost more than it holds, or be charged after its hold was released.
@@ -87,14 +90,10 @@ pub(crate) struct CompleteSessionInput {
 /// A session to cancel. fee: the credits to charge for a late cancellation or a no-show; nothing when left out.
 #[derive(InputObject, Debug)]
 pub(crate) struct CancelSessionInput {
-    /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
-    account_id: Option<ID>,
-    /// The session. Give this or externalId.
-    session_id: Option<ID>,
-    /// The session by the platform's own id: the open one, otherwise the newest.
-    external_id: Option<String>,
+    #[graphql(flatten)]
+    session: NamedSession,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// A human-readable reason: at most 500 characters.
     reason: Option<String>,
     /// Credits to charge, at most the booked credits; nothing when left out.
@@ -110,13 +109,13 @@ pub(crate) struct CancelSessionInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RefundSessionInput {
     /// The account that paid. May be left out by a member, by a key that belongs to one account, or with a sessionId.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The session. Give this or externalId.
-    session_id: Option<ID>,
+    session_id: Option<Id<SessionId>>,
     /// The session by the platform's own id: the open one, otherwise the newest.
     external_id: Option<String>,
     /// The member on whose behalf an API key acts; shown as actor.member.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// Credits to refund; above 0, at most what is left of the charge.
     credits: Credits,
     /// A human-readable reason: 1 to 500 characters.
@@ -129,7 +128,7 @@ pub(crate) struct RefundSessionInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct BookSessionsInput {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or when the items name it.
-    pub(super) account_id: Option<ID>,
+    pub(super) account_id: Option<Id<AccountId>>,
     /// Up to 100 sessions, each with its own key.
     pub(super) items: Vec<BookSessionInput>,
 }
@@ -138,7 +137,7 @@ pub(crate) struct BookSessionsInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct CompleteSessionsInput {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or when the items name it.
-    pub(super) account_id: Option<ID>,
+    pub(super) account_id: Option<Id<AccountId>>,
     /// Up to 100 sessions, each with its own key.
     pub(super) items: Vec<CompleteSessionInput>,
 }
@@ -151,46 +150,42 @@ pub(super) struct Order {
     pub(super) fields: LedgerFields,
 }
 
-/// The input fields that identify a session.
-struct Named<'a> {
-    account: Option<&'a ID>,
-    session: Option<&'a ID>,
-    external: Option<&'a String>,
+/// The input of one command.
+pub(super) trait OrderInput {
+    /// Reads the input as a command.
+    fn order(self, scope: &Scope) -> Result<Order, Failure>;
 }
 
-impl Named<'_> {
-    fn session_field(&self) -> &'static str {
-        if self.session.is_some() {
+impl NamedSession {
+    fn field(&self) -> &'static str {
+        if self.session_id.is_some() {
             "sessionId"
         } else {
             "externalId"
         }
     }
 
-    fn find(&self, scope: &Scope) -> Result<(AccountId, SessionRef), Failure> {
-        match (self.session, self.external) {
+    fn find(self, scope: &Scope) -> Result<(AccountId, SessionRef), Failure> {
+        match (self.session_id, self.external_id) {
             (Some(_), Some(_)) => Err(Failure::invalid("sessionId", "give sessionId or externalId, not both")),
             (None, None) => Err(Failure::invalid("sessionId", "give sessionId or externalId")),
             (Some(id), None) => {
-                let (account_id, uuid) =
-                    scope.account_of(self.account, id, IdKind::Session, ("sessionId", "session"))?;
-                Ok((account_id, SessionRef::Id(SessionId::from_uuid(uuid))))
+                let (account_id, id) = scope.object_at(SessionId::FIELD, id, self.account_id)?;
+                Ok((account_id, SessionRef::Id(id)))
             }
-            (None, Some(external_id)) => Ok((
-                scope.account_for(self.account)?,
-                SessionRef::ExternalId(external_id.clone()),
-            )),
+            (None, Some(external_id)) => Ok((scope.account_for(self.account_id)?, SessionRef::ExternalId(external_id))),
         }
     }
 
     /// Returns the order that applies `command` to the session.
     fn order(
-        &self,
+        self,
         scope: &Scope,
-        acting: Option<&ID>,
+        acting: Option<Id<MemberId>>,
         key: String,
         command: impl FnOnce(SessionRef) -> Command,
     ) -> Result<Order, Failure> {
+        let session_field = self.field();
         let (account_id, session) = self.find(scope)?;
         Ok(Order {
             acting: scope.acting(account_id, acting)?,
@@ -199,7 +194,7 @@ impl Named<'_> {
             fields: LedgerFields {
                 account_id,
                 member: "actingMemberId",
-                session: self.session_field(),
+                session: session_field,
                 amount: "credits",
             },
         })
@@ -217,9 +212,10 @@ impl BookSessionInput {
                 "memberId",
                 "give memberId or memberExternalId, not both",
             )),
-            (MaybeUndefined::Value(id), None) => {
-                Ok((MemberRef::Id(member_in(account_id, id, "memberId")?), "memberId"))
-            }
+            (MaybeUndefined::Value(id), None) => Ok((
+                MemberRef::Id(id.in_field(MemberId::FIELD, account_id)?),
+                MemberId::FIELD,
+            )),
             (MaybeUndefined::Undefined, Some(external_id)) => {
                 Ok((MemberRef::ExternalId(external_id.clone()), "memberExternalId"))
             }
@@ -232,9 +228,11 @@ impl BookSessionInput {
             },
         }
     }
+}
 
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let account_id = scope.account_for(self.account_id.as_ref())?;
+impl OrderInput for BookSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let account_id = scope.account_for(self.account_id)?;
         let (member, member_field) = self.member(scope, account_id)?;
         let metadata = self.metadata.filter(|json| !json.0.is_null());
         let metadata = metadata.map(|json| json.0.to_string());
@@ -249,7 +247,7 @@ impl BookSessionInput {
             return Err(Failure::invalid("metadata", "is nested too deeply"));
         }
         Ok(Order {
-            acting: scope.acting(account_id, self.acting_member_id.as_ref())?,
+            acting: scope.acting(account_id, self.acting_member_id)?,
             key: self.idempotency_key,
             command: Command::Book {
                 member,
@@ -270,56 +268,45 @@ impl BookSessionInput {
     }
 }
 
-impl CompleteSessionInput {
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let named = Named {
-            account: self.account_id.as_ref(),
-            session: self.session_id.as_ref(),
-            external: self.external_id.as_ref(),
-        };
-        named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
-            Command::Complete {
-                session,
-                credits: self.credits,
-                allow_overage: self.allow_overage.unwrap_or(false),
-            }
-        })
+impl OrderInput for CompleteSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        self.session
+            .order(scope, self.acting_member_id, self.idempotency_key, |session| {
+                Command::Complete {
+                    session,
+                    credits: self.credits,
+                    allow_overage: self.allow_overage.unwrap_or(false),
+                }
+            })
     }
 }
 
-impl RescheduleSessionInput {
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let named = Named {
-            account: self.account_id.as_ref(),
-            session: self.session_id.as_ref(),
-            external: self.external_id.as_ref(),
-        };
-        named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
-            Command::Reschedule {
-                session,
-                starts_at: self.starts_at,
-                ends_at: self.ends_at,
-                credits: self.credits,
-            }
-        })
+impl OrderInput for RescheduleSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        self.session
+            .order(scope, self.acting_member_id, self.idempotency_key, |session| {
+                Command::Reschedule {
+                    session,
+                    starts_at: self.starts_at,
+                    ends_at: self.ends_at,
+                    credits: self.credits,
+                }
+            })
     }
 }
 
-impl CancelSessionInput {
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let named = Named {
-            account: self.account_id.as_ref(),
-            session: self.session_id.as_ref(),
-            external: self.external_id.as_ref(),
-        };
-        let order = named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
-            Command::Cancel {
-                session,
-                reason: self.reason,
-                fee: self.fee,
-                no_show: self.no_show.unwrap_or(false),
-            }
-        });
+impl OrderInput for CancelSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let order = self
+            .session
+            .order(scope, self.acting_member_id, self.idempotency_key, |session| {
+                Command::Cancel {
+                    session,
+                    reason: self.reason,
+                    fee: self.fee,
+                    no_show: self.no_show.unwrap_or(false),
+                }
+            });
         order.map(|mut order| {
             order.fields.amount = "fee";
             order
@@ -327,14 +314,14 @@ impl CancelSessionInput {
     }
 }
 
-impl RefundSessionInput {
-    pub(super) fn order(self, scope: &Scope) -> Result<Order, Failure> {
-        let named = Named {
-            account: self.account_id.as_ref(),
-            session: self.session_id.as_ref(),
-            external: self.external_id.as_ref(),
+impl OrderInput for RefundSessionInput {
+    fn order(self, scope: &Scope) -> Result<Order, Failure> {
+        let named = NamedSession {
+            account_id: self.account_id,
+            session_id: self.session_id,
+            external_id: self.external_id,
         };
-        named.order(scope, self.acting_member_id.as_ref(), self.idempotency_key, |session| {
+        named.order(scope, self.acting_member_id, self.idempotency_key, |session| {
             Command::Refund {
                 session,
                 credits: self.credits,

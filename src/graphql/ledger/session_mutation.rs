@@ -1,43 +1,34 @@
 //! Mutations of sessions.
 
-use async_graphql::{Context, Object};
-
 use super::filter::at_most_100;
 use super::payload::{
     BookSessionPayload, BookSessionsPayload, CancelSessionPayload, CompleteSessionPayload, CompleteSessionsPayload,
-    RefundSessionPayload, RescheduleSessionPayload,
+    RefundSessionPayload, RescheduleSessionPayload, SessionResult,
 };
 use super::session_input::{
     BookSessionInput, BookSessionsInput, CancelSessionInput, CompleteSessionInput, CompleteSessionsInput, Order,
-    RefundSessionInput, RescheduleSessionInput,
+    OrderInput, RefundSessionInput, RescheduleSessionInput,
 };
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Posted;
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::payload::Outcome;
+use crate::graphql::context::Scope;
+use crate::graphql::payload::mutations;
 use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::primitives::actor::Permission;
-use crate::primitives::ids::{AccountId, IdKind};
+use crate::primitives::ids::AccountId;
 
-async fn post(scope: &Scope, order: Result<Order, Failure>) -> Result<Outcome<Posted>, ApiError> {
-    let result = match order {
-        Ok(order) => {
-            let Order {
-                acting,
-                key,
-                command,
-                fields,
-            } = order;
-            let ledger = &scope.services.ledger;
-            ledger
-                .post(scope.actor(), fields.account_id, acting, key, command)
-                .await
-                .map_err(|error| fields.failure(error))
-        }
-        Err(failure) => Err(failure),
-    };
-    Outcome::settle(result)
+async fn post(scope: &Scope, input: impl OrderInput) -> Result<Posted, Failure> {
+    let Order {
+        acting,
+        key,
+        command,
+        fields,
+    } = input.order(scope)?;
+    let ledger = &scope.services.ledger;
+    let posted = ledger
+        .post(scope.actor(), fields.account_id, acting, key, command)
+        .await;
+    posted.map_err(|error| fields.failure(error))
 }
 
 /// Posts a list of commands of one account. All of them reach the engine at once, and each item has its own result.
@@ -45,7 +36,7 @@ async fn post_all(
     scope: &Scope,
     account_id: AccountId,
     orders: Vec<Result<Order, Failure>>,
-) -> Result<Outcome<Vec<Result<Outcome<Posted>, ApiError>>>, ApiError> {
+) -> Result<Vec<SessionResult>, Failure> {
     let acting = orders.iter().flatten().next().and_then(|order| order.acting);
     let mut items = Vec::with_capacity(orders.len());
     let mut answers: Vec<Result<LedgerFields, Failure>> = Vec::with_capacity(orders.len());
@@ -67,181 +58,86 @@ async fn post_all(
             order.fields
         }));
     }
+    let fields = LedgerFields {
+        account_id,
+        member: "actingMemberId",
+        session: "sessionId",
+        amount: "credits",
+    };
     let ledger = &scope.services.ledger;
-    let posted = match ledger.post_all(scope.actor(), account_id, acting, items).await {
-        Ok(posted) => posted,
-        Err(error) => {
-            let fields = LedgerFields {
-                account_id,
-                member: "actingMemberId",
-                session: "sessionId",
-                amount: "credits",
-            };
-            return Outcome::settle(Err(fields.failure(error)));
+    let posted = ledger.post_all(scope.actor(), account_id, acting, items).await;
+    let mut posted = posted.map_err(|error| fields.failure(error))?.into_iter();
+    let mut result_of = |answer: Result<LedgerFields, Failure>| {
+        let fields = answer?;
+        match posted.next() {
+            Some(result) => result.map_err(|error| fields.failure(error)),
+            None => Err(Fault::Internal("an item was not answered".to_owned()).into()),
         }
     };
-    let mut posted = posted.into_iter();
-    let mut outcomes = Vec::with_capacity(answers.len());
-    for (at, answer) in answers.into_iter().enumerate() {
-        let result = match answer {
-            Ok(fields) => match posted.next() {
-                Some(result) => result.map_err(|error| fields.failure(error)),
-                None => Err(Fault::Internal("an item was not answered".to_owned()).into()),
-            },
-            Err(failure) => Err(failure),
-        };
-        let item = at.to_string();
-        outcomes.push(Outcome::settle(result).map(|mut outcome| {
-            let errors = outcome.errors.into_iter();
-            outcome.errors = errors.map(|error| error.within(&["items", &item])).collect();
-            outcome
-        }));
-    }
-    Outcome::settle(Ok(outcomes))
+    let answers = answers.into_iter().enumerate();
+    Ok(answers
+        .map(|(at, answer)| SessionResult::new(at, result_of(answer)))
+        .collect())
 }
 
-#[derive(Default)]
-pub(crate) struct SessionMutation;
+async fn book_all(scope: &Scope, input: BookSessionsInput) -> Result<Vec<SessionResult>, Failure> {
+    at_most_100("input.items", Some(&input.items))?;
+    let named = input.items.iter().find_map(|item| item.account_id);
+    let named = input.account_id.or(named);
+    let account_id = scope.account_for(named)?;
+    scope.actor().require(account_id, Permission::BookSessions)?;
+    let order = |mut item: BookSessionInput| {
+        item.account_id = item.account_id.or(named);
+        item.order(scope)
+    };
+    post_all(scope, account_id, input.items.into_iter().map(order).collect()).await
+}
 
-#[Object]
-impl SessionMutation {
-    /// Books a session: holds its credits until it is completed, canceled or released. [auth: `BOOK_SESSIONS`]
-    async fn book_session(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The session to book.")] input: BookSessionInput,
-    ) -> Option<Result<BookSessionPayload, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            Ok(Some(BookSessionPayload(post(scope, input.order(scope)).await?)))
-        })
-        .await
-    }
+async fn complete_all(scope: &Scope, input: CompleteSessionsInput) -> Result<Vec<SessionResult>, Failure> {
+    at_most_100("input.items", Some(&input.items))?;
+    let sessions = || input.items.iter().map(|item| &item.session);
+    let named = sessions().find_map(|session| session.account_id);
+    let named = input.account_id.or(named);
+    let by_session = sessions().find_map(|session| session.session_id);
+    let by_session = by_session.and_then(|id| scope.object(id).ok());
+    let account_id = match (named, by_session) {
+        (None, Some((account_id, _))) => account_id,
+        _ => scope.account_for(named)?,
+    };
+    scope.actor().require(account_id, Permission::SettleSessions)?;
+    let order = |mut item: CompleteSessionInput| {
+        item.session.account_id = item.session.account_id.or(named);
+        item.order(scope)
+    };
+    post_all(scope, account_id, input.items.into_iter().map(order).collect()).await
+}
 
-    /// Moves an open session, and can change the credits that it holds. [auth: `BOOK_SESSIONS`]
-    async fn reschedule_session(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The session, and its new times.")] input: RescheduleSessionInput,
-    ) -> Option<Result<RescheduleSessionPayload, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            Ok(Some(RescheduleSessionPayload(post(scope, input.order(scope)).await?)))
-        })
-        .await
-    }
+mutations! {
+    SessionMutation {
+        /// Books a session: holds its credits until it is completed, canceled or released. [auth: `BOOK_SESSIONS`]
+        book_session(BookSessionInput: "The session to book.") -> BookSessionPayload = post;
 
-    /// Completes a session: deducts its credits. [auth: `SETTLE_SESSIONS`]
-    async fn complete_session(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The session to complete, and the credits that were used.")] input: CompleteSessionInput,
-    ) -> Option<Result<CompleteSessionPayload, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            Ok(Some(CompleteSessionPayload(post(scope, input.order(scope)).await?)))
-        })
-        .await
-    }
+        /// Moves an open session, and can change the credits that it holds. [auth: `BOOK_SESSIONS`]
+        reschedule_session(RescheduleSessionInput: "The session, and its new times.")
+            -> RescheduleSessionPayload = post;
 
-    /// Cancels a session, or records that the member did not attend, optionally for a fee.
-    /// [auth: `BOOK_SESSIONS`; for a fee or a no-show `SETTLE_SESSIONS`]
-    async fn cancel_session(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The session to cancel, and the fee.")] input: CancelSessionInput,
-    ) -> Option<Result<CancelSessionPayload, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            Ok(Some(CancelSessionPayload(post(scope, input.order(scope)).await?)))
-        })
-        .await
-    }
+        /// Completes a session: deducts its credits. [auth: `SETTLE_SESSIONS`]
+        complete_session(CompleteSessionInput: "The session to complete, and the credits that were used.")
+            -> CompleteSessionPayload = post;
 
-    /// Refunds part or all of a session's charge, to the lots it came from. [auth: `SETTLE_SESSIONS`]
-    async fn refund_session(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The session, and the credits to refund.")] input: RefundSessionInput,
-    ) -> Option<Result<RefundSessionPayload, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            Ok(Some(RefundSessionPayload(post(scope, input.order(scope)).await?)))
-        })
-        .await
-    }
+        /// Cancels a session, or records that the member did not attend, optionally for a fee.
+        /// [auth: `BOOK_SESSIONS`; for a fee or a no-show `SETTLE_SESSIONS`]
+        cancel_session(CancelSessionInput: "The session to cancel, and the fee.") -> CancelSessionPayload = post;
 
-    /// Books up to 100 sessions of one account, each with its own key; one result per item, in order. [auth: `BOOK_SESSIONS`]
-    async fn book_sessions(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The sessions to book.")] input: BookSessionsInput,
-    ) -> Option<Result<BookSessionsPayload, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            at_most_100("input.items", Some(&input.items))?;
-            let named = input
-                .account_id
-                .or_else(|| input.items.iter().find_map(|item| item.account_id.clone()));
-            let account_id = match scope.account_for(named.as_ref()) {
-                Ok(account_id) => account_id,
-                Err(failure) => return Ok(Some(BookSessionsPayload::new(Outcome::settle(Err(failure))?))),
-            };
-            if let Err(refused) = scope.actor().require(account_id, Permission::BookSessions) {
-                return Ok(Some(BookSessionsPayload::new(Outcome::settle(Err(refused.into()))?)));
-            }
-            let order = |mut item: BookSessionInput| {
-                item.account_id = item.account_id.or_else(|| named.clone());
-                item.order(scope)
-            };
-            let orders = input.items.into_iter().map(order).collect();
-            Ok(Some(BookSessionsPayload::new(
-                post_all(scope, account_id, orders).await?,
-            )))
-        })
-        .await
-    }
+        /// Refunds part or all of a session's charge, to the lots it came from. [auth: `SETTLE_SESSIONS`]
+        refund_session(RefundSessionInput: "The session, and the credits to refund.") -> RefundSessionPayload = post;
 
-    /// Completes up to 100 sessions of one account, each with its own key; one result per item, in order.
-    /// [auth: `SETTLE_SESSIONS`]
-    async fn complete_sessions(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The sessions to complete, and the credits that were used.")] input: CompleteSessionsInput,
-    ) -> Option<Result<CompleteSessionsPayload, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            at_most_100("input.items", Some(&input.items))?;
-            let named = input
-                .account_id
-                .or_else(|| input.items.iter().find_map(|item| item.account_id.clone()));
-            let by_session = || {
-                let id = input.items.iter().find_map(|item| item.session_id.as_ref())?;
-                let (account_id, _) = scope
-                    .account_of(None, id, IdKind::Session, ("sessionId", "session"))
-                    .ok()?;
-                Some(account_id)
-            };
-            let account_id = match (&named, by_session()) {
-                (None, Some(account_id)) => account_id,
-                _ => match scope.account_for(named.as_ref()) {
-                    Ok(account_id) => account_id,
-                    Err(failure) => return Ok(Some(CompleteSessionsPayload::new(Outcome::settle(Err(failure))?))),
-                },
-            };
-            if let Err(refused) = scope.actor().require(account_id, Permission::SettleSessions) {
-                return Ok(Some(CompleteSessionsPayload::new(Outcome::settle(
-                    Err(refused.into()),
-                )?)));
-            }
-            let order = |mut item: CompleteSessionInput| {
-                item.account_id = item.account_id.or_else(|| named.clone());
-                item.order(scope)
-            };
-            let orders = input.items.into_iter().map(order).collect();
-            let outcome = post_all(scope, account_id, orders).await?;
-            Ok(Some(CompleteSessionsPayload::new(outcome)))
-        })
-        .await
+        /// Books up to 100 sessions of one account, each with its own key; one result per item, in order. [auth: `BOOK_SESSIONS`]
+        book_sessions(BookSessionsInput: "The sessions to book.") -> BookSessionsPayload = book_all;
+
+        /// Completes up to 100 sessions of one account, each with its own key; one result per item, in order.
+        /// [auth: `SETTLE_SESSIONS`]
+        complete_sessions(CompleteSessionsInput: "The sessions to complete, and the credits that were used.")
+            -> CompleteSessionsPayload = complete_all;
     }
 }

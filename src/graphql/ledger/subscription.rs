@@ -1,17 +1,18 @@
 //! Subscriptions to the ledger.
 
-use async_graphql::{Context, ID, Subscription};
+use async_graphql::Context;
 
 use super::{Balance, CreditEntry, Session, SessionStatus};
 use crate::domain::event::EventContent;
+use crate::graphql::by_id::find;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::live::{Interest, LiveSignal, Moment, Shown, Topics, follow, id_in, live_event};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
+use crate::graphql::id::Id;
+use crate::graphql::live::{Interest, LiveSignal, Moment, Topics, live_event, subscriptions};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Account;
-use crate::graphql::scalars::LiveCursorText;
 use crate::primitives::actor::Permission;
-use crate::primitives::ids::{AccountId, IdKind, MemberId, SessionId};
+use crate::primitives::ids::{AccountId, MemberId, SessionId};
 
 /// Returns the member whose entries and sessions the caller may follow; `None` if the caller may follow all.
 pub(in crate::graphql) fn own_part(scope: &Scope, account_id: AccountId) -> Result<Option<MemberId>, ApiError> {
@@ -23,19 +24,12 @@ live_event! {
     /// A new entry of the credit log.
     CreditEntryEvent {
         /// The entry. Null unless the signal is ITEM.
-        async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
-            nullable(async {
-                let Some(entry_id) = self.0.event().and_then(|event| event.content.entry_id()) else {
-                    return Ok(None);
-                };
-                let entry = scope(ctx)?.loaders.entry(self.0.account_id(), entry_id).await?;
-                Ok(entry.map(CreditEntry::new))
-            })
-            .await
+        async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
+            find(ctx, self.0.account_id(), self.0.event()?.content.entry_id()?).await
         }
 
         /// The current balance. Null unless the signal is ITEM.
-        async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+        async fn balance(&self, ctx: &Context<'_>) -> Nullable<Balance> {
             nullable(balance(ctx, &self.0)).await
         }
     }
@@ -45,12 +39,12 @@ live_event! {
     /// A change of the balance.
     BalanceEvent {
         /// The current balance: of two, keep the one with the larger version. Null unless the signal is ITEM.
-        async fn balance(&self, ctx: &Context<'_>) -> Option<Result<Balance, ApiError>> {
+        async fn balance(&self, ctx: &Context<'_>) -> Nullable<Balance> {
             nullable(balance(ctx, &self.0)).await
         }
 
         /// The account. Null unless the signal is ITEM.
-        async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+        async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
             nullable(async {
                 match self.0.event() {
                     Some(_) => Account::load(ctx, self.0.account_id()).await.map(Some),
@@ -66,15 +60,8 @@ live_event! {
     /// A session that was booked, moved, ended, resolved or refunded.
     SessionEvent {
         /// The session in its current state. Null unless the signal is ITEM.
-        async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
-            nullable(async {
-                let Some(session_id) = self.0.event().and_then(|event| event.content.session_id()) else {
-                    return Ok(None);
-                };
-                let session = scope(ctx)?.loaders.session(self.0.account_id(), session_id).await?;
-                Ok(session.map(|session| Session::new(self.0.account_id(), session)))
-            })
-            .await
+        async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
+            find(ctx, self.0.account_id(), self.0.event()?.content.session_id()?).await
         }
 
         /// The status that this event set; session has the current status. Null unless the signal is ITEM.
@@ -97,87 +84,51 @@ async fn balance(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Balance>, 
     must_exist(balance, "balance").map(|balance| Some(Balance::new(balance)))
 }
 
-#[derive(Default)]
-pub(crate) struct LedgerSubscription;
+subscriptions! {
+    LedgerSubscription {
+        /// Each new entry of the credit log that matches the filter. A member without `READ_CREDIT_LOG` receives only their own
+        /// entries.
+        credit_entry_posted(
+            ctx,
+            filter: Option<super::CreditLogFilter> = "Which entries, as in creditLog; all when left out."
+        ) -> CreditEntryEvent {
+            account_id: "Whose log; the viewer's own account when left out.",
+            after: "Entries after this cursor are sent first. When left out, the stream starts with the next entry.",
+            interest: |scope, account_id| {
+                let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
+                Ok(Interest {
+                    member_id: own_part(scope, account_id)?,
+                    filter,
+                    ..Interest::in_topics(Topics::ENTRIES)
+                })
+            },
+        }
 
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Subscription]
-impl LedgerSubscription {
-    /// Each new entry of the credit log that matches the filter. A member without `READ_CREDIT_LOG` receives only their own
-    /// entries.
-    async fn credit_entry_posted(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Whose log; the viewer's own account when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Which entries, as in creditLog; all when left out.")] filter: Option<super::CreditLogFilter>,
-        #[graphql(
-            desc = "Entries after this cursor are sent first. When left out, the stream starts with the next entry."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<CreditEntryEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| {
-            let filter = filter.map(|filter| filter.for_account(account_id)).transpose()?;
-            Ok(Interest {
-                member_id: own_part(scope, account_id)?,
-                filter,
-                ..Interest::in_topics(Topics::ENTRIES)
-            })
-        };
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, CreditEntryEvent)
-    }
+        /// Each change of the balance. [auth: `READ_OWN_USAGE`]
+        balance_changed(ctx) -> BalanceEvent {
+            account_id: "Which account; the viewer's own when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| {
+                scope.actor().require(account_id, Permission::ReadOwnUsage)?;
+                Ok(Interest::in_topics(Topics::BALANCE))
+            },
+        }
 
-    /// Each change of the balance. [auth: `READ_OWN_USAGE`]
-    async fn balance_changed(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<BalanceEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| {
-            scope.actor().require(account_id, Permission::ReadOwnUsage)?;
-            Ok(Interest::in_topics(Topics::BALANCE))
-        };
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, BalanceEvent)
-    }
-
-    /// Each change of a session: booked, moved, PROCESSING, resolved, refunded. A member without `READ_CREDIT_LOG` receives
-    /// only their own sessions.
-    async fn session_updated(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Whose sessions; the viewer's own account when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Only this session; all when left out.")] session_id: Option<ID>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<SessionEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| {
-            let session_id = session_id.map(|id| id_in(account_id, "sessionId", &id, IdKind::Session));
-            Ok(Interest {
-                member_id: own_part(scope, account_id)?,
-                session_id: session_id.transpose()?.map(SessionId::from_uuid),
-                ..Interest::in_topics(Topics::SESSIONS)
-            })
-        };
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, SessionEvent)
+        /// Each change of a session: booked, moved, PROCESSING, resolved, refunded. A member without `READ_CREDIT_LOG` receives
+        /// only their own sessions.
+        session_updated(
+            ctx,
+            session_id: Option<Id<SessionId>> = "Only this session; all when left out."
+        ) -> SessionEvent {
+            account_id: "Whose sessions; the viewer's own account when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| {
+                Ok(Interest {
+                    member_id: own_part(scope, account_id)?,
+                    session_id: session_id.map(|id| id.in_argument(account_id)).transpose()?,
+                    ..Interest::in_topics(Topics::SESSIONS)
+                })
+            },
+        }
     }
 }

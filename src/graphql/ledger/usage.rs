@@ -4,9 +4,10 @@ use async_graphql::{Context, Enum, Object, SimpleObject};
 
 use super::entry::{Actor, CreditEntryKind};
 use crate::domain::ledger::credit_log;
+use crate::graphql::by_id::find;
 use crate::graphql::connection::connection;
 use crate::graphql::context::scope;
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::graphql::scalars::{Date, Int64};
@@ -102,15 +103,8 @@ impl CreditUsage {
     }
 
     /// The member, when grouped by MEMBER. Null in the group of entries that belong to no single member.
-    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
-        nullable(async {
-            let Some(member_id) = self.group.member_id else {
-                return Ok(None);
-            };
-            let member = scope(ctx)?.loaders.member(self.account_id, member_id).await?;
-            Ok(member.map(Member::new))
-        })
-        .await
+    async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
+        find(ctx, self.account_id, self.group.member_id?).await
     }
 
     /// The kind, when grouped by KIND.

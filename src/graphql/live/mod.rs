@@ -43,8 +43,8 @@ pub(super) use followed::Followed;
 pub(super) use interest::{Interest, Topics};
 pub(super) use operation::Documents;
 pub(super) use page::{MomentPage, event_page};
-pub(super) use payload::{LiveEvent, LiveSignal, live_event};
-pub(super) use stage::{Moment, Shown, follow, id_in};
+pub(super) use payload::{LiveEvent, LiveSignal, live_event, subscriptions};
+pub(super) use stage::{Moment, Shown, follow};
 use stage::{Plan, Stage};
 
 /// A message of a subscription.

@@ -78,3 +78,43 @@ macro_rules! live_event {
     };
 }
 pub(in crate::graphql) use live_event;
+
+/// Declares subscriptions: their event, their own arguments, and the interest that follows from these.
+macro_rules! subscriptions {
+    ($(#[$of:meta])* $root:ident {$(
+        $(#[$meta:meta])*
+        $name:ident($ctx:ident $(, $argument:ident: $type:ty = $desc:tt)*) -> $event:ident {
+            account_id: $whose:tt,
+            after: $after:tt,
+            interest: $interest:expr,
+        }
+    )+}) => {
+        $(#[$of])*
+        #[derive(Default)]
+        pub(crate) struct $root;
+
+        $(#[$of])*
+        #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
+        #[async_graphql::Subscription]
+        impl $root {$(
+            $(#[$meta])*
+            async fn $name(
+                &self,
+                $ctx: &async_graphql::Context<'_>,
+                #[graphql(desc = $whose)] account_id: Option<
+                    $crate::graphql::id::Id<$crate::primitives::ids::AccountId>,
+                >,
+                $(#[graphql(desc = $desc)] $argument: $type,)*
+                #[graphql(desc = $after)] after: Option<$crate::graphql::scalars::LiveCursorText>,
+                #[graphql(
+                    desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
+                )]
+                replay_at_most: Option<i32>,
+            ) -> Result<$crate::graphql::live::Shown<$event>, $crate::graphql::errors::ApiError> {
+                let begin = (after.as_ref(), replay_at_most);
+                $crate::graphql::live::follow($ctx, account_id, begin, $interest, $event)
+            }
+        )+}
+    };
+}
+pub(in crate::graphql) use subscriptions;

@@ -6,17 +6,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::{Context, ID};
+use async_graphql::Context;
 use futures_util::stream;
-use uuid::Uuid;
 
 use super::interest::{Interest, Topics};
 use super::payload::LiveSignal;
 use crate::domain::event::{Event, LiveCursor};
-use crate::graphql::context::{Scope, parse_id, scope};
+use crate::graphql::context::{Scope, scope};
 use crate::graphql::errors::ApiError;
+use crate::graphql::id::Id;
 use crate::graphql::scalars::LiveCursorText;
-use crate::primitives::ids::{AccountId, IdKind};
+use crate::primitives::ids::AccountId;
 
 /// What a subscription follows.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ pub(in crate::graphql) type Shown<T> = stream::Iter<std::option::IntoIter<T>>;
 /// moment.
 pub(in crate::graphql) fn follow<T>(
     ctx: &Context<'_>,
-    account_id: Option<&ID>,
+    account_id: Option<Id<AccountId>>,
     (after, replay_at_most): (Option<&LiveCursorText>, Option<i32>),
     interest: impl FnOnce(&Scope, AccountId) -> Result<Interest, ApiError>,
     payload: impl FnOnce(Moment) -> T,
@@ -115,10 +115,10 @@ fn checked_bound(replay_at_most: i32) -> Result<i64, ApiError> {
 }
 
 /// Returns the named account, if it exists for the caller.
-fn account(scope: &Scope, named: Option<&ID>) -> Result<AccountId, ApiError> {
+fn account(scope: &Scope, named: Option<Id<AccountId>>) -> Result<AccountId, ApiError> {
     let account_id =
         match named {
-            Some(id) => parse_id(id, IdKind::Account).map(|id| id.account_id),
+            Some(id) => id.parts().map(|(account_id, _)| account_id),
             None => Some(scope.actor().own_account().ok_or_else(|| {
                 ApiError::invalid("accountId", "is required: this API key is not bound to one account")
             })?),
@@ -131,17 +131,4 @@ fn account(scope: &Scope, named: Option<&ID>) -> Result<AccountId, ApiError> {
 /// Parses a cursor of a client.
 pub(in crate::graphql) fn decode(account_id: AccountId, text: &LiveCursorText) -> Result<LiveCursor, ApiError> {
     LiveCursor::decode(account_id, &text.0).map_err(|invalid| ApiError::invalid("after", invalid.to_string()))
-}
-
-/// Returns the id in an argument, which must be of this kind and in the account.
-pub(in crate::graphql) fn id_in(
-    account_id: AccountId,
-    argument: &str,
-    id: &ID,
-    kind: IdKind,
-) -> Result<Uuid, ApiError> {
-    parse_id(id, kind)
-        .filter(|id| id.account_id == account_id)
-        .map(|id| id.uuid)
-        .ok_or_else(|| ApiError::invalid(argument, "this does not belong to the account"))
 }

@@ -14,9 +14,9 @@ use crate::domain::forecast::TrialSettings;
 use crate::domain::ledger::model::AccountStatus as Status;
 use crate::domain::ledger::{self, Posted};
 use crate::domain::member;
-use crate::graphql::connection::{PageArguments, relay};
+use crate::graphql::connection::PageArguments;
 use crate::graphql::context::{Scope, public_id, scope};
-use crate::graphql::errors::{ApiError, found, nullable, visible};
+use crate::graphql::errors::{ApiError, Nullable, found, nullable, visible};
 use crate::graphql::forecast::{self, AutoTopUpSimulation, Forecast};
 use crate::graphql::ledger::{
     AccountStatus, Balance, BalanceExplanation, CreditEntryConnection, CreditLogFilter, CreditLot, CreditLotConnection,
@@ -119,7 +119,7 @@ impl Account {
     }
 
     /// The human-readable reason of the freeze. Null unless FROZEN.
-    async fn frozen_reason(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+    async fn frozen_reason(&self, ctx: &Context<'_>) -> Nullable<String> {
         nullable(async {
             let balance = self.current_balance(ctx).await?;
             Ok(balance.halt_reason.filter(|_| balance.status == Status::Frozen))
@@ -167,13 +167,8 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
-    ) -> Option<Result<CreditEntryConnection, ApiError>> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+    ) -> Nullable<CreditEntryConnection> {
+        let arguments = PageArguments::both((first, after), (last, before));
         nullable(self.credit_log_page(ctx, filter, order, arguments)).await
     }
 
@@ -189,7 +184,7 @@ impl Account {
         >,
         #[graphql(desc = "How many groups to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only groups after this cursor of the same filter and grouping.")] after: Option<String>,
-    ) -> Option<Result<CreditUsageConnection, ApiError>> {
+    ) -> Nullable<CreditUsageConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             at_most_100("groupBy", Some(&group_by))?;
@@ -204,7 +199,7 @@ impl Account {
                 .usage(scope.actor(), self.row.id, &filter, &group_by, timezone, &request)
                 .await?;
             let page = page.map(|group| CreditUsage::new(self.row.id, group));
-            Ok(Some(CreditUsageConnection::new(relay(page, place, false))))
+            Ok(Some(CreditUsageConnection::new(request.relay(page))))
         })
         .await
     }
@@ -224,7 +219,7 @@ impl Account {
             default_with = "Some(true)"
         )]
         bom: Option<bool>,
-    ) -> Option<Result<ExportLink, ApiError>> {
+    ) -> Nullable<ExportLink> {
         let file = (format.unwrap_or(ExportFormat::Csv), bom.unwrap_or(true));
         export_link(ctx, self.row.id, filter, file).await
     }
@@ -250,13 +245,8 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
-    ) -> Option<Result<SessionConnection, ApiError>> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+    ) -> Nullable<SessionConnection> {
+        let arguments = PageArguments::both((first, after), (last, before));
         nullable(self.sessions_page(ctx, filter, (order_by, order), arguments)).await
     }
 
@@ -271,7 +261,7 @@ impl Account {
         include_spent: Option<bool>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
-    ) -> Option<Result<CreditLotConnection, ApiError>> {
+    ) -> Nullable<CreditLotConnection> {
         visible(async {
             let scope = scope(ctx)?;
             let include_spent = include_spent.unwrap_or(false);
@@ -280,7 +270,7 @@ impl Account {
             let lots = &scope.services.lots;
             let page = lots.page(scope.actor(), self.row.id, include_spent, &request).await?;
             let page = page.map(|lot| CreditLot::new(self.row.id, lot));
-            Ok(Some(CreditLotConnection::new(relay(page, place, false))))
+            Ok(Some(CreditLotConnection::new(request.relay(page))))
         })
         .await
     }
@@ -303,7 +293,7 @@ impl Account {
         include_removed: Option<bool>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
-    ) -> Option<Result<MemberConnection, ApiError>> {
+    ) -> Nullable<MemberConnection> {
         visible(async {
             let scope = scope(ctx)?;
             at_most_100("externalIds", external_ids.as_deref())?;
@@ -317,14 +307,16 @@ impl Account {
             let place = self.list("members", &key(&filter)?, "");
             let request = PageArguments::forward(first, after).request(place)?;
             let members = &scope.services.members;
-            let page = members.page(scope.actor(), self.row.id, &filter, request).await?;
-            Ok(Some(MemberConnection::new(relay(page.map(Member::new), place, false))))
+            let page = members
+                .page(scope.actor(), self.row.id, &filter, request.clone())
+                .await?;
+            Ok(Some(MemberConnection::new(request.relay(page.map(Member::new)))))
         })
         .await
     }
 
     /// The notifications of members without their own settings. [auth: `MANAGE_SETTINGS`]
-    async fn notification_defaults(&self, ctx: &Context<'_>) -> Option<Result<NotificationDefaults, ApiError>> {
+    async fn notification_defaults(&self, ctx: &Context<'_>) -> Nullable<NotificationDefaults> {
         visible(async {
             let scope = scope(ctx)?;
             let settings = &scope.services.notification_settings;
@@ -335,7 +327,7 @@ impl Account {
     }
 
     /// Addresses that get alerts by e-mail and are no member's, in the order they were added: at most 20. [auth: `MANAGE_SETTINGS`]
-    async fn notification_addresses(&self, ctx: &Context<'_>) -> Option<Result<Vec<NotificationAddress>, ApiError>> {
+    async fn notification_addresses(&self, ctx: &Context<'_>) -> Nullable<Vec<NotificationAddress>> {
         visible(async {
             let scope = scope(ctx)?;
             let addresses = &scope.services.notification_addresses;
@@ -350,7 +342,7 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The platform's own id.")] external_id: String,
-    ) -> Option<Result<Member, ApiError>> {
+    ) -> Nullable<Member> {
         nullable(async {
             let scope = scope(ctx)?;
             let members = &scope.services.members;
@@ -367,7 +359,7 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The platform's own id.")] external_id: String,
-    ) -> Option<Result<Session, ApiError>> {
+    ) -> Nullable<Session> {
         nullable(async {
             let scope = scope(ctx)?;
             let sessions = &scope.services.sessions;
@@ -401,13 +393,8 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter and order.")] before: Option<String>,
-    ) -> Option<Result<TopUpConnection, ApiError>> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+    ) -> Nullable<TopUpConnection> {
+        let arguments = PageArguments::both((first, after), (last, before));
         visible(self.top_ups_page(ctx, filter, order, arguments)).await
     }
 
@@ -416,7 +403,7 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The number of credits.")] credits: Credits,
-    ) -> Option<Result<TopUpQuote, ApiError>> {
+    ) -> Nullable<TopUpQuote> {
         nullable(async {
             let scope = scope(ctx)?;
             let quoted = scope.services.top_ups.quote(scope.actor(), self.row.id, credits).await;
@@ -426,7 +413,7 @@ impl Account {
     }
 
     /// The rule by which the account buys credits automatically. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
-    async fn auto_top_up(&self, ctx: &Context<'_>) -> Option<Result<AutoTopUp, ApiError>> {
+    async fn auto_top_up(&self, ctx: &Context<'_>) -> Nullable<AutoTopUp> {
         visible(async {
             let scope = scope(ctx)?;
             let view = scope.services.auto_top_ups.view(scope.actor(), self.row.id).await?;
@@ -441,12 +428,12 @@ impl Account {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The instant; not in the future.")] at: Option<Timestamp>,
-    ) -> Option<Result<BalanceExplanation, ApiError>> {
+    ) -> Nullable<BalanceExplanation> {
         explain_balance(ctx, self.row.id, at).await
     }
 
     /// How long credits last at the current rate, and when the rule next buys. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
-    async fn forecast(&self, ctx: &Context<'_>) -> Option<Result<Forecast, ApiError>> {
+    async fn forecast(&self, ctx: &Context<'_>) -> Nullable<Forecast> {
         forecast::forecast(ctx, self.row.id).await
     }
 
@@ -464,7 +451,7 @@ impl Account {
             default_with = "Some(true)"
         )]
         with_manual_top_ups: Option<bool>,
-    ) -> Option<Result<AutoTopUpSimulation, ApiError>> {
+    ) -> Nullable<AutoTopUpSimulation> {
         let trial = TrialSettings {
             trigger,
             amount,
@@ -475,7 +462,7 @@ impl Account {
     }
 
     /// Cards that can be charged, oldest first. [auth: `READ_CREDIT_LOG` or `BUY_CREDITS`]
-    async fn payment_methods(&self, ctx: &Context<'_>) -> Option<Result<Vec<PaymentMethod>, ApiError>> {
+    async fn payment_methods(&self, ctx: &Context<'_>) -> Nullable<Vec<PaymentMethod>> {
         visible(async {
             let scope = scope(ctx)?;
             let methods = scope.services.payment_methods.list(scope.actor(), self.row.id).await?;
@@ -487,14 +474,14 @@ impl Account {
     /// What is wrong now, why, and which mutation fixes it; most severe first. Empty when nothing is wrong.
     /// [auth: `READ_CREDIT_LOG`]
     #[graphql(directive = of_viewer::apply())]
-    async fn troubleshooting(&self, ctx: &Context<'_>) -> Option<Result<Vec<Finding>, ApiError>> {
+    async fn troubleshooting(&self, ctx: &Context<'_>) -> Nullable<Vec<Finding>> {
         visible(async { findings(ctx, self.row.id).await.map(Some) }).await
     }
 
     /// The number of findings when the account was last checked. Null before the first check. An account that a client follows for
     /// findings is checked within seconds of a change. All others are checked in turn: each quarter of an hour, and less often with
     /// more than 9,000 accounts. [auth: `READ_CREDIT_LOG`]
-    async fn last_findings(&self, ctx: &Context<'_>) -> Option<Result<LastFindings, ApiError>> {
+    async fn last_findings(&self, ctx: &Context<'_>) -> Nullable<LastFindings> {
         nullable(async {
             let found = scope(ctx)?.loaders.last_findings(self.row.id).await?;
             Ok(found.map(Into::into))
@@ -505,7 +492,7 @@ impl Account {
     /// The account's API keys, newest first. The team sees its own keys; the platform also sees the keys that it created for
     /// itself in this account.
     /// [auth: `MANAGE_API_KEYS`]
-    async fn api_keys(&self, ctx: &Context<'_>) -> Option<Result<Vec<ApiKey>, ApiError>> {
+    async fn api_keys(&self, ctx: &Context<'_>) -> Nullable<Vec<ApiKey>> {
         visible(async {
             let scope = scope(ctx)?;
             let api_keys = scope.services.api_keys.list(scope.actor(), self.row.id).await?;
@@ -529,13 +516,8 @@ impl Account {
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
-    ) -> Option<Result<AlertConnection, ApiError>> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+    ) -> Nullable<AlertConnection> {
+        let arguments = PageArguments::both((first, after), (last, before));
         visible(async {
             let viewer = scope(ctx)?.actor().member_id();
             inbox(ctx, (self.row.id, viewer), filter, arguments).await.map(Some)
@@ -567,7 +549,7 @@ impl Account {
         )]
         topics: Option<Vec<LiveTopic>>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
-    ) -> Option<Result<EventPage, ApiError>> {
+    ) -> Nullable<EventPage> {
         nullable(async {
             let scope = scope(ctx)?;
             let selects_inbox = account_subscription::selects_inbox(&ctx.look_ahead().field("events"));

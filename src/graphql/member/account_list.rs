@@ -6,7 +6,7 @@ use super::account::{Account, AccountConnection};
 use crate::domain::fault::QueryError;
 use crate::domain::filter::key;
 use crate::domain::member::{self, AccountPosition};
-use crate::graphql::connection::{PageArguments, Position, relay};
+use crate::graphql::connection::{PageArguments, Position};
 use crate::graphql::context::scope;
 use crate::graphql::errors::ApiError;
 use crate::graphql::ledger::{AccountStatus, at_most_100};
@@ -107,7 +107,7 @@ pub(super) async fn page(
         error => error.into(),
     })?;
     let page = page.map(|account| Account::new(scope, account));
-    Ok(Some(AccountConnection::new(relay(page, list, false))))
+    Ok(Some(AccountConnection::new(request.relay(page))))
 }
 
 impl Position for AccountPosition {

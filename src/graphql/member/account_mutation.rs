@@ -1,16 +1,17 @@
 //! Mutations of accounts.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, InputObject, MaybeUndefined};
 
 use super::account::Account;
 use super::member_mutation::NewMemberInput;
 use crate::domain::ledger::{LedgerError, Posted};
 use crate::domain::member;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
+use crate::graphql::id::Id;
 use crate::graphql::inputs::patched;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, LedgerFields, Present, UserError};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::{Failure, LedgerFields};
 use crate::graphql::scalars::{Decimal, TimeZone};
 use crate::primitives::ids::AccountId;
 use crate::primitives::money::{CreditPrice, Currency};
@@ -38,7 +39,7 @@ pub(crate) struct CreateAccountInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateAccountInput {
     /// The account to change. May be left out by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
     /// The platform's own id. Only a platform key that belongs to no single account can change it: FORBIDDEN for others.
@@ -57,7 +58,7 @@ pub(crate) struct UpdateAccountInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct FreezeAccountInput {
     /// The account to freeze.
-    account_id: ID,
+    account_id: Id<AccountId>,
     /// A human-readable reason: 1 to 500 characters.
     reason: String,
 }
@@ -66,14 +67,14 @@ pub(crate) struct FreezeAccountInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UnfreezeAccountInput {
     /// The account to unfreeze.
-    account_id: ID,
+    account_id: Id<AccountId>,
 }
 
 /// An account to close permanently.
 #[derive(InputObject, Debug)]
 pub(crate) struct CloseAccountInput {
     /// The account to close.
-    account_id: ID,
+    account_id: Id<AccountId>,
     /// A human-readable reason: 1 to 500 characters.
     reason: String,
 }
@@ -83,60 +84,33 @@ pub(super) struct Changed {
     posted: Option<Posted>,
 }
 
-/// Declares the payload of a mutation of an account.
-macro_rules! account_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) struct $name(Outcome<Changed>);
-
-        $(#[$doc])*
-        #[Object]
-        impl $name {
-            /// The account in its current state. Null when refused, except for codes whose description says that the payload
-            /// contains it.
-            async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
-                shown(ctx, &self.0).await.transpose()
-            }
-
-            /// Why nothing was changed. Empty on success.
-            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-                self.0.errors.clone()
-            }
-        }
-    };
-}
-
-account_payload! {
+payload! {
     /// The result of createAccount.
-    CreateAccountPayload
-}
-account_payload! {
+    CreateAccountPayload,
     /// The result of updateAccount.
-    UpdateAccountPayload
-}
-account_payload! {
+    UpdateAccountPayload,
     /// The result of freezeAccount.
-    FreezeAccountPayload
-}
-account_payload! {
+    FreezeAccountPayload,
     /// The result of unfreezeAccount.
-    UnfreezeAccountPayload
-}
-account_payload! {
+    UnfreezeAccountPayload,
     /// The result of closeAccount.
     CloseAccountPayload
-}
-
-async fn shown(ctx: &Context<'_>, outcome: &Outcome<Changed>) -> Result<Option<Account>, ApiError> {
-    let scope = scope(ctx)?;
-    Ok(match (&outcome.done, &outcome.present) {
-        (Some(changed), _) => Some(match &changed.posted {
-            Some(posted) => Account::after(ctx, posted).await?,
-            None => Account::new(scope, changed.row.clone()),
-        }),
-        (None, Some(Present::Account(account))) => Some(Account::new(scope, (**account).clone())),
-        (None, _) => None,
-    })
+    from Changed => {
+        /// The account in its current state. Null when refused, except for codes whose description says that the payload
+        /// contains it.
+        async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
+            nullable(async {
+                let shown = match &self.0.done {
+                    Some(Changed { posted: Some(posted), .. }) => return Account::after(ctx, posted).await.map(Some),
+                    Some(changed) => Some(&changed.row),
+                    None => self.0.present(),
+                };
+                let scope = scope(ctx)?;
+                Ok(shown.cloned().map(|row| Account::new(scope, row)))
+            })
+            .await
+        }
+    }
 }
 
 fn price(price: &Decimal) -> Result<CreditPrice, Failure> {
@@ -157,7 +131,7 @@ async fn create(scope: &Scope, input: CreateAccountInput) -> Result<Changed, Fai
 }
 
 async fn update(scope: &Scope, input: UpdateAccountInput) -> Result<Changed, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let patch = member::AccountPatch {
         expected_version: input.expected_version,
         external_id: patched("externalId", input.external_id)?,
@@ -195,93 +169,41 @@ async fn status_changed(
 }
 
 async fn freeze(scope: &Scope, input: FreezeAccountInput) -> Result<Changed, Failure> {
-    let account_id = scope.account_for(Some(&input.account_id))?;
+    let account_id = scope.account_for(Some(input.account_id))?;
     let ledger = &scope.services.ledger;
     let result = ledger.freeze_account(scope.actor(), account_id, input.reason).await;
     status_changed(scope, account_id, result).await
 }
 
 async fn unfreeze(scope: &Scope, input: UnfreezeAccountInput) -> Result<Changed, Failure> {
-    let account_id = scope.account_for(Some(&input.account_id))?;
+    let account_id = scope.account_for(Some(input.account_id))?;
     let result = scope.services.ledger.unfreeze_account(scope.actor(), account_id).await;
     status_changed(scope, account_id, result).await
 }
 
 async fn close(scope: &Scope, input: CloseAccountInput) -> Result<Changed, Failure> {
-    let account_id = scope.account_for(Some(&input.account_id))?;
+    let account_id = scope.account_for(Some(input.account_id))?;
     let ledger = &scope.services.ledger;
     let result = ledger.close_account(scope.actor(), account_id, input.reason).await;
     status_changed(scope, account_id, result).await
 }
 
-#[derive(Default)]
-pub(crate) struct AccountMutation;
+mutations! {
+    AccountMutation {
+        /// Creates an account, and its first owner if one is given. [auth: `MANAGE_ACCOUNTS`, platform key]
+        create_account(CreateAccountInput: "The account to create.") -> CreateAccountPayload = create;
 
-#[Object]
-impl AccountMutation {
-    /// Creates an account, and its first owner if one is given. [auth: `MANAGE_ACCOUNTS`, platform key]
-    async fn create_account(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account to create.")] input: CreateAccountInput,
-    ) -> Option<Result<CreateAccountPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
-            Ok(Some(CreateAccountPayload(outcome)))
-        })
-        .await
-    }
+        /// Changes an account's settings. [auth: `MANAGE_ACCOUNTS`]
+        update_account(UpdateAccountInput: "The changes.") -> UpdateAccountPayload = update;
 
-    /// Changes an account's settings. [auth: `MANAGE_ACCOUNTS`]
-    async fn update_account(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateAccountInput,
-    ) -> Option<Result<UpdateAccountPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-            Ok(Some(UpdateAccountPayload(outcome)))
-        })
-        .await
-    }
+        /// Freezes an account: credits are neither added nor used, and none expire. [auth: `MANAGE_ACCOUNTS`]
+        freeze_account(FreezeAccountInput: "The account, and the reason.") -> FreezeAccountPayload = freeze;
 
-    /// Freezes an account: credits are neither added nor used, and none expire. [auth: `MANAGE_ACCOUNTS`]
-    async fn freeze_account(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account, and the reason.")] input: FreezeAccountInput,
-    ) -> Option<Result<FreezeAccountPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(freeze(scope(ctx)?, input).await)?;
-            Ok(Some(FreezeAccountPayload(outcome)))
-        })
-        .await
-    }
+        /// Ends a freeze. Credits that would have expired meanwhile are valid for longer by the same time.
+        /// [auth: `MANAGE_ACCOUNTS`]
+        unfreeze_account(UnfreezeAccountInput: "The account.") -> UnfreezeAccountPayload = unfreeze;
 
-    /// Ends a freeze. Credits that would have expired meanwhile are valid for longer by the same time.
-    /// [auth: `MANAGE_ACCOUNTS`]
-    async fn unfreeze_account(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] input: UnfreezeAccountInput,
-    ) -> Option<Result<UnfreezeAccountPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(unfreeze(scope(ctx)?, input).await)?;
-            Ok(Some(UnfreezeAccountPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Closes an account permanently: booked sessions are canceled without fee. [auth: `MANAGE_ACCOUNTS`]
-    async fn close_account(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account, and the reason.")] input: CloseAccountInput,
-    ) -> Option<Result<CloseAccountPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(close(scope(ctx)?, input).await)?;
-            Ok(Some(CloseAccountPayload(outcome)))
-        })
-        .await
+        /// Closes an account permanently: booked sessions are canceled without fee. [auth: `MANAGE_ACCOUNTS`]
+        close_account(CloseAccountInput: "The account, and the reason.") -> CloseAccountPayload = close;
     }
 }

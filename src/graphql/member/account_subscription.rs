@@ -1,15 +1,15 @@
 //! All changes of an account in one stream.
 
-use async_graphql::{Context, Enum, ID, Lookahead, Object, Subscription};
+use async_graphql::{Context, Enum, Lookahead, Object};
 use futures_util::future::try_join_all;
 
 use super::{Account, ApiKey};
 use crate::domain::event::EventContent;
 use crate::domain::ledger::credit_log;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::{CreditEntry, CreditLogFilter, CreditTotals, Session, at_most_100, own_part};
-use crate::graphql::live::{Interest, LiveSignal, Moment, MomentPage, Shown, Topics, follow, live_event};
+use crate::graphql::live::{Interest, LiveSignal, Moment, MomentPage, Topics, live_event, subscriptions};
 use crate::graphql::notification::{Alert, InboxItem, inbox_of, seen_of, unread_count};
 use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::top_up::TopUp;
@@ -146,7 +146,7 @@ live_event! {
     /// Up to 100 changes in an account.
     AccountEvent {
         /// The account in its current state. Null unless the signal is ITEM.
-        async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+        async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
             nullable(async {
                 match self.0.signal {
                     LiveSignal::Item => Account::load(ctx, self.0.account_id()).await.map(Some),
@@ -168,7 +168,7 @@ live_event! {
             ctx: &Context<'_>,
             #[graphql(desc = "Only those that creditLog lists with this filter; all when left out.")]
             filter: Option<CreditLogFilter>,
-        ) -> Option<Result<Vec<CreditEntry>, ApiError>> {
+        ) -> Nullable<Vec<CreditEntry>> {
             nullable(async {
                 let entries = entries(ctx, &self.0, filter).await?;
                 Ok(Some(entries.into_iter().map(CreditEntry::new).collect()))
@@ -183,7 +183,7 @@ live_event! {
             ctx: &Context<'_>,
             #[graphql(desc = "Only lines that creditLog lists with this filter; all when left out.")]
             filter: Option<CreditLogFilter>,
-        ) -> Option<Result<CreditTotals, ApiError>> {
+        ) -> Nullable<CreditTotals> {
             nullable(async {
                 let entries = entries(ctx, &self.0, filter).await?;
                 let scope = match self.0.interest.member_id {
@@ -198,7 +198,7 @@ live_event! {
         /// The current number of alerts in the viewer's inbox that are neither read nor archived. Null unless the signal is
         /// ITEM, and for an API key, which has no inbox.
         #[graphql(directive = of_viewer::apply())]
-        async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+        async fn unread_count(&self, ctx: &Context<'_>) -> Nullable<i32> {
             nullable(async {
                 let scope = scope(ctx)?;
                 match scope.actor().member_id().filter(|_| self.0.event().is_some()) {
@@ -280,34 +280,20 @@ impl EventPage {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct AccountSubscription;
-
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Subscription]
-impl AccountSubscription {
-    /// One stream for a whole page: everything that changes in an account, up to 100 changes in one message. A member without
-    /// `READ_CREDIT_LOG` receives only their own entries and sessions.
-    async fn account_updated(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
-        #[graphql(
-            desc = "The topics to follow; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out: see AccountEvent.topics."
-        )]
-        topics: Option<Vec<LiveTopic>>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<AccountEvent>, ApiError> {
-        let selects_inbox = selects_inbox(&ctx.look_ahead());
-        let interest = |scope: &Scope, account_id| interest(scope, account_id, topics.as_deref(), selects_inbox);
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, AccountEvent)
+subscriptions! {
+    AccountSubscription {
+        /// One stream for a whole page: everything that changes in an account, up to 100 changes in one message. A member without
+        /// `READ_CREDIT_LOG` receives only their own entries and sessions.
+        account_updated(
+            ctx,
+            topics: Option<Vec<LiveTopic>> = "The topics to follow; all when left out, but ALERTS only where alerts or unreadCount are selected. Topics that the viewer may not see are left out: see AccountEvent.topics."
+        ) -> AccountEvent {
+            account_id: "Which account; the viewer's own when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| {
+                let selects_inbox = selects_inbox(&ctx.look_ahead());
+                self::interest(scope, account_id, topics.as_deref(), selects_inbox)
+            },
+        }
     }
 }

@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use super::account::Account;
 use crate::domain::member;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{Nullable, nullable};
 use crate::graphql::ledger::Actor;
 use crate::primitives::actor;
 use crate::primitives::clock::Timestamp;
@@ -89,7 +89,7 @@ impl ApiKey {
     }
 
     /// The account that it belongs to. Null for a platform key, which acts in all accounts.
-    async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+    async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
         nullable(async {
             if self.0.account_id == AccountId::PLATFORM {
                 return Ok(None);

@@ -1,24 +1,24 @@
 //! Mutations of API keys.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::InputObject;
 
 use super::api_key::{ApiKey, Permission, Side};
 use crate::domain::member::{self, CreateApiKeyRefusal, RevokeApiKeyRefusal};
-use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
 use crate::graphql::ledger::at_most_100;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, UserError, UserErrorCode};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::{Failure, UserErrorCode};
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, ApiKeyId, IdKind};
+use crate::primitives::ids::{AccountId, ApiKeyId};
 
 /// An API key to create.
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateApiKeyInput {
     /// The account that it belongs to. May be left out by a member, or by a key that belongs to one account. A platform key
     /// that leaves it out creates another platform key.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// Human-readable name of the key.
     name: String,
     /// The side that it acts for; that of its creator when left out. Only a platform key can set PLATFORM, or set TEAM to
@@ -34,50 +34,41 @@ pub(crate) struct CreateApiKeyInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RevokeApiKeyInput {
     /// The key to revoke.
-    api_key_id: ID,
+    api_key_id: Id<ApiKeyId>,
 }
 
-pub(crate) struct CreateApiKeyPayload(Outcome<member::NewSecret>);
+payload! {
+    /// The result of createApiKey.
+    CreateApiKeyPayload
+    from member::NewSecret => {
+        /// The key that was created. Null when refused.
+        async fn api_key(&self) -> Option<ApiKey> {
+            self.0.done.as_ref().map(|made| ApiKey::new(made.api_key.clone()))
+        }
 
-/// The result of createApiKey.
-#[Object]
-impl CreateApiKeyPayload {
-    /// The key that was created. Null when refused.
-    async fn api_key(&self) -> Option<ApiKey> {
-        self.0.done.as_ref().map(|made| ApiKey::new(made.api_key.clone()))
-    }
-
-    /// The secret: shown once, stored only as a hash. Null when refused.
-    async fn secret(&self) -> Option<&str> {
-        self.0.done.as_ref().map(|made| made.secret.as_str())
-    }
-
-    /// Why nothing was changed. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
+        /// The secret: shown once, stored only as a hash. Null when refused.
+        async fn secret(&self) -> Option<&str> {
+            self.0.done.as_ref().map(|made| made.secret.as_str())
+        }
     }
 }
 
-pub(crate) struct RevokeApiKeyPayload(Outcome<member::ApiKey>);
-
-/// The result of revokeApiKey.
-#[Object]
-impl RevokeApiKeyPayload {
-    /// The key, which is no longer valid. Null when refused.
-    async fn api_key(&self) -> Option<ApiKey> {
-        self.0.done.clone().map(ApiKey::new)
-    }
-
-    /// Why nothing was changed. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
+payload! {
+    /// The result of revokeApiKey.
+    RevokeApiKeyPayload
+    from member::ApiKey => {
+        /// The key, which is no longer valid. Null when refused.
+        async fn api_key(&self) -> Option<ApiKey> {
+            self.0.done.clone().map(ApiKey::new)
+        }
     }
 }
 
 async fn create(scope: &Scope, input: CreateApiKeyInput) -> Result<member::NewSecret, Failure> {
-    let account_id = match (&input.account_id, scope.actor()) {
+    at_most_100("input.permissions", Some(&input.permissions))?;
+    let account_id = match (input.account_id, scope.actor()) {
         (None, Actor::ApiKey { account_id, .. }) => *account_id,
-        (named, _) => scope.account_for(named.as_ref())?,
+        (named, _) => scope.account_for(named)?,
     };
     let new = member::NewApiKey {
         account_id,
@@ -90,49 +81,21 @@ async fn create(scope: &Scope, input: CreateApiKeyInput) -> Result<member::NewSe
 }
 
 async fn revoke(scope: &Scope, input: RevokeApiKeyInput) -> Result<member::ApiKey, Failure> {
-    let missing = || Failure::not_found("apiKeyId", "API key");
-    let id = parse_id(&input.api_key_id, IdKind::ApiKey).ok_or_else(missing)?;
-    if id.account_id != AccountId::PLATFORM && !scope.actor().reaches(id.account_id) {
-        return Err(missing());
-    }
-    let api_keys = &scope.services.api_keys;
-    Ok(api_keys
-        .revoke(scope.actor(), id.account_id, ApiKeyId::from_uuid(id.uuid))
-        .await?)
+    let reached = |account_id| account_id == AccountId::PLATFORM || scope.actor().reaches(account_id);
+    let found = input.api_key_id.parts().filter(|(account_id, _)| reached(*account_id));
+    let (account_id, id) = found.ok_or(RevokeApiKeyRefusal::NotFound)?;
+    Ok(scope.services.api_keys.revoke(scope.actor(), account_id, id).await?)
 }
 
-#[derive(Default)]
-pub(crate) struct ApiKeyMutation;
+mutations! {
+    ApiKeyMutation {
+        /// Creates an API key. It cannot have more permissions than its creator or its side, and it ends with its creator.
+        /// [auth: `MANAGE_API_KEYS`]
+        create_api_key(CreateApiKeyInput: "The new key.") -> CreateApiKeyPayload = create;
 
-#[Object]
-impl ApiKeyMutation {
-    /// Creates an API key. It cannot have more permissions than its creator or its side, and it ends with its creator.
-    /// [auth: `MANAGE_API_KEYS`]
-    async fn create_api_key(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The new key.")] input: CreateApiKeyInput,
-    ) -> Option<Result<CreateApiKeyPayload, ApiError>> {
-        nullable(async {
-            at_most_100("input.permissions", Some(&input.permissions))?;
-            let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
-            Ok(Some(CreateApiKeyPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Revokes an API key at once, with all keys that it has created. A repeated call changes nothing. The team cannot revoke
-    /// keys of the platform, which it does not see. [auth: `MANAGE_API_KEYS`]
-    async fn revoke_api_key(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The key.")] input: RevokeApiKeyInput,
-    ) -> Option<Result<RevokeApiKeyPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(revoke(scope(ctx)?, input).await)?;
-            Ok(Some(RevokeApiKeyPayload(outcome)))
-        })
-        .await
+        /// Revokes an API key at once, with all keys that it has created. A repeated call changes nothing. The team cannot revoke
+        /// keys of the platform, which it does not see. [auth: `MANAGE_API_KEYS`]
+        revoke_api_key(RevokeApiKeyInput: "The key.") -> RevokeApiKeyPayload = revoke;
     }
 }
 

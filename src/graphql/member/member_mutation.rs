@@ -1,16 +1,16 @@
 //! Mutations of members.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use super::person::{Member, MemberRole};
 use crate::domain::member;
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::inputs::patched;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
+use crate::graphql::inputs::{changed, patched};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::Failure;
 use crate::primitives::actor;
-use crate::primitives::ids::{IdKind, MemberId};
+use crate::primitives::ids::{AccountId, MemberId};
 
 /// A member to create together with their account.
 #[derive(InputObject, Debug)]
@@ -49,7 +49,7 @@ impl From<NewMemberInput> for member::NewMember {
 #[derive(InputObject, Debug)]
 pub(crate) struct AddMemberInput {
     /// The team's account. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The platform's own id, by which the member signs in. Only platform keys can set it: FORBIDDEN for others.
     external_id: Option<String>,
     /// Display name.
@@ -71,7 +71,7 @@ pub(crate) struct AddMemberInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpsertMemberInput {
     /// The team's account. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The platform's own id, by which the member signs in. It must not have the form of an id of this service.
     external_id: String,
     /// Display name.
@@ -92,7 +92,7 @@ pub(crate) struct UpsertMemberInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateMemberInput {
     /// The member to change.
-    member_id: ID,
+    member_id: Id<MemberId>,
     /// Refused as `VERSION_CONFLICT` when this is not the current version.
     expected_version: Option<i32>,
     /// The platform's own id, by which the member signs in. Only platform keys can change it: FORBIDDEN for others.
@@ -107,55 +107,29 @@ pub(crate) struct UpdateMemberInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RemoveMemberInput {
     /// The member to remove.
-    member_id: ID,
+    member_id: Id<MemberId>,
 }
 
-/// Declares the payload of a mutation of a member.
-macro_rules! member_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) struct $name(Outcome<member::Member>);
-
-        $(#[$doc])*
-        #[Object]
-        impl $name {
-            /// The member in their current state. Null when refused, except for codes whose description says that the payload
-            /// contains it.
-            async fn member(&self) -> Option<Member> {
-                match (&self.0.done, &self.0.present) {
-                    (Some(member), _) => Some(Member::new(member.clone())),
-                    (None, Some(Present::Member(member))) => Some(Member::new((**member).clone())),
-                    (None, _) => None,
-                }
-            }
-
-            /// Why nothing was changed. Empty on success.
-            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-                self.0.errors.clone()
-            }
-        }
-    };
-}
-
-member_payload! {
+payload! {
     /// The result of addMember.
-    AddMemberPayload
-}
-member_payload! {
+    AddMemberPayload,
     /// The result of upsertMember.
-    UpsertMemberPayload
-}
-member_payload! {
+    UpsertMemberPayload,
     /// The result of updateMember.
-    UpdateMemberPayload
-}
-member_payload! {
+    UpdateMemberPayload,
     /// The result of removeMember.
     RemoveMemberPayload
+    from member::Member => {
+        /// The member in their current state. Null when refused, except for codes whose description says that the payload
+        /// contains it.
+        async fn member(&self) -> Option<Member> {
+            self.0.current().cloned().map(Member::new)
+        }
+    }
 }
 
 async fn add(scope: &Scope, input: AddMemberInput) -> Result<member::Member, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let new = NewMemberInput {
         external_id: input.external_id,
         name: input.name,
@@ -169,15 +143,11 @@ async fn add(scope: &Scope, input: AddMemberInput) -> Result<member::Member, Fai
 }
 
 async fn upsert(scope: &Scope, input: UpsertMemberInput) -> Result<member::Member, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let upsert = member::UpsertMember {
         external_id: input.external_id,
         name: input.name,
-        email: match input.email {
-            MaybeUndefined::Undefined => member::Change::Keep,
-            MaybeUndefined::Null => member::Change::Clear,
-            MaybeUndefined::Value(email) => member::Change::Set(email),
-        },
+        email: changed(input.email),
         email_verified: input.email_verified.unwrap_or_default(),
         role: patched("role", input.role)?.map(Into::into),
         locale: patched("locale", input.locale)?,
@@ -186,7 +156,7 @@ async fn upsert(scope: &Scope, input: UpsertMemberInput) -> Result<member::Membe
 }
 
 async fn update(scope: &Scope, input: UpdateMemberInput) -> Result<member::Member, Failure> {
-    let (account_id, uuid) = scope.account_of(None, &input.member_id, IdKind::Member, ("memberId", "member"))?;
+    let (account_id, member_id) = scope.object(input.member_id)?;
     let patch = member::MemberPatch {
         expected_version: input.expected_version,
         external_id: patched("externalId", input.external_id)?,
@@ -194,70 +164,31 @@ async fn update(scope: &Scope, input: UpdateMemberInput) -> Result<member::Membe
         role: patched("role", input.role)?.map(Into::into),
     };
     let members = &scope.services.members;
-    Ok(members
-        .update(scope.actor(), account_id, MemberId::from_uuid(uuid), patch)
-        .await?)
+    Ok(members.update(scope.actor(), account_id, member_id, patch).await?)
 }
 
 async fn remove(scope: &Scope, input: RemoveMemberInput) -> Result<member::Member, Failure> {
-    let (account_id, uuid) = scope.account_of(None, &input.member_id, IdKind::Member, ("memberId", "member"))?;
-    let members = &scope.services.members;
-    Ok(members
-        .remove(scope.actor(), account_id, MemberId::from_uuid(uuid))
+    let (account_id, member_id) = scope.object(input.member_id)?;
+    Ok(scope
+        .services
+        .members
+        .remove(scope.actor(), account_id, member_id)
         .await?)
 }
 
-#[derive(Default)]
-pub(crate) struct MemberMutation;
+mutations! {
+    MemberMutation {
+        /// Adds a member to a team. Only owners and the platform can add owners. [auth: `MANAGE_MEMBERS`]
+        add_member(AddMemberInput: "The new member.") -> AddMemberPayload = add;
 
-#[Object]
-impl MemberMutation {
-    /// Adds a member to a team. Only owners and the platform can add owners. [auth: `MANAGE_MEMBERS`]
-    async fn add_member(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The new member.")] input: AddMemberInput,
-    ) -> Option<Result<AddMemberPayload, ApiError>> {
-        nullable(async { Ok(Some(AddMemberPayload(Outcome::settle(add(scope(ctx)?, input).await)?))) }).await
-    }
+        /// Adds a member, or updates the one with this external id; a removed member is restored. Only for platform keys, because
+        /// members sign in by external ids. [auth: `MANAGE_MEMBERS` of the platform]
+        upsert_member(UpsertMemberInput: "The member.") -> UpsertMemberPayload = upsert;
 
-    /// Adds a member, or updates the one with this external id; a removed member is restored. Only for platform keys, because
-    /// members sign in by external ids. [auth: `MANAGE_MEMBERS` of the platform]
-    async fn upsert_member(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The member.")] input: UpsertMemberInput,
-    ) -> Option<Result<UpsertMemberPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(upsert(scope(ctx)?, input).await)?;
-            Ok(Some(UpsertMemberPayload(outcome)))
-        })
-        .await
-    }
+        /// Changes a member. Only owners and the platform can change owners. [auth: `MANAGE_MEMBERS`]
+        update_member(UpdateMemberInput: "The changes.") -> UpdateMemberPayload = update;
 
-    /// Changes a member. Only owners and the platform can change owners. [auth: `MANAGE_MEMBERS`]
-    async fn update_member(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateMemberInput,
-    ) -> Option<Result<UpdateMemberPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-            Ok(Some(UpdateMemberPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Removes a member from the team. Their use stays in the log; they can no longer sign in. [auth: `MANAGE_MEMBERS`]
-    async fn remove_member(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The member.")] input: RemoveMemberInput,
-    ) -> Option<Result<RemoveMemberPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(remove(scope(ctx)?, input).await)?;
-            Ok(Some(RemoveMemberPayload(outcome)))
-        })
-        .await
+        /// Removes a member from the team. Their use stays in the log; they can no longer sign in. [auth: `MANAGE_MEMBERS`]
+        remove_member(RemoveMemberInput: "The member.") -> RemoveMemberPayload = remove;
     }
 }

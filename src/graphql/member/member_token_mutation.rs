@@ -1,16 +1,16 @@
 //! Tokens that sign members in.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::InputObject;
 
 use super::person::Member;
 use crate::domain::member::{self, MemberTokenRefusal};
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, UserError, UserErrorCode};
+use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::{Failure, UserErrorCode};
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, MemberId};
 
 /// The default lifetime of a token, in seconds.
 const USUAL_SECONDS: i32 = 900;
@@ -19,11 +19,11 @@ const USUAL_SECONDS: i32 = 900;
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateMemberTokenInput {
     /// The member's account. May be left out where the member's id determines it.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The member's account, by the platform's own id. Instead of accountId.
     account_external_id: Option<String>,
     /// The member who signs in with it. This or memberExternalId is required.
-    member_id: Option<ID>,
+    member_id: Option<Id<MemberId>>,
     /// The member who signs in with it, by the platform's own id. It needs the account.
     member_external_id: Option<String>,
     /// How long it is valid, in seconds: from 1 to 3600, and at most the longest lifetime that the server accepts.
@@ -31,29 +31,24 @@ pub(crate) struct CreateMemberTokenInput {
     expires_in_seconds: Option<i32>,
 }
 
-pub(crate) struct CreateMemberTokenPayload(Outcome<member::MemberToken>);
+payload! {
+    /// The result of createMemberToken.
+    CreateMemberTokenPayload
+    from member::MemberToken, "Why no token was created. Empty on success." => {
+        /// The token. The server does not store it. Null when refused.
+        async fn token(&self) -> Option<&str> {
+            self.0.done.as_ref().map(|made| made.token.as_str())
+        }
 
-/// The result of createMemberToken.
-#[Object]
-impl CreateMemberTokenPayload {
-    /// The token. The server does not store it. Null when refused.
-    async fn token(&self) -> Option<&str> {
-        self.0.done.as_ref().map(|made| made.token.as_str())
-    }
+        /// When it expires. Null when refused.
+        async fn expires_at(&self) -> Option<Timestamp> {
+            self.0.done.as_ref().map(|made| made.expires_at)
+        }
 
-    /// When it expires. Null when refused.
-    async fn expires_at(&self) -> Option<Timestamp> {
-        self.0.done.as_ref().map(|made| made.expires_at)
-    }
-
-    /// The member who signs in with it. Null when refused.
-    async fn member(&self) -> Option<Member> {
-        self.0.done.as_ref().map(|made| Member::new(made.member.clone()))
-    }
-
-    /// Why no token was created. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
+        /// The member who signs in with it. Null when refused.
+        async fn member(&self) -> Option<Member> {
+            self.0.done.as_ref().map(|made| Member::new(made.member.clone()))
+        }
     }
 }
 
@@ -69,19 +64,18 @@ async fn create(scope: &Scope, input: CreateMemberTokenInput) -> Result<member::
 /// Returns the account and the member that the input names.
 async fn named(scope: &Scope, input: &CreateMemberTokenInput) -> Result<(AccountId, MemberId), Failure> {
     let account_id = named_account(scope, input).await?;
-    match (&input.member_id, &input.member_external_id) {
+    match (input.member_id, &input.member_external_id) {
         (Some(_), Some(_)) => Err(Failure::invalid(
             "memberId",
             "give memberId or memberExternalId, not both",
         )),
         (None, None) => Err(Failure::invalid("memberId", "give memberId or memberExternalId")),
         (Some(id), None) => {
-            let at = ("memberId", "member");
-            let (of_member, uuid) = scope.account_of(None, id, IdKind::Member, at)?;
+            let (of_member, member_id) = scope.object(id)?;
             if account_id.is_some_and(|account_id| account_id != of_member) {
                 return Err(Failure::not_found("memberId", "member"));
             }
-            Ok((of_member, MemberId::from_uuid(uuid)))
+            Ok((of_member, member_id))
         }
         (None, Some(external_id)) => {
             let Some(account_id) = account_id else {
@@ -95,7 +89,7 @@ async fn named(scope: &Scope, input: &CreateMemberTokenInput) -> Result<(Account
 }
 
 async fn named_account(scope: &Scope, input: &CreateMemberTokenInput) -> Result<Option<AccountId>, Failure> {
-    match (&input.account_id, &input.account_external_id) {
+    match (input.account_id, &input.account_external_id) {
         (Some(_), Some(_)) => Err(Failure::invalid(
             "accountId",
             "give accountId or accountExternalId, not both",
@@ -122,24 +116,13 @@ async fn by_external_id(scope: &Scope, account_id: AccountId, external_id: &str)
     Ok(member.id)
 }
 
-#[derive(Default)]
-pub(crate) struct MemberTokenMutation;
-
-#[Object]
-impl MemberTokenMutation {
-    /// Creates a short-lived token that signs a member in. Your server passes it to the member's page, so your server need not
-    /// sign tokens. It is signed with the secret `auth.jwt_secret`; refused when only the keys of an issuer are configured.
-    /// [auth: `MANAGE_MEMBERS` of the platform]
-    async fn create_member_token(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The member, and the lifetime of the token.")] input: CreateMemberTokenInput,
-    ) -> Option<Result<CreateMemberTokenPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(create(scope(ctx)?, input).await)?;
-            Ok(Some(CreateMemberTokenPayload(outcome)))
-        })
-        .await
+mutations! {
+    MemberTokenMutation {
+        /// Creates a short-lived token that signs a member in. Your server passes it to the member's page, so your server need not
+        /// sign tokens. It is signed with the secret `auth.jwt_secret`; refused when only the keys of an issuer are configured.
+        /// [auth: `MANAGE_MEMBERS` of the platform]
+        create_member_token(CreateMemberTokenInput: "The member, and the lifetime of the token.")
+            -> CreateMemberTokenPayload = create;
     }
 }
 

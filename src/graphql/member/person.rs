@@ -8,7 +8,7 @@ use crate::domain::notification::DeliveriesOf;
 use crate::domain::notification::model::MailFailure;
 use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable, visible};
+use crate::graphql::errors::{ApiError, Nullable, nullable, visible};
 use crate::graphql::ledger::{Actor, CreditLogFilter, CreditTotals, UsageScope};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::notification::{
@@ -81,7 +81,7 @@ impl Member {
 
     /// The contact of the member. [auth: OWN, or `MANAGE_SETTINGS`]
     #[graphql(directive = of_viewer::apply())]
-    async fn contact(&self, ctx: &Context<'_>) -> Option<Result<Contact, ApiError>> {
+    async fn contact(&self, ctx: &Context<'_>) -> Nullable<Contact> {
         visible(async {
             let scope = scope(ctx)?;
             member::require_own_or_settings(scope.actor(), self.0.account_id, self.0.id)?;
@@ -93,7 +93,7 @@ impl Member {
 
     /// Which alerts the member receives, and by which channel. [auth: OWN, or `MANAGE_SETTINGS`]
     #[graphql(directive = of_viewer::apply())]
-    async fn notification_settings(&self, ctx: &Context<'_>) -> Option<Result<NotificationSettings, ApiError>> {
+    async fn notification_settings(&self, ctx: &Context<'_>) -> Nullable<NotificationSettings> {
         visible(async {
             let scope = scope(ctx)?;
             member::require_own_or_settings(scope.actor(), self.0.account_id, self.0.id)?;
@@ -112,7 +112,7 @@ impl Member {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which of their entries; all when left out.")] filter: Option<CreditLogFilter>,
-    ) -> Option<Result<CreditTotals, ApiError>> {
+    ) -> Nullable<CreditTotals> {
         visible(async {
             let scope = scope(ctx)?;
             if scope.actor().member_id() != Some(self.0.id) {
@@ -145,20 +145,15 @@ impl Member {
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
         #[graphql(desc = "How many to return from the end of the list, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor of the same filter.")] before: Option<String>,
-    ) -> Option<Result<AlertConnection, ApiError>> {
-        let arguments = PageArguments {
-            first,
-            after,
-            last,
-            before,
-        };
+    ) -> Nullable<AlertConnection> {
+        let arguments = PageArguments::both((first, after), (last, before));
         let of = (self.0.account_id, Some(self.0.id));
         visible(async { inbox(ctx, of, filter, arguments).await.map(Some) }).await
     }
 
     /// The number of alerts in the member's inbox that are neither read nor archived. [auth: OWN, or `MANAGE_SETTINGS`]
     #[graphql(directive = of_viewer::apply())]
-    async fn unread_alert_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+    async fn unread_alert_count(&self, ctx: &Context<'_>) -> Nullable<i32> {
         let count = async {
             unread_count(scope(ctx)?, self.0.account_id, Some(self.0.id))
                 .await
@@ -175,7 +170,7 @@ impl Member {
         #[graphql(desc = "Which deliveries; all when left out.")] filter: Option<DeliveryFilter>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter.")] after: Option<String>,
-    ) -> Option<Result<DeliveryConnection, ApiError>> {
+    ) -> Nullable<DeliveryConnection> {
         let of = DeliveriesOf::Recipient(self.0.id.into());
         let page = async {
             let page = deliveries(scope(ctx)?, self.0.account_id, of, filter, (first, after));
@@ -255,7 +250,7 @@ impl Contact {
 
     /// Why mail bounces: human-readable, in the viewer's language. Null unless it bounces.
     #[graphql(directive = in_language::apply())]
-    async fn bounce_message(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+    async fn bounce_message(&self, ctx: &Context<'_>) -> Nullable<String> {
         nullable(async {
             let Some(noted) = self.0.bounce_message.as_deref() else {
                 return Ok(None);

@@ -1,18 +1,19 @@
 //! Root queries: the viewer, and accounts.
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, Enum, Object};
 
 use super::account::{Account, AccountConnection};
 use super::account_list::{self, AccountFilter, AccountOrder, ListArguments};
 use super::api_key::Permission;
 use super::person::Member;
 use crate::graphql::connection::PageArguments;
-use crate::graphql::context::{parse_id, scope};
-use crate::graphql::errors::{ApiError, found, nullable};
+use crate::graphql::context::scope;
+use crate::graphql::errors::{ApiError, Nullable, found, nullable};
+use crate::graphql::id::Id;
 use crate::graphql::ledger::AccountStatus;
 use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::IdKind;
+use crate::primitives::ids::AccountId;
 
 /// The kind of caller that is signed in.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Viewer {
     }
 
     /// The member. Null for an integration.
-    async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+    async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
         nullable(async {
             let scope = scope(ctx)?;
             let Actor::Member {
@@ -53,7 +54,7 @@ impl Viewer {
     }
 
     /// The viewer's own account. Null for a platform key.
-    async fn account(&self, ctx: &Context<'_>) -> Option<Result<Account, ApiError>> {
+    async fn account(&self, ctx: &Context<'_>) -> Nullable<Account> {
         nullable(async {
             let scope = scope(ctx)?;
             let Some(account_id) = scope.actor().own_account() else {
@@ -71,7 +72,7 @@ impl Viewer {
     }
 
     /// When the viewer's token expires. Null when it does not.
-    async fn token_expires_at(&self, ctx: &Context<'_>) -> Option<Result<Timestamp, ApiError>> {
+    async fn token_expires_at(&self, ctx: &Context<'_>) -> Nullable<Timestamp> {
         nullable(async { Ok(scope(ctx)?.caller.expires_at) }).await
     }
 }
@@ -93,9 +94,9 @@ impl MemberQuery {
     async fn account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account.")] id: Option<ID>,
+        #[graphql(desc = "The account.")] id: Option<Id<AccountId>>,
         #[graphql(desc = "Which account, by the platform's own id.")] external_id: Option<String>,
-    ) -> Option<Result<Account, ApiError>> {
+    ) -> Nullable<Account> {
         nullable(async {
             let scope = scope(ctx)?;
             let accounts = &scope.services.accounts;
@@ -103,8 +104,8 @@ impl MemberQuery {
                 (Some(_), Some(_)) => {
                     return Err(ApiError::invalid("externalId", "must be left out where id is given"));
                 }
-                (Some(id), None) => match parse_id(&id, IdKind::Account) {
-                    Some(id) => scope.loaders.account(id.account_id).await?,
+                (Some(id), None) => match id.parts() {
+                    Some((account_id, _)) => scope.loaders.account(account_id).await?,
                     None => None,
                 },
                 (None, Some(external_id)) => {
@@ -134,7 +135,7 @@ impl MemberQuery {
         order_by: Option<AccountOrder>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same filter and order.")] after: Option<String>,
-    ) -> Option<Result<AccountConnection, ApiError>> {
+    ) -> Nullable<AccountConnection> {
         let arguments = ListArguments {
             search,
             status,

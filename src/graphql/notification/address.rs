@@ -7,7 +7,7 @@ use super::settings::AlertKind;
 use crate::domain::notification::model::MailFailure;
 use crate::domain::notification::{DeliveriesOf, model};
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable, visible};
+use crate::graphql::errors::{Nullable, nullable, visible};
 use crate::graphql::ledger::Actor;
 use crate::graphql::member::ContactStatus;
 use crate::graphql::scalars::TimeZone;
@@ -82,7 +82,7 @@ impl NotificationAddress {
 
     /// Why mail bounces: human-readable, in the viewer's language. Null unless it bounces.
     #[graphql(directive = in_language::apply())]
-    async fn bounce_message(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+    async fn bounce_message(&self, ctx: &Context<'_>) -> Nullable<String> {
         nullable(async {
             let Some(noted) = self.0.contact.bounce_message.as_deref() else {
                 return Ok(None);
@@ -100,7 +100,7 @@ impl NotificationAddress {
         #[graphql(desc = "Which deliveries; all when left out.")] filter: Option<DeliveryFilter>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only older items after this cursor.")] after: Option<String>,
-    ) -> Option<Result<DeliveryConnection, ApiError>> {
+    ) -> Nullable<DeliveryConnection> {
         visible(async {
             let of = DeliveriesOf::Recipient(self.0.id.into());
             let page = deliveries(scope(ctx)?, self.0.account_id, of, filter, (first, after)).await?;

@@ -2,29 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use super::address::NotificationAddress;
 use super::refusals::{unsent_to_address, unverified_address};
 use super::settings::AlertKind;
-use super::settings_mutation::change;
 use crate::domain::fault::Fault;
 use crate::domain::member::ContactPatch;
 use crate::domain::notification::model::{self, AddressPatch, AddressWishes, NewAddress};
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::inputs::patched;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
+use crate::graphql::inputs::{changed, patched};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::TimeZone;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, IdKind, NotificationAddressId};
+use crate::primitives::ids::{AccountId, NotificationAddressId};
 
 /// An address to be added.
 #[derive(InputObject, Debug)]
 pub(crate) struct AddNotificationAddressInput {
     /// The account of the address. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The team's label for the address, such as Accounting.
     label: String,
     /// The e-mail address. It is UNVERIFIED, and gets nothing, until it is confirmed, unless `emailVerified` is true. An account
@@ -48,7 +47,7 @@ pub(crate) struct AddNotificationAddressInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationAddressInput {
     /// The address.
-    notification_address_id: ID,
+    notification_address_id: Id<NotificationAddressId>,
     /// The team's label for the address.
     label: MaybeUndefined<String>,
     /// The e-mail address. A new one is UNVERIFIED until it is confirmed, unless `emailVerified` is true. A verified address that
@@ -74,75 +73,78 @@ pub(crate) struct UpdateNotificationAddressInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RemoveNotificationAddressInput {
     /// The address.
-    notification_address_id: ID,
+    notification_address_id: Id<NotificationAddressId>,
 }
 
 /// The notification address to which a mail is sent, so that its reader can confirm it.
 #[derive(InputObject, Debug)]
 pub(crate) struct SendNotificationAddressVerificationInput {
     /// The address.
-    notification_address_id: ID,
+    notification_address_id: Id<NotificationAddressId>,
 }
 
 /// A code that was sent to a notification address.
 #[derive(InputObject, Debug)]
 pub(crate) struct VerifyNotificationAddressInput {
     /// The address.
-    notification_address_id: ID,
+    notification_address_id: Id<NotificationAddressId>,
     /// The code from the mail.
     code: String,
 }
 
-macro_rules! address_payload {
-    ($(#[$doc:meta])* $name:ident, $when:literal) => {
-        $(#[$doc])*
-        pub(crate) struct $name(Outcome<model::NotificationAddress>);
-
-        $(#[$doc])*
-        #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-        #[Object]
-        impl $name {
-            #[doc = $when]
-            async fn notification_address(&self) -> Option<NotificationAddress> {
-                match (&self.0.done, &self.0.present) {
-                    (Some(address), _) => Some(NotificationAddress::new(address.clone())),
-                    (None, Some(Present::Address(address))) => Some(NotificationAddress::new((**address).clone())),
-                    (None, _) => None,
-                }
-            }
-
-            /// Why nothing was changed. Empty on success.
-            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-                self.0.errors.clone()
-            }
-        }
-    };
-}
-
-address_payload! {
+payload! {
     /// The result of addNotificationAddress.
-    AddNotificationAddressPayload,
-    "The new address. Null when refused, but for `EMAIL_TAKEN`: the one that has the e-mail address."
+    AddNotificationAddressPayload
+    from model::NotificationAddress => {
+        /// The new address. Null when refused, but for `EMAIL_TAKEN`: the one that has the e-mail address.
+        async fn notification_address(&self) -> Option<NotificationAddress> {
+            self.0.current().cloned().map(NotificationAddress::new)
+        }
+    }
 }
-address_payload! {
+
+payload! {
     /// The result of updateNotificationAddress.
-    UpdateNotificationAddressPayload,
-    "The current address. Null when refused, except for `VERSION_CONFLICT`, and `EMAIL_TAKEN`: the one that has the e-mail address."
+    UpdateNotificationAddressPayload
+    from model::NotificationAddress => {
+        /// The current address. Null when refused, except for `VERSION_CONFLICT`, and `EMAIL_TAKEN`: the one that has the e-mail address.
+        async fn notification_address(&self) -> Option<NotificationAddress> {
+            self.0.current().cloned().map(NotificationAddress::new)
+        }
+    }
 }
-address_payload! {
+
+payload! {
     /// The result of removeNotificationAddress.
-    RemoveNotificationAddressPayload,
-    "The removed address. Null when refused."
+    RemoveNotificationAddressPayload
+    from model::NotificationAddress => {
+        /// The removed address. Null when refused.
+        async fn notification_address(&self) -> Option<NotificationAddress> {
+            self.0.current().cloned().map(NotificationAddress::new)
+        }
+    }
 }
-address_payload! {
+
+payload! {
     /// The result of sendNotificationAddressVerification.
-    SendNotificationAddressVerificationPayload,
-    "The address that the mail went to. Null when refused."
+    SendNotificationAddressVerificationPayload
+    from model::NotificationAddress => {
+        /// The address that the mail went to. Null when refused.
+        async fn notification_address(&self) -> Option<NotificationAddress> {
+            self.0.current().cloned().map(NotificationAddress::new)
+        }
+    }
 }
-address_payload! {
+
+payload! {
     /// The result of verifyNotificationAddress.
-    VerifyNotificationAddressPayload,
-    "The verified address. Null when refused."
+    VerifyNotificationAddressPayload
+    from model::NotificationAddress => {
+        /// The verified address. Null when refused.
+        async fn notification_address(&self) -> Option<NotificationAddress> {
+            self.0.current().cloned().map(NotificationAddress::new)
+        }
+    }
 }
 
 fn kinds(field: &str, kinds: Vec<AlertKind>) -> Result<BTreeSet<model::AlertKind>, Failure> {
@@ -152,14 +154,8 @@ fn kinds(field: &str, kinds: Vec<AlertKind>) -> Result<BTreeSet<model::AlertKind
     Ok(kinds.into_iter().map(Into::into).collect())
 }
 
-fn address_of(scope: &Scope, id: &ID) -> Result<(AccountId, NotificationAddressId), Failure> {
-    let named = ("notificationAddressId", "notification address");
-    let (account_id, uuid) = scope.account_of(None, id, IdKind::NotificationAddress, named)?;
-    Ok((account_id, NotificationAddressId::from_uuid(uuid)))
-}
-
 async fn add(scope: &Scope, input: AddNotificationAddressInput) -> Result<model::NotificationAddress, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let new = NewAddress {
         label: input.label,
         email: input.email,
@@ -176,7 +172,7 @@ async fn add(scope: &Scope, input: AddNotificationAddressInput) -> Result<model:
 }
 
 async fn update(scope: &Scope, input: UpdateNotificationAddressInput) -> Result<model::NotificationAddress, Failure> {
-    let (account_id, id) = address_of(scope, &input.notification_address_id)?;
+    let (account_id, id) = scope.object(input.notification_address_id)?;
     if input.email.is_null() {
         let message = "must not be null: remove the notification address instead";
         return Err(Failure::invalid("email", message));
@@ -186,33 +182,36 @@ async fn update(scope: &Scope, input: UpdateNotificationAddressInput) -> Result<
         label: patched("label", input.label)?,
         contact: ContactPatch {
             expected_version: input.expected_version,
-            email: change(input.email, |email| email),
+            email: changed(input.email),
             email_verified: input.email_verified.unwrap_or_default(),
             locale: patched("locale", input.locale)?,
             timezone: patched("timezone", input.timezone)?.map(|zone| zone.0),
         },
         kinds: chosen.map(|chosen| kinds("alertKinds", chosen)).transpose()?,
-        low_balance_threshold: change(input.low_balance_threshold, |credits| credits),
+        low_balance_threshold: changed(input.low_balance_threshold),
     };
     let addresses = &scope.services.notification_addresses;
     Ok(addresses.update(scope.actor(), account_id, id, patch).await?)
 }
 
-async fn remove(scope: &Scope, id: &ID) -> Result<model::NotificationAddress, Failure> {
-    let (account_id, id) = address_of(scope, id)?;
+async fn remove(scope: &Scope, input: RemoveNotificationAddressInput) -> Result<model::NotificationAddress, Failure> {
+    let (account_id, id) = scope.object(input.notification_address_id)?;
     let addresses = &scope.services.notification_addresses;
     Ok(addresses.remove(scope.actor(), account_id, id).await?)
 }
 
-async fn send_verification(scope: &Scope, id: &ID) -> Result<model::NotificationAddress, Failure> {
-    let (account_id, id) = address_of(scope, id)?;
+async fn send_verification(
+    scope: &Scope,
+    input: SendNotificationAddressVerificationInput,
+) -> Result<model::NotificationAddress, Failure> {
+    let (account_id, id) = scope.object(input.notification_address_id)?;
     let sent = scope.services.verification.send(scope.actor(), account_id, id).await;
     sent.map_err(|error| Failure::of(error, unsent_to_address))?;
     current(scope, account_id, id).await
 }
 
 async fn verify(scope: &Scope, input: VerifyNotificationAddressInput) -> Result<model::NotificationAddress, Failure> {
-    let (account_id, id) = address_of(scope, &input.notification_address_id)?;
+    let (account_id, id) = scope.object(input.notification_address_id)?;
     let contacts = &scope.services.contacts;
     let verified = contacts.verify(scope.actor(), account_id, id, input.code).await;
     verified.map_err(|error| Failure::of(error, unverified_address))?;
@@ -231,79 +230,31 @@ async fn current(
     Ok(found.remove(&id).ok_or_else(missing)?)
 }
 
-/// Mutations of notification addresses.
-#[derive(Default)]
-pub(crate) struct AddressMutation;
+mutations! {
+    /// Mutations of notification addresses.
+    AddressMutation {
+        /// Adds an address that gets alerts by e-mail and belongs to no member: at most 20 per account. It gets nothing before it is
+        /// verified: see sendNotificationAddressVerification. [auth: `MANAGE_SETTINGS`]
+        add_notification_address(AddNotificationAddressInput: "The new address.")
+            -> AddNotificationAddressPayload = add;
 
-/// Mutations of notification addresses.
-#[Object]
-impl AddressMutation {
-    /// Adds an address that gets alerts by e-mail and belongs to no member: at most 20 per account. It gets nothing before it is
-    /// verified: see sendNotificationAddressVerification. [auth: `MANAGE_SETTINGS`]
-    async fn add_notification_address(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The new address.")] input: AddNotificationAddressInput,
-    ) -> Option<Result<AddNotificationAddressPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(add(scope(ctx)?, input).await)?;
-            Ok(Some(AddNotificationAddressPayload(outcome)))
-        })
-        .await
-    }
+        /// Changes the label, the e-mail address or the alerts of a notification address. [auth: `MANAGE_SETTINGS`]
+        update_notification_address(UpdateNotificationAddressInput: "The changes.")
+            -> UpdateNotificationAddressPayload = update;
 
-    /// Changes the label, the e-mail address or the alerts of a notification address. [auth: `MANAGE_SETTINGS`]
-    async fn update_notification_address(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateNotificationAddressInput,
-    ) -> Option<Result<UpdateNotificationAddressPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-            Ok(Some(UpdateNotificationAddressPayload(outcome)))
-        })
-        .await
-    }
+        /// Removes a notification address: it gets no further mail, and the e-mail address is deleted. [auth: `MANAGE_SETTINGS`]
+        remove_notification_address(RemoveNotificationAddressInput: "The address to remove.")
+            -> RemoveNotificationAddressPayload = remove;
 
-    /// Removes a notification address: it gets no further mail, and the e-mail address is deleted. [auth: `MANAGE_SETTINGS`]
-    async fn remove_notification_address(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The address to remove.")] input: RemoveNotificationAddressInput,
-    ) -> Option<Result<RemoveNotificationAddressPayload, ApiError>> {
-        nullable(async {
-            let removed = remove(scope(ctx)?, &input.notification_address_id).await;
-            Ok(Some(RemoveNotificationAddressPayload(Outcome::settle(removed)?)))
-        })
-        .await
-    }
+        /// Sends a mail to a notification address, so that its reader can confirm it. It contains a code for verifyNotificationAddress. If the
+        /// server has a public address, it also contains a link that works without signing in. At most one per minute.
+        /// [auth: `MANAGE_SETTINGS`]
+        send_notification_address_verification(SendNotificationAddressVerificationInput: "The address to send the code to.")
+            -> SendNotificationAddressVerificationPayload = send_verification;
 
-    /// Sends a mail to a notification address, so that its reader can confirm it. It contains a code for verifyNotificationAddress. If the
-    /// server has a public address, it also contains a link that works without signing in. At most one per minute.
-    /// [auth: `MANAGE_SETTINGS`]
-    async fn send_notification_address_verification(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The address to send the code to.")] input: SendNotificationAddressVerificationInput,
-    ) -> Option<Result<SendNotificationAddressVerificationPayload, ApiError>> {
-        nullable(async {
-            let sent = send_verification(scope(ctx)?, &input.notification_address_id).await;
-            Ok(Some(SendNotificationAddressVerificationPayload(Outcome::settle(sent)?)))
-        })
-        .await
-    }
-
-    /// Verifies a notification address by the code that was sent to it, which shows that its reader agrees. After five wrong codes, or a
-    /// quarter of an hour, a new code is needed. [auth: `MANAGE_SETTINGS`]
-    async fn verify_notification_address(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The code, and the address that it verifies.")] input: VerifyNotificationAddressInput,
-    ) -> Option<Result<VerifyNotificationAddressPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(verify(scope(ctx)?, input).await)?;
-            Ok(Some(VerifyNotificationAddressPayload(outcome)))
-        })
-        .await
+        /// Verifies a notification address by the code that was sent to it, which shows that its reader agrees. After five wrong codes, or a
+        /// quarter of an hour, a new code is needed. [auth: `MANAGE_SETTINGS`]
+        verify_notification_address(VerifyNotificationAddressInput: "The code, and the address that it verifies.")
+            -> VerifyNotificationAddressPayload = verify;
     }
 }

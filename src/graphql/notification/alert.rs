@@ -8,9 +8,10 @@ use super::settings::AlertKind;
 use crate::domain::fault::InvalidInput;
 use crate::domain::filter::{AnyOf, key};
 use crate::domain::notification::{self, DeliveriesOf, model};
-use crate::graphql::connection::{PageArguments, PageInfo, relay};
+use crate::graphql::by_id::find;
+use crate::graphql::connection::{PageArguments, PageInfo};
 use crate::graphql::context::{Scope, public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::{DateTimeRange, Session, instants};
 use crate::graphql::live::Followed;
 use crate::graphql::scalars::LiveCursorText;
@@ -148,7 +149,7 @@ impl Alert {
 
     /// What the viewer can do about it. Null when no action is needed, and where the viewer may not take it.
     #[graphql(directive = of_viewer::apply())]
-    async fn action(&self, ctx: &Context<'_>) -> Option<Result<AlertAction, ApiError>> {
+    async fn action(&self, ctx: &Context<'_>) -> Nullable<AlertAction> {
         nullable(async {
             let (scope, alert) = (scope(ctx)?, &self.0.alert);
             let subject = match alert.subject {
@@ -193,28 +194,13 @@ impl Alert {
     }
 
     /// The top-up it is about.
-    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
-        nullable(async {
-            let Some(top_up_id) = self.0.alert.top_up_id else {
-                return Ok(None);
-            };
-            let top_up = scope(ctx)?.loaders.top_up(self.0.alert.account_id, top_up_id).await?;
-            Ok(top_up.map(TopUp::new))
-        })
-        .await
+    async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
+        find(ctx, self.0.alert.account_id, self.0.alert.top_up_id?).await
     }
 
     /// The session it is about.
-    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session, ApiError>> {
-        nullable(async {
-            let account_id = self.0.alert.account_id;
-            let Some(session_id) = self.0.alert.session_id else {
-                return Ok(None);
-            };
-            let session = scope(ctx)?.loaders.session(account_id, session_id).await?;
-            Ok(session.map(|session| Session::new(account_id, session)))
-        })
-        .await
+    async fn session(&self, ctx: &Context<'_>) -> Nullable<Session> {
+        find(ctx, self.0.alert.account_id, self.0.alert.session_id?).await
     }
 
     /// Its deliveries by recipient and channel, with their results. A viewer who does not manage settings sees their own.
@@ -224,7 +210,7 @@ impl Alert {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
-    ) -> Option<Result<DeliveryConnection, ApiError>> {
+    ) -> Nullable<DeliveryConnection> {
         nullable(async {
             let of = DeliveriesOf::Alert(self.0.alert.id);
             let page = deliveries(scope(ctx)?, self.0.alert.account_id, of, None, (first, after));
@@ -307,7 +293,7 @@ pub(in crate::graphql) async fn inbox(
         }
         None => alerts.of_account(scope.actor(), account_id, &filter, &request).await?,
     };
-    let (items, page_info) = relay(page, place, request.backward);
+    let (items, page_info) = request.relay(page);
     let (cursors, items): (Vec<String>, Vec<model::InboxItem>) = items.into_iter().unzip();
     let seen = seen_by_viewer(scope, account_id, items).await?;
     let edges = cursors.into_iter().zip(seen);

@@ -1,18 +1,18 @@
 //! Subscriptions to alerts.
 
-use async_graphql::{Context, Enum, ID, Subscription};
+use async_graphql::{Context, Enum};
 
 use super::alert::{Alert, unread_count};
 use super::inbox_item::{InboxItem, Seen, seen_by_viewer};
 use crate::domain::event::{AlertMark, EventContent};
+use crate::graphql::by_id::existing;
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::live::{Interest, Moment, Shown, Topics, follow, id_in, live_event};
-use crate::graphql::loaders::must_exist;
+use crate::graphql::errors::{ApiError, Nullable, nullable};
+use crate::graphql::id::Id;
+use crate::graphql::live::{Interest, Moment, Topics, live_event, subscriptions};
 use crate::graphql::member::Member;
-use crate::graphql::scalars::LiveCursorText;
 use crate::graphql::viewer::of_viewer;
-use crate::primitives::ids::{AccountId, AlertId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, AlertId, MemberId};
 
 /// A change of alerts.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +46,10 @@ impl From<AlertMark> for AlertChange {
 pub(in crate::graphql) fn inbox_of(
     scope: &Scope,
     account_id: AccountId,
-    named: Option<&ID>,
+    named: Option<Id<MemberId>>,
 ) -> Result<Option<MemberId>, ApiError> {
     let member_id = match named {
-        Some(id) => Some(MemberId::from_uuid(id_in(account_id, "memberId", id, IdKind::Member)?)),
+        Some(id) => Some(id.in_argument(account_id)?),
         None => scope.actor().member_id(),
     };
     scope
@@ -59,7 +59,12 @@ pub(in crate::graphql) fn inbox_of(
     Ok(member_id)
 }
 
-fn interest(scope: &Scope, account_id: AccountId, named: Option<&ID>, topics: Topics) -> Result<Interest, ApiError> {
+fn interest(
+    scope: &Scope,
+    account_id: AccountId,
+    named: Option<Id<MemberId>>,
+    topics: Topics,
+) -> Result<Interest, ApiError> {
     Ok(Interest {
         inbox_of: inbox_of(scope, account_id, named)?,
         ..Interest::in_topics(topics)
@@ -127,25 +132,24 @@ async fn member_of(ctx: &Context<'_>, moment: &Moment) -> Result<Option<Member>,
     let Some(member_id) = moment.interest.inbox_of.filter(|_| moment.event().is_some()) else {
         return Ok(None);
     };
-    let member = scope(ctx)?.loaders.member(moment.account_id(), member_id).await?;
-    must_exist(member, "member").map(|member| Some(Member::new(member)))
+    existing(ctx, moment.account_id(), member_id).await.map(Some)
 }
 
 live_event! {
     /// A new alert.
     AlertEvent {
         /// The current alert. Null unless the signal is ITEM.
-        async fn alert(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
+        async fn alert(&self, ctx: &Context<'_>) -> Nullable<Alert> {
             nullable(async { Ok(seen(ctx, &self.0).await?.map(|seen| seen.alert)) }).await
         }
 
         /// The current item of the inbox. Null unless the signal is ITEM, and where all of the account's alerts are followed.
-        async fn item(&self, ctx: &Context<'_>) -> Option<Result<InboxItem, ApiError>> {
+        async fn item(&self, ctx: &Context<'_>) -> Nullable<InboxItem> {
             nullable(async { Ok(seen(ctx, &self.0).await?.and_then(|seen| seen.item)) }).await
         }
 
         /// Number of alerts in the inbox that are now neither read nor archived. Null unless the signal is ITEM.
-        async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+        async fn unread_count(&self, ctx: &Context<'_>) -> Nullable<i32> {
             nullable(async {
                 if self.0.event().is_none() {
                     return Ok(None);
@@ -156,7 +160,7 @@ live_event! {
         }
 
         /// The member whose inbox it is in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
-        async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+        async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
             nullable(member_of(ctx, &self.0)).await
         }
     }
@@ -187,7 +191,7 @@ live_event! {
 
         /// Number of alerts in the inbox that are now neither read nor archived. Null unless the signal is ITEM, and where all of the
         /// account's alerts are followed.
-        async fn unread_count(&self, ctx: &Context<'_>) -> Option<Result<i32, ApiError>> {
+        async fn unread_count(&self, ctx: &Context<'_>) -> Nullable<i32> {
             nullable(async {
                 match self.0.interest.inbox_of.filter(|_| self.0.event().is_some()) {
                     Some(owner) => unread_count(scope(ctx)?, self.0.account_id(), Some(owner)).await.map(Some),
@@ -198,67 +202,39 @@ live_event! {
         }
 
         /// The change covers everything up to and including this alert. Null when the alerts are named by id.
-        async fn up_to(&self, ctx: &Context<'_>) -> Option<Result<Alert, ApiError>> {
+        async fn up_to(&self, ctx: &Context<'_>) -> Nullable<Alert> {
             nullable(async { Ok(reached(ctx, &self.0).await?.map(|seen| seen.alert)) }).await
         }
 
         /// The member whose inbox they are in. Null unless the signal is ITEM, and where all of the account's alerts are followed.
-        async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
+        async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
             nullable(member_of(ctx, &self.0)).await
         }
     }
 }
 
-/// Alerts as they happen.
-#[derive(Default)]
-pub(crate) struct AlertSubscription;
+subscriptions! {
+    /// Alerts as they happen.
+    AlertSubscription {
+        /// Each alert that reaches an inbox. A key that names no member gets all alerts of the account.
+        /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
+        #[graphql(directive = of_viewer::apply())]
+        alert_raised(ctx, member_id: Option<Id<MemberId>> = "Whose inbox; the viewer's when left out.") -> AlertEvent {
+            account_id: "Which account; the viewer's own when left out.",
+            after: "Alerts after this cursor are sent first. When left out, the stream starts with the next alert.",
+            interest: |scope, account_id| interest(scope, account_id, member_id, Topics::ALERTS),
+        }
 
-/// Alerts as they happen.
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Subscription]
-impl AlertSubscription {
-    /// Each alert that reaches an inbox. A key that names no member gets all alerts of the account.
-    /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
-    #[graphql(directive = of_viewer::apply())]
-    async fn alert_raised(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
-        #[graphql(
-            desc = "Alerts after this cursor are sent first. When left out, the stream starts with the next alert."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<AlertEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id.as_ref(), Topics::ALERTS);
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, AlertEvent)
-    }
-
-    /// Each change of the alerts in an inbox: raised, read, archived, resolved.
-    /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
-    #[graphql(directive = of_viewer::apply())]
-    async fn alerts_updated(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which account; the viewer's own when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Whose inbox; the viewer's when left out.")] member_id: Option<ID>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<AlertsEvent>, ApiError> {
-        let topics = Topics::ALERTS | Topics::ALERT_CHANGES;
-        let interest = |scope: &Scope, account_id| interest(scope, account_id, member_id.as_ref(), topics);
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, AlertsEvent)
+        /// Each change of the alerts in an inbox: raised, read, archived, resolved.
+        /// [auth: OWN, or `MANAGE_SETTINGS`, or for a key that names no member `READ_CREDIT_LOG`]
+        #[graphql(directive = of_viewer::apply())]
+        alerts_updated(
+            ctx,
+            member_id: Option<Id<MemberId>> = "Whose inbox; the viewer's when left out."
+        ) -> AlertsEvent {
+            account_id: "Which account; the viewer's own when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| interest(scope, account_id, member_id, Topics::ALERTS | Topics::ALERT_CHANGES),
+        }
     }
 }

@@ -1,24 +1,25 @@
 //! Mutations of contacts.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{Context, InputObject, MaybeUndefined};
 
 use super::member_for;
-use super::settings_mutation::change;
 use crate::domain::member;
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::inputs::patched;
-use crate::graphql::loaders::must_exist;
+use crate::graphql::by_id::existing;
+use crate::graphql::context::Scope;
+use crate::graphql::errors::Nullable;
+use crate::graphql::id::Id;
+use crate::graphql::inputs::{changed, patched};
 use crate::graphql::member::{Contact, Member};
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::TimeZone;
+use crate::primitives::ids::MemberId;
 
 /// Changes to how a member is reached. Fields that are left out do not change.
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateContactInput {
     /// The member; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// The e-mail address. A new one is UNVERIFIED until its code is entered, unless `emailVerified` is true. Null removes
     /// it. A verified address that is replaced or removed gets a mail about the change.
     email: MaybeUndefined<String>,
@@ -38,7 +39,7 @@ pub(crate) struct UpdateContactInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct VerifyContactInput {
     /// The member; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// The code from the mail.
     code: String,
 }
@@ -47,81 +48,42 @@ pub(crate) struct VerifyContactInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct SendContactVerificationInput {
     /// The member; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
 }
 
-macro_rules! contact_payload {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub(crate) struct $name(pub(super) Outcome<member::Contact>);
-
-        impl $name {
-            fn present(&self) -> Option<&member::Contact> {
-                match (&self.0.done, &self.0.present) {
-                    (Some(contact), _) => Some(contact),
-                    (None, Some(Present::Contact(contact))) => Some(contact),
-                    (None, _) => None,
-                }
-            }
-        }
-
-        $(#[$doc])*
-        #[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-        #[Object]
-        impl $name {
-            /// The current contact. Null when refused, except for `VERSION_CONFLICT`.
-            async fn contact(&self) -> Option<Contact> {
-                self.present().map(|contact| Contact::new(contact.clone()))
-            }
-
-            /// The member of the contact. Null when refused, except for `VERSION_CONFLICT`.
-            async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
-                nullable(async {
-                    let contact = self.present();
-                    let Some((contact, member_id)) =
-                        contact.and_then(|contact| Some((contact, contact.recipient.member()?)))
-                    else {
-                        return Ok(None);
-                    };
-                    let member = scope(ctx)?.loaders.member(contact.account_id, member_id).await?;
-                    must_exist(member, "member").map(|member| Some(Member::new(member)))
-                })
-                .await
-            }
-
-            /// Why nothing was changed. Empty on success.
-            pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-                self.0.errors.clone()
-            }
-        }
-    };
-}
-
-contact_payload! {
+payload! {
     /// The result of updateContact.
-    UpdateContactPayload
-}
-contact_payload! {
+    UpdateContactPayload,
     /// The result of verifyContact.
-    VerifyContactPayload
-}
-
-contact_payload! {
+    VerifyContactPayload,
     /// The result of sendContactVerification.
     SendContactVerificationPayload
+    from member::Contact => {
+        /// The current contact. Null when refused, except for `VERSION_CONFLICT`.
+        async fn contact(&self) -> Option<Contact> {
+            self.0.current().cloned().map(Contact::new)
+        }
+
+        /// The member of the contact. Null when refused, except for `VERSION_CONFLICT`.
+        async fn member(&self, ctx: &Context<'_>) -> Nullable<Member> {
+            let contact = self.0.current()?;
+            let member_id = contact.recipient.member()?;
+            Some(existing(ctx, contact.account_id, member_id).await)
+        }
+    }
 }
 
 async fn send_code(scope: &Scope, input: SendContactVerificationInput) -> Result<member::Contact, Failure> {
-    let (account_id, member_id) = member_for(scope, &input.member_id)?;
+    let (account_id, member_id) = member_for(scope, input.member_id)?;
     let verification = &scope.services.verification;
     Ok(verification.send(scope.actor(), account_id, member_id).await?)
 }
 
 async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Contact, Failure> {
-    let (account_id, member_id) = member_for(scope, &input.member_id)?;
+    let (account_id, member_id) = member_for(scope, input.member_id)?;
     let patch = member::ContactPatch {
         expected_version: input.expected_version,
-        email: change(input.email, |email| email),
+        email: changed(input.email),
         email_verified: input.email_verified.unwrap_or_default(),
         locale: patched("locale", input.locale)?,
         timezone: patched("timezone", input.timezone)?.map(|zone| zone.0),
@@ -131,58 +93,27 @@ async fn update(scope: &Scope, input: UpdateContactInput) -> Result<member::Cont
 }
 
 async fn verify(scope: &Scope, input: VerifyContactInput) -> Result<member::Contact, Failure> {
-    let (account_id, member_id) = member_for(scope, &input.member_id)?;
+    let (account_id, member_id) = member_for(scope, input.member_id)?;
     let contacts = &scope.services.contacts;
     Ok(contacts
         .verify(scope.actor(), account_id, member_id, input.code)
         .await?)
 }
 
-/// Mutations of contacts.
-#[derive(Default)]
-pub(crate) struct ContactMutation;
+mutations! {
+    /// Mutations of contacts.
+    ContactMutation {
+        /// Changes how a member is reached. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+        update_contact(UpdateContactInput: "The changes.") -> UpdateContactPayload = update;
 
-/// Mutations of contacts.
-#[Object]
-impl ContactMutation {
-    /// Changes how a member is reached. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
-    async fn update_contact(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateContactInput,
-    ) -> Option<Result<UpdateContactPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-            Ok(Some(UpdateContactPayload(outcome)))
-        })
-        .await
-    }
+        /// Sends a code to a member's address, for verifyContact. At most one per minute.
+        /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+        send_contact_verification(SendContactVerificationInput: "The member to send the code to.")
+            -> SendContactVerificationPayload = send_code;
 
-    /// Sends a code to a member's address, for verifyContact. At most one per minute.
-    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
-    async fn send_contact_verification(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The member to send the code to.")] input: SendContactVerificationInput,
-    ) -> Option<Result<SendContactVerificationPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(send_code(scope(ctx)?, input).await)?;
-            Ok(Some(SendContactVerificationPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Verifies a member's address by the code that was sent to it, which shows that mail arrives there. After five wrong codes, or a
-    /// quarter of an hour, a new code is needed. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
-    async fn verify_contact(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The code, and the member whose address it verifies.")] input: VerifyContactInput,
-    ) -> Option<Result<VerifyContactPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(verify(scope(ctx)?, input).await)?;
-            Ok(Some(VerifyContactPayload(outcome)))
-        })
-        .await
+        /// Verifies a member's address by the code that was sent to it, which shows that mail arrives there. After five wrong codes, or a
+        /// quarter of an hour, a new code is needed. [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+        verify_contact(VerifyContactInput: "The code, and the member whose address it verifies.")
+            -> VerifyContactPayload = verify;
     }
 }

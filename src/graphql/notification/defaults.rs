@@ -1,16 +1,18 @@
 //! Notification defaults of an account, for members who have not chosen otherwise.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, InputObject, Object};
 
 use super::matrix::NotificationRow;
 use super::settings::NotificationPreference;
 use super::settings_mutation::NotificationPreferenceInput;
 use crate::domain::notification::model;
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::context::Scope;
+use crate::graphql::errors::ApiError;
+use crate::graphql::id::Id;
 use crate::graphql::member::Account;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::Failure;
+use crate::primitives::ids::AccountId;
 
 /// The notification defaults of an account, for members who have not chosen otherwise.
 #[derive(Clone, Debug)]
@@ -61,7 +63,7 @@ impl NotificationDefaults {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationDefaultsInput {
     /// The account of the defaults. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// Preferences that change, each kind and channel once. `enabled: null` returns to the platform's default.
     #[graphql(default)]
     preferences: Vec<NotificationPreferenceInput>,
@@ -69,30 +71,19 @@ pub(crate) struct UpdateNotificationDefaultsInput {
     expected_version: Option<i32>,
 }
 
-/// The result of updateNotificationDefaults.
-pub(crate) struct UpdateNotificationDefaultsPayload(Outcome<model::NotificationDefaults>);
-
-/// The result of updateNotificationDefaults.
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Object]
-impl UpdateNotificationDefaultsPayload {
-    /// The current defaults. Null when refused, except for `VERSION_CONFLICT`.
-    async fn notification_defaults(&self) -> Option<NotificationDefaults> {
-        match (&self.0.done, &self.0.present) {
-            (Some(defaults), _) => Some(NotificationDefaults::new(defaults.clone())),
-            (None, Some(Present::Defaults(defaults))) => Some(NotificationDefaults::new((**defaults).clone())),
-            (None, _) => None,
+payload! {
+    /// The result of updateNotificationDefaults.
+    UpdateNotificationDefaultsPayload
+    from model::NotificationDefaults => {
+        /// The current defaults. Null when refused, except for `VERSION_CONFLICT`.
+        async fn notification_defaults(&self) -> Option<NotificationDefaults> {
+            self.0.current().cloned().map(NotificationDefaults::new)
         }
-    }
-
-    /// Why nothing was changed. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
     }
 }
 
 async fn update(scope: &Scope, input: UpdateNotificationDefaultsInput) -> Result<model::NotificationDefaults, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let patch = model::DefaultsPatch {
         preferences: input.preferences.into_iter().map(Into::into).collect(),
         expected_version: input.expected_version,
@@ -101,24 +92,12 @@ async fn update(scope: &Scope, input: UpdateNotificationDefaultsInput) -> Result
     Ok(settings.update_defaults(scope.actor(), account_id, patch).await?)
 }
 
-/// Mutations of defaults.
-#[derive(Default)]
-pub(crate) struct DefaultsMutation;
-
-/// Mutations of defaults.
-#[Object]
-impl DefaultsMutation {
-    /// Changes the notification defaults of an account, for members who have not chosen otherwise. Kinds that only owners get can be
-    /// changed by an owner or the platform. [auth: `MANAGE_SETTINGS`]
-    async fn update_notification_defaults(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateNotificationDefaultsInput,
-    ) -> Option<Result<UpdateNotificationDefaultsPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-            Ok(Some(UpdateNotificationDefaultsPayload(outcome)))
-        })
-        .await
+mutations! {
+    /// Mutations of defaults.
+    DefaultsMutation {
+        /// Changes the notification defaults of an account, for members who have not chosen otherwise. Kinds that only owners get can be
+        /// changed by an owner or the platform. [auth: `MANAGE_SETTINGS`]
+        update_notification_defaults(UpdateNotificationDefaultsInput: "The changes.")
+            -> UpdateNotificationDefaultsPayload = update;
     }
 }

@@ -8,9 +8,10 @@ use super::settings::{AlertKind, NotificationChannel};
 use crate::domain::fault::InvalidInput;
 use crate::domain::filter::{AnyOf, key};
 use crate::domain::notification::{self, DeliveriesOf, model};
-use crate::graphql::connection::{PageArguments, connection, relay};
+use crate::graphql::by_id::existing;
+use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{Scope, public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::{DateTimeRange, instants};
 use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
@@ -121,27 +122,17 @@ impl Delivery {
     }
 
     /// The member who receives it. Null where a notification address does: see notificationAddress.
-    async fn recipient(&self, ctx: &Context<'_>) -> Option<Result<Member, ApiError>> {
-        nullable(async {
-            let RecipientId::Member(member_id) = self.0.recipient else {
-                return Ok(None);
-            };
-            let member = scope(ctx)?.loaders.member(self.0.account_id, member_id).await?;
-            must_exist(member, "member").map(|member| Some(Member::new(member)))
-        })
-        .await
+    async fn recipient(&self, ctx: &Context<'_>) -> Nullable<Member> {
+        let member_id = self.0.recipient.member()?;
+        Some(existing(ctx, self.0.account_id, member_id).await)
     }
 
     /// The notification address that receives it. Null where a member does: see recipient.
-    async fn notification_address(&self, ctx: &Context<'_>) -> Option<Result<NotificationAddress, ApiError>> {
-        nullable(async {
-            let RecipientId::Address(id) = self.0.recipient else {
-                return Ok(None);
-            };
-            let address = scope(ctx)?.loaders.notification_address(self.0.account_id, id).await?;
-            must_exist(address, "notification address").map(|address| Some(NotificationAddress::new(address)))
-        })
-        .await
+    async fn notification_address(&self, ctx: &Context<'_>) -> Nullable<NotificationAddress> {
+        let RecipientId::Address(id) = self.0.recipient else {
+            return None;
+        };
+        Some(existing(ctx, self.0.account_id, id).await)
     }
 
     /// The channel.
@@ -171,7 +162,7 @@ impl Delivery {
 
     /// Why the last try failed: human-readable, in the viewer's language. The server's log has the error of the mail system.
     #[graphql(directive = in_language::apply())]
-    async fn last_error(&self, ctx: &Context<'_>) -> Option<Result<String, ApiError>> {
+    async fn last_error(&self, ctx: &Context<'_>) -> Nullable<String> {
         nullable(async {
             let Some(failure) = self.0.last_error else {
                 return Ok(None);
@@ -222,5 +213,5 @@ pub(in crate::graphql) async fn deliveries(
     let page = deliveries
         .page(scope.actor(), account_id, of, &filter, &request)
         .await?;
-    Ok(DeliveryConnection::new(relay(page.map(Delivery::new), place, false)))
+    Ok(DeliveryConnection::new(request.relay(page.map(Delivery::new))))
 }

@@ -4,9 +4,9 @@ use async_graphql::{Context, ID, Object};
 
 use super::alert::Alert;
 use crate::domain::notification::model;
-use crate::graphql::context::{Scope, public_id, scope};
+use crate::graphql::by_id::existing;
+use crate::graphql::context::{Scope, public_id};
 use crate::graphql::errors::ApiError;
-use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, GlobalId, IdKind, MemberId};
@@ -37,8 +37,7 @@ impl InboxItem {
 
     /// The member whose inbox it is in.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        let member = scope(ctx)?.loaders.member(self.id.account_id, self.member_id).await?;
-        must_exist(member, "member").map(Member::new)
+        existing(ctx, self.id.account_id, self.member_id).await
     }
 
     /// When the member read it. Null while it is unread.

@@ -35,15 +35,16 @@ pub(super) use inbox_item::{InboxItem, seen_by_viewer};
 pub(super) use settings::NotificationSettings;
 pub(super) use settings_mutation::{SettingsMutation, UpdateNotificationSettingsPayload};
 
-use async_graphql::{ID, MaybeUndefined};
+use async_graphql::MaybeUndefined;
 
 use super::context::Scope;
+use super::id::Id;
 use super::refusals::Failure;
-use crate::primitives::ids::{AccountId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, MemberId};
 
 /// The member whose contact, settings or inbox an input is about: the named one, else the viewer. Null is refused: a page that lost
 /// the id of another member must not change the viewer's own data.
-fn member_for(scope: &Scope, member_id: &MaybeUndefined<ID>) -> Result<(AccountId, MemberId), Failure> {
+fn member_for(scope: &Scope, member_id: MaybeUndefined<Id<MemberId>>) -> Result<(AccountId, MemberId), Failure> {
     if member_id.is_null() {
         return Err(Failure::invalid(
             "memberId",
@@ -51,8 +52,7 @@ fn member_for(scope: &Scope, member_id: &MaybeUndefined<ID>) -> Result<(AccountI
         ));
     }
     if let MaybeUndefined::Value(id) = member_id {
-        let (account_id, uuid) = scope.account_of(None, id, IdKind::Member, ("memberId", "member"))?;
-        return Ok((account_id, MemberId::from_uuid(uuid)));
+        return scope.object(id);
     }
     match (scope.actor().own_account(), scope.actor().member_id()) {
         (Some(account_id), Some(member_id)) => Ok((account_id, member_id)),

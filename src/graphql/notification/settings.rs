@@ -4,9 +4,9 @@ use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 
 use super::matrix::NotificationRow;
 use crate::domain::notification::model;
+use crate::graphql::by_id::existing;
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::ApiError;
-use crate::graphql::loaders::must_exist;
 use crate::graphql::member::Member;
 use crate::graphql::viewer::in_language;
 use crate::primitives::credits::Credits;
@@ -105,8 +105,7 @@ impl NotificationSettings {
 
     /// The member of the settings.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        let member = scope(ctx)?.loaders.member(self.0.account_id, self.0.member_id).await?;
-        must_exist(member, "member").map(Member::new)
+        existing(ctx, self.0.account_id, self.0.member_id).await
     }
 
     /// The settings as a table: a row for each kind, group by group, with a cell for each channel. Tests have no row, because they

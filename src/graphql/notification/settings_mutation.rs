@@ -1,17 +1,17 @@
 //! Mutations of settings.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use super::member_for;
 use super::settings::{AlertKind, NotificationChannel, NotificationSettings};
-use crate::domain::member::Change;
 use crate::domain::notification::{MOST_MEMBERS, UpdateManyError, model};
-use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, Present, UserError};
+use crate::graphql::context::Scope;
+use crate::graphql::id::Id;
+use crate::graphql::inputs::{changed, patched};
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::{Failure, UserError};
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, IdKind, MemberId};
+use crate::primitives::ids::{AccountId, MemberId};
 use crate::primitives::local_time::LocalTime;
 
 /// Whether one kind of alert reaches the member by one channel.
@@ -44,9 +44,9 @@ pub(crate) struct QuietHoursInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateNotificationSettingsInput {
     /// The member; the viewer when left out.
-    member_id: MaybeUndefined<ID>,
+    member_id: MaybeUndefined<Id<MemberId>>,
     /// 1 to 100 members of one account, in place of memberId. All of them change, or none.
-    member_ids: Option<Vec<ID>>,
+    member_ids: Option<Vec<Id<MemberId>>>,
     /// Preferences that change, each kind and channel once.
     preferences: MaybeUndefined<Vec<NotificationPreferenceInput>>,
     /// `LOW_BALANCE` is raised when available falls to or below this. Null follows the account's auto top-up trigger.
@@ -57,57 +57,38 @@ pub(crate) struct UpdateNotificationSettingsInput {
     expected_version: Option<i32>,
 }
 
-/// The result of updateNotificationSettings.
-pub(crate) struct UpdateNotificationSettingsPayload(Outcome<Vec<model::NotificationSettings>>);
-
-/// The result of updateNotificationSettings.
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Object]
-impl UpdateNotificationSettingsPayload {
-    /// The current settings; of several members, the first's. Null when refused, except for `VERSION_CONFLICT`.
-    async fn notification_settings(&self) -> Option<NotificationSettings> {
-        match (&self.0.done, &self.0.present) {
-            (Some(settings), _) => settings.first().cloned().map(NotificationSettings::new),
-            (None, Some(Present::Settings(settings))) => Some(NotificationSettings::new((**settings).clone())),
-            (None, _) => None,
+payload! {
+    /// The result of updateNotificationSettings.
+    UpdateNotificationSettingsPayload
+    from Vec<model::NotificationSettings> => {
+        /// The current settings; of several members, the first's. Null when refused, except for `VERSION_CONFLICT`.
+        async fn notification_settings(&self) -> Option<NotificationSettings> {
+            let changed = self.0.done.as_ref().and_then(|settings| settings.first());
+            changed.or_else(|| self.0.present()).cloned().map(NotificationSettings::new)
         }
-    }
 
-    /// The current settings of all members that were named, in that order. Empty when refused.
-    async fn all_notification_settings(&self) -> Vec<NotificationSettings> {
-        let settings = self.0.done.iter().flatten().cloned();
-        settings.map(NotificationSettings::new).collect()
-    }
-
-    /// Why nothing was changed. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
-    }
-}
-
-/// A field of a patch that null clears.
-pub(super) fn change<T, U>(value: MaybeUndefined<T>, map: impl FnOnce(T) -> U) -> Change<U> {
-    match value {
-        MaybeUndefined::Undefined => Change::Keep,
-        MaybeUndefined::Null => Change::Clear,
-        MaybeUndefined::Value(value) => Change::Set(map(value)),
+        /// The current settings of all members that were named, in that order. Empty when refused.
+        async fn all_notification_settings(&self) -> Vec<NotificationSettings> {
+            let settings = self.0.done.iter().flatten().cloned();
+            settings.map(NotificationSettings::new).collect()
+        }
     }
 }
 
 /// The members that an input lists by id, all of one account.
-fn members(scope: &Scope, ids: &[ID]) -> Result<(AccountId, Vec<MemberId>), Failure> {
+fn members(scope: &Scope, ids: &[Id<MemberId>]) -> Result<(AccountId, Vec<MemberId>), Failure> {
     let mut found: Option<(AccountId, Vec<MemberId>)> = None;
     if ids.len() > MOST_MEMBERS {
         return Err(Failure::invalid("memberIds", format!("at most {MOST_MEMBERS} at once")));
     }
     for (at, id) in ids.iter().enumerate() {
         let field = format!("memberIds.{at}");
-        let (account_id, uuid) = scope.account_of(None, id, IdKind::Member, (&field, "member"))?;
+        let (account_id, member_id) = scope.object_at(&field, *id, None)?;
         let (of, members) = found.get_or_insert_with(|| (account_id, Vec::new()));
         if *of != account_id {
             return Err(Failure::not_found(&field, "member"));
         }
-        members.push(MemberId::from_uuid(uuid));
+        members.push(member_id);
     }
     found.ok_or_else(|| Failure::invalid("memberIds", "must name a member"))
 }
@@ -115,7 +96,7 @@ fn members(scope: &Scope, ids: &[ID]) -> Result<(AccountId, Vec<MemberId>), Fail
 /// The members that an input is about, and whether it lists them by id.
 fn whose(scope: &Scope, input: &UpdateNotificationSettingsInput) -> Result<(AccountId, Vec<MemberId>, bool), Failure> {
     let Some(ids) = &input.member_ids else {
-        let (account_id, member_id) = member_for(scope, &input.member_id)?;
+        let (account_id, member_id) = member_for(scope, input.member_id)?;
         return Ok((account_id, vec![member_id], false));
     };
     if !input.member_id.is_undefined() {
@@ -148,14 +129,14 @@ async fn update(
     input: UpdateNotificationSettingsInput,
 ) -> Result<Vec<model::NotificationSettings>, Failure> {
     let (account_id, member_ids, is_list) = whose(scope, &input)?;
-    let preferences = crate::graphql::inputs::patched("preferences", input.preferences)?.unwrap_or_default();
+    let preferences = patched("preferences", input.preferences)?.unwrap_or_default();
     let patch = model::SettingsPatch {
         preferences: preferences.into_iter().map(Into::into).collect(),
-        low_balance_threshold: change(input.low_balance_threshold, |credits| credits),
-        quiet_hours: change(input.quiet_hours, |hours| model::QuietHours {
+        low_balance_threshold: changed(input.low_balance_threshold),
+        quiet_hours: changed(input.quiet_hours.map_value(|hours| model::QuietHours {
             start: hours.start,
             end: hours.end,
-        }),
+        })),
         expected_version: input.expected_version,
     };
     let settings = &scope.services.notification_settings;
@@ -163,24 +144,12 @@ async fn update(
     updated.map_err(|error| refused(error, is_list))
 }
 
-/// Mutations of settings.
-#[derive(Default)]
-pub(crate) struct SettingsMutation;
-
-/// Mutations of settings.
-#[Object]
-impl SettingsMutation {
-    /// Changes the notifications of a member, or of several members alike.
-    /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
-    async fn update_notification_settings(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateNotificationSettingsInput,
-    ) -> Option<Result<UpdateNotificationSettingsPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(update(scope(ctx)?, input).await)?;
-            Ok(Some(UpdateNotificationSettingsPayload(outcome)))
-        })
-        .await
+mutations! {
+    /// Mutations of settings.
+    SettingsMutation {
+        /// Changes the notifications of a member, or of several members alike.
+        /// [auth: OWN, or `MANAGE_SETTINGS`; for an owner only owners and the platform]
+        update_notification_settings(UpdateNotificationSettingsInput: "The changes.")
+            -> UpdateNotificationSettingsPayload = update;
     }
 }

@@ -5,7 +5,7 @@ use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 use super::payment_method::PaymentMethod;
 use crate::domain::top_up::model::{self, Attempt};
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::Actor;
 use crate::graphql::viewer::in_language;
 use crate::primitives::clock::Timestamp;
@@ -162,7 +162,7 @@ impl TopUpAttempt {
     }
 
     /// The card, also when it was removed since.
-    async fn payment_method(&self, ctx: &Context<'_>) -> Option<Result<PaymentMethod, ApiError>> {
+    async fn payment_method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
         nullable(async {
             let loaders = &scope(ctx)?.loaders;
             let method = loaders

@@ -6,9 +6,10 @@ use super::TopUp;
 use super::payment_method::PaymentMethod;
 use crate::domain::top_up::AutoTopUpView;
 use crate::domain::top_up::model::{self, StoredDecision};
-use crate::graphql::connection::{PageArguments, connection, relay};
+use crate::graphql::by_id::find;
+use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::Actor;
 use crate::graphql::member::Money;
 use crate::graphql::viewer::in_language;
@@ -152,15 +153,8 @@ impl AutoTopUp {
     }
 
     /// The card that it charges.
-    async fn payment_method(&self, ctx: &Context<'_>) -> Option<Result<PaymentMethod, ApiError>> {
-        nullable(async {
-            let Some(id) = self.0.rule.payment_method_id else {
-                return Ok(None);
-            };
-            let method = scope(ctx)?.loaders.payment_method(self.0.rule.account_id, id).await?;
-            Ok(method.map(PaymentMethod::new))
-        })
-        .await
+    async fn payment_method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
+        find(ctx, self.0.rule.account_id, self.0.rule.payment_method_id?).await
     }
 
     /// Who consented to the charges.
@@ -180,7 +174,7 @@ impl AutoTopUp {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100.", default = 20)] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor of the same list.")] after: Option<String>,
-    ) -> Option<Result<TopUpDecisionConnection, ApiError>> {
+    ) -> Nullable<TopUpDecisionConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let account_id = self.0.rule.account_id;
@@ -188,7 +182,7 @@ impl AutoTopUp {
             let request = PageArguments::forward(first, after).request(place)?;
             let rules = &scope.services.auto_top_ups;
             let page = rules.decisions(scope.actor(), account_id, &request).await?;
-            let page = relay(page.map(TopUpDecision::new), place, false);
+            let page = request.relay(page.map(TopUpDecision::new));
             Ok(Some(TopUpDecisionConnection::new(page)))
         })
         .await
@@ -244,15 +238,8 @@ impl TopUpDecision {
     }
 
     /// The top-up that was started.
-    async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
-        nullable(async {
-            let Some(id) = self.0.top_up_id else {
-                return Ok(None);
-            };
-            let top_up = scope(ctx)?.loaders.top_up(self.0.account_id, id).await?;
-            Ok(top_up.map(TopUp::new))
-        })
-        .await
+    async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
+        find(ctx, self.0.account_id, self.0.top_up_id?).await
     }
 }
 

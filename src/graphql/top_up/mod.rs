@@ -11,24 +11,25 @@ mod payload;
 mod payment_method;
 mod refusals;
 
-use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject, Subscription};
+use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
 
 use super::connection::connection;
-use super::context::{Scope, public_id, scope};
-use super::errors::{ApiError, nullable};
+use super::context::{public_id, scope};
+use super::errors::{ApiError, Nullable, nullable};
 use super::ledger::{Actor, CreditEntry, DateTimeRange, instants};
-use super::live::{Interest, Shown, Topics, follow, id_in, live_event};
+use super::live::{Interest, Topics, live_event, subscriptions};
 use super::member::{Account, Money};
-use super::scalars::LiveCursorText;
 use crate::domain::event::EventContent;
 use crate::domain::fault::InvalidInput;
 use crate::domain::filter::AnyOf;
 use crate::domain::top_up;
 use crate::domain::top_up::model::{Attempt, AttemptOutcome, FailureCode, RetryRefusal};
+use crate::graphql::by_id::find;
+use crate::graphql::id::Id;
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{IdKind, TopUpId};
+use crate::primitives::ids::TopUpId;
 
 pub(super) use attempt::{TopUpAttempt, TopUpFailure};
 pub(super) use auto_top_up::{AutoTopUp, TopUpDecision};
@@ -69,7 +70,7 @@ impl From<top_up::TopUpQuote> for TopUpQuote {
 #[ComplexObject]
 impl TopUpQuote {
     /// The price of the requested credits. Null with an error when they cannot be bought; the other fields are still returned.
-    async fn price(&self) -> Option<Result<Money, ApiError>> {
+    async fn price(&self) -> Nullable<Money> {
         Some(
             self.price
                 .clone()
@@ -185,7 +186,7 @@ impl TopUp {
 
     /// A human-readable explanation of the last failure, with what to do next. Null unless the last attempt failed, needs
     /// action, or has an unknown outcome.
-    async fn failure(&self, ctx: &Context<'_>) -> Option<Result<TopUpFailure, ApiError>> {
+    async fn failure(&self, ctx: &Context<'_>) -> Nullable<TopUpFailure> {
         nullable(async {
             let code = match self.0.status {
                 top_up::TopUpStatus::Failed | top_up::TopUpStatus::RequiresAction => self.0.failure_code,
@@ -220,15 +221,8 @@ impl TopUp {
     }
 
     /// The entry of the credit log that added its credits. Null until it succeeded.
-    async fn entry(&self, ctx: &Context<'_>) -> Option<Result<CreditEntry, ApiError>> {
-        nullable(async {
-            let Some(entry_id) = self.0.entry_id else {
-                return Ok(None);
-            };
-            let entry = scope(ctx)?.loaders.entry(self.0.account_id, entry_id).await?;
-            Ok(entry.map(CreditEntry::new))
-        })
-        .await
+    async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
+        find(ctx, self.0.account_id, self.0.entry_id?).await
     }
 
     /// Its entries in the credit log, oldest first: what it added, then what was reversed. Contains the first 100; entryCount
@@ -281,15 +275,8 @@ live_event! {
     /// A change of a top-up.
     TopUpEvent {
         /// The top-up in its current state. Null unless the signal is ITEM.
-        async fn top_up(&self, ctx: &Context<'_>) -> Option<Result<TopUp, ApiError>> {
-            nullable(async {
-                let Some(top_up_id) = self.0.event().and_then(|event| event.content.top_up_id()) else {
-                    return Ok(None);
-                };
-                let top_up = scope(ctx)?.loaders.top_up(self.0.account_id(), top_up_id).await?;
-                Ok(top_up.map(TopUp::new))
-            })
-            .await
+        async fn top_up(&self, ctx: &Context<'_>) -> Nullable<TopUp> {
+            find(ctx, self.0.account_id(), self.0.event()?.content.top_up_id()?).await
         }
 
         /// The status that this event set; topUp has the current status. Null unless the signal is ITEM.
@@ -302,36 +289,19 @@ live_event! {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct TopUpSubscription;
-
-#[allow(clippy::unused_async, reason = "the library's resolvers are asynchronous")]
-#[Subscription]
-impl TopUpSubscription {
-    /// Each change of a top-up. [auth: `READ_CREDIT_LOG`]
-    async fn top_up_updated(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Whose top-ups; the viewer's own account when left out.")] account_id: Option<ID>,
-        #[graphql(desc = "Only this top-up; all when left out.")] top_up_id: Option<ID>,
-        #[graphql(
-            desc = "Events after this cursor are sent first. When left out, the stream starts with the next change."
-        )]
-        after: Option<LiveCursorText>,
-        #[graphql(
-            desc = "The maximum number of the account's events after the cursor that are replayed. With more, RESET is sent at once."
-        )]
-        replay_at_most: Option<i32>,
-    ) -> Result<Shown<TopUpEvent>, ApiError> {
-        let interest = |scope: &Scope, account_id| {
-            scope.actor().require(account_id, Permission::ReadCreditLog)?;
-            let top_up_id = top_up_id.map(|id| id_in(account_id, "topUpId", &id, IdKind::TopUp));
-            Ok(Interest {
-                top_up_id: top_up_id.transpose()?.map(TopUpId::from_uuid),
-                ..Interest::in_topics(Topics::TOP_UPS)
-            })
-        };
-        let begin = (after.as_ref(), replay_at_most);
-        follow(ctx, account_id.as_ref(), begin, interest, TopUpEvent)
+subscriptions! {
+    TopUpSubscription {
+        /// Each change of a top-up. [auth: `READ_CREDIT_LOG`]
+        top_up_updated(ctx, top_up_id: Option<Id<TopUpId>> = "Only this top-up; all when left out.") -> TopUpEvent {
+            account_id: "Whose top-ups; the viewer's own account when left out.",
+            after: "Events after this cursor are sent first. When left out, the stream starts with the next change.",
+            interest: |scope, account_id| {
+                scope.actor().require(account_id, Permission::ReadCreditLog)?;
+                Ok(Interest {
+                    top_up_id: top_up_id.map(|id| id.in_argument(account_id)).transpose()?,
+                    ..Interest::in_topics(Topics::TOP_UPS)
+                })
+            },
+        }
     }
 }

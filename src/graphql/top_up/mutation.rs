@@ -1,6 +1,6 @@
 //! Mutations of top-ups, cards and the rule.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{InputObject, MaybeUndefined};
 
 use super::payload::{
     AddPaymentMethodPayload, CancelTopUpPayload, CreateTopUpPayload, RefundTopUpPayload, RemovePaymentMethodPayload,
@@ -11,26 +11,26 @@ use super::refusals::auto_top_up_failure;
 use crate::domain::top_up::gateway::CardSetup;
 use crate::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
 use crate::domain::top_up::{Answered, AutoTopUpChange, AutoTopUpView, NewRefund, NewTopUp, TopUpRetry};
-use crate::graphql::context::{Scope, parse_id, scope};
-use crate::graphql::errors::{ApiError, nullable};
+use crate::graphql::context::Scope;
+use crate::graphql::id::{Id, Named};
 use crate::graphql::inputs::patched;
-use crate::graphql::payload::Outcome;
+use crate::graphql::payload::mutations;
 use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::Decimal;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, IdKind, PaymentMethodId, TopUpId};
+use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpId};
 
 /// A top-up to start.
 #[derive(InputObject, Debug)]
 pub(crate) struct CreateTopUpInput {
     /// The account that buys. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The member on whose behalf an API key acts.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// The number of credits to buy.
     credits: Credits,
     /// The card to charge; the default card when left out.
-    payment_method_id: Option<ID>,
+    payment_method_id: Option<Id<PaymentMethodId>>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
 }
@@ -39,11 +39,11 @@ pub(crate) struct CreateTopUpInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct RetryTopUpInput {
     /// The top-up to retry.
-    top_up_id: ID,
+    top_up_id: Id<TopUpId>,
     /// The member on whose behalf an API key acts.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// A different card than last time.
-    payment_method_id: Option<ID>,
+    payment_method_id: Option<Id<PaymentMethodId>>,
     /// 1 to 255 characters, unique per account. The same key with the same input returns the first result.
     idempotency_key: String,
 }
@@ -52,14 +52,14 @@ pub(crate) struct RetryTopUpInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct CancelTopUpInput {
     /// The top-up to cancel.
-    top_up_id: ID,
+    top_up_id: Id<TopUpId>,
 }
 
 /// A top-up whose money is refunded.
 #[derive(InputObject, Debug)]
 pub(crate) struct RefundTopUpInput {
     /// The top-up to refund.
-    top_up_id: ID,
+    top_up_id: Id<TopUpId>,
     /// The number of its credits to refund: exactly these leave the balance. When left out, all that can be refunded.
     credits: Option<Credits>,
     /// Whether spent or held credits may be refunded too: the balance may become negative. Without it, the refund is limited to
@@ -80,9 +80,9 @@ pub(crate) struct RefundTopUpInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct UpdateAutoTopUpInput {
     /// The account of the rule. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The member on whose behalf an API key acts.
-    acting_member_id: Option<ID>,
+    acting_member_id: Option<Id<MemberId>>,
     /// Enables or disables the rule.
     enabled: MaybeUndefined<bool>,
     /// A top-up starts when available credits are at or below this; 0 or more.
@@ -93,7 +93,7 @@ pub(crate) struct UpdateAutoTopUpInput {
     /// the rule is disabled.
     monthly_cap: MaybeUndefined<Decimal>,
     /// The card to charge.
-    payment_method_id: MaybeUndefined<ID>,
+    payment_method_id: MaybeUndefined<Id<PaymentMethodId>>,
     /// A person agrees to the trigger, the amount, the cap and the price of one amount. Needed to enable the rule, and when any
     /// of these increases.
     consent: MaybeUndefined<bool>,
@@ -105,21 +105,21 @@ pub(crate) struct UpdateAutoTopUpInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct ResumeAutoTopUpInput {
     /// The account of the rule. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
 }
 
 /// A card to set up.
 #[derive(InputObject, Debug)]
 pub(crate) struct StartPaymentMethodSetupInput {
     /// The account of the card. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
 }
 
 /// A card to add.
 #[derive(InputObject, Debug)]
 pub(crate) struct AddPaymentMethodInput {
     /// The account of the card. May be left out by a member, or by a key that belongs to one account.
-    account_id: Option<ID>,
+    account_id: Option<Id<AccountId>>,
     /// The gateway's id of a payment method that was created in the browser.
     gateway_token: String,
     /// Whether it becomes the default card.
@@ -131,40 +131,26 @@ pub(crate) struct AddPaymentMethodInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct SetDefaultPaymentMethodInput {
     /// The payment method.
-    payment_method_id: ID,
+    payment_method_id: Id<PaymentMethodId>,
 }
 
 /// A card to remove.
 #[derive(InputObject, Debug)]
 pub(crate) struct RemovePaymentMethodInput {
     /// The payment method to remove.
-    payment_method_id: ID,
+    payment_method_id: Id<PaymentMethodId>,
 }
 
-fn card_in(account_id: AccountId, id: Option<&ID>) -> Result<Option<PaymentMethodId>, Failure> {
-    let Some(id) = id else { return Ok(None) };
-    let id = parse_id(id, IdKind::PaymentMethod).filter(|id| id.account_id == account_id);
-    let id = id.ok_or_else(|| Failure::not_found("paymentMethodId", "payment method"))?;
-    Ok(Some(PaymentMethodId::from_uuid(id.uuid)))
-}
-
-fn top_up_of(scope: &Scope, id: &ID) -> Result<(AccountId, TopUpId), Failure> {
-    let (account_id, uuid) = scope.account_of(None, id, IdKind::TopUp, ("topUpId", "top-up"))?;
-    Ok((account_id, TopUpId::from_uuid(uuid)))
-}
-
-fn card_of(scope: &Scope, id: &ID) -> Result<(AccountId, PaymentMethodId), Failure> {
-    let names = ("paymentMethodId", "payment method");
-    let (account_id, uuid) = scope.account_of(None, id, IdKind::PaymentMethod, names)?;
-    Ok((account_id, PaymentMethodId::from_uuid(uuid)))
+fn card_in(account_id: AccountId, id: Option<Id<PaymentMethodId>>) -> Result<Option<PaymentMethodId>, Failure> {
+    id.map(|id| id.in_field(PaymentMethodId::FIELD, account_id)).transpose()
 }
 
 async fn create(scope: &Scope, input: CreateTopUpInput) -> Result<Answered, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let new = NewTopUp {
         credits: input.credits,
-        payment_method_id: card_in(account_id, input.payment_method_id.as_ref())?,
-        acting: scope.acting(account_id, input.acting_member_id.as_ref())?,
+        payment_method_id: card_in(account_id, input.payment_method_id)?,
+        acting: scope.acting(account_id, input.acting_member_id)?,
         key: input.idempotency_key,
     };
     let created = scope.services.top_ups.create(scope.actor(), account_id, new).await;
@@ -172,11 +158,11 @@ async fn create(scope: &Scope, input: CreateTopUpInput) -> Result<Answered, Fail
 }
 
 async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<Answered, Failure> {
-    let (account_id, top_up_id) = top_up_of(scope, &input.top_up_id)?;
+    let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let again = TopUpRetry {
         top_up_id,
-        payment_method_id: card_in(account_id, input.payment_method_id.as_ref())?,
-        acting: scope.acting(account_id, input.acting_member_id.as_ref())?,
+        payment_method_id: card_in(account_id, input.payment_method_id)?,
+        acting: scope.acting(account_id, input.acting_member_id)?,
         key: input.idempotency_key,
     };
     let retried = scope.services.top_ups.retry(scope.actor(), account_id, again).await;
@@ -184,7 +170,7 @@ async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<Answered, Failur
 }
 
 async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<Answered, Failure> {
-    let (account_id, top_up_id) = top_up_of(scope, &input.top_up_id)?;
+    let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let canceled = scope
         .services
         .top_ups
@@ -194,7 +180,7 @@ async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<Answered, Fail
 }
 
 async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<Answered, Failure> {
-    let (account_id, top_up_id) = top_up_of(scope, &input.top_up_id)?;
+    let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let new = NewRefund {
         top_up_id,
         credits: input.credits,
@@ -208,7 +194,7 @@ async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<Answered, Fail
 }
 
 async fn update_rule(scope: &Scope, input: UpdateAutoTopUpInput) -> Result<AutoTopUpView, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let card = patched("paymentMethodId", input.payment_method_id)?;
     let change = AutoTopUpChange {
         patch: AutoTopUpPatch {
@@ -219,13 +205,9 @@ async fn update_rule(scope: &Scope, input: UpdateAutoTopUpInput) -> Result<AutoT
             consent: patched("consent", input.consent)?.unwrap_or(false),
             expected_version: input.expected_version,
         },
-        monthly_cap: match input.monthly_cap {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(cap) => Some(Some(cap.0)),
-        },
-        payment_method_id: card_in(account_id, card.as_ref())?,
-        acting: scope.acting(account_id, input.acting_member_id.as_ref())?,
+        monthly_cap: input.monthly_cap.map_value(|cap| cap.0).into(),
+        payment_method_id: card_in(account_id, card)?,
+        acting: scope.acting(account_id, input.acting_member_id)?,
     };
     let rules = &scope.services.auto_top_ups;
     match rules.update(scope.actor(), account_id, change).await {
@@ -235,7 +217,7 @@ async fn update_rule(scope: &Scope, input: UpdateAutoTopUpInput) -> Result<AutoT
 }
 
 async fn resume(scope: &Scope, input: ResumeAutoTopUpInput) -> Result<AutoTopUpView, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     match scope.services.auto_top_ups.resume(scope.actor(), account_id).await {
         Ok(view) => Ok(view),
         Err(error) => Err(auto_top_up_failure(scope, account_id, error).await),
@@ -243,13 +225,13 @@ async fn resume(scope: &Scope, input: ResumeAutoTopUpInput) -> Result<AutoTopUpV
 }
 
 async fn start_setup(scope: &Scope, input: StartPaymentMethodSetupInput) -> Result<CardSetup, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let methods = &scope.services.payment_methods;
     Ok(methods.start_setup(scope.actor(), account_id).await?)
 }
 
 async fn add_card(scope: &Scope, input: AddPaymentMethodInput) -> Result<PaymentMethod, Failure> {
-    let account_id = scope.account_for(input.account_id.as_ref())?;
+    let account_id = scope.account_for(input.account_id)?;
     let methods = &scope.services.payment_methods;
     let make_default = input.make_default.unwrap_or(true);
     Ok(methods
@@ -258,13 +240,13 @@ async fn add_card(scope: &Scope, input: AddPaymentMethodInput) -> Result<Payment
 }
 
 async fn set_default(scope: &Scope, input: SetDefaultPaymentMethodInput) -> Result<PaymentMethod, Failure> {
-    let (account_id, id) = card_of(scope, &input.payment_method_id)?;
+    let (account_id, id) = scope.object(input.payment_method_id)?;
     let methods = &scope.services.payment_methods;
     Ok(methods.set_default(scope.actor(), account_id, id).await?)
 }
 
 async fn remove_card(scope: &Scope, input: RemovePaymentMethodInput) -> Result<PaymentMethod, Failure> {
-    let (account_id, id) = card_of(scope, &input.payment_method_id)?;
+    let (account_id, id) = scope.object(input.payment_method_id)?;
     Ok(scope
         .services
         .payment_methods
@@ -272,148 +254,42 @@ async fn remove_card(scope: &Scope, input: RemovePaymentMethodInput) -> Result<P
         .await?)
 }
 
-#[derive(Default)]
-pub(crate) struct TopUpMutation;
+mutations! {
+    TopUpMutation {
+        /// Starts a top-up. It is charged within seconds; follow its status. [auth: `BUY_CREDITS`]
+        create_top_up(CreateTopUpInput: "The credits, and the card to charge.") -> CreateTopUpPayload = create;
 
-#[Object]
-impl TopUpMutation {
-    /// Starts a top-up. It is charged within seconds; follow its status. [auth: `BUY_CREDITS`]
-    async fn create_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The credits, and the card to charge.")] input: CreateTopUpInput,
-    ) -> Option<Result<CreateTopUpPayload, ApiError>> {
-        nullable(async {
-            Ok(Some(CreateTopUpPayload(Outcome::settle(
-                create(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Retries a failed top-up, optionally with a different card. Repeated calls make one attempt: while one is in progress,
+        /// the response is `TOP_UP_IN_PROGRESS` with the top-up. [auth: `BUY_CREDITS`]
+        retry_top_up(RetryTopUpInput: "The top-up.") -> RetryTopUpPayload = retry;
 
-    /// Retries a failed top-up, optionally with a different card. Repeated calls make one attempt: while one is in progress,
-    /// the response is `TOP_UP_IN_PROGRESS` with the top-up. [auth: `BUY_CREDITS`]
-    async fn retry_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The top-up.")] input: RetryTopUpInput,
-    ) -> Option<Result<RetryTopUpPayload, ApiError>> {
-        nullable(async {
-            Ok(Some(RetryTopUpPayload(Outcome::settle(
-                retry(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Cancels a top-up that is not being charged. A top-up that waits for the cardholder is canceled when the payment gateway
+        /// has confirmed it. [auth: `BUY_CREDITS`]
+        cancel_top_up(CancelTopUpInput: "The top-up.") -> CancelTopUpPayload = cancel;
 
-    /// Cancels a top-up that is not being charged. A top-up that waits for the cardholder is canceled when the payment gateway
-    /// has confirmed it. [auth: `BUY_CREDITS`]
-    async fn cancel_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The top-up.")] input: CancelTopUpInput,
-    ) -> Option<Result<CancelTopUpPayload, ApiError>> {
-        nullable(async {
-            Ok(Some(CancelTopUpPayload(Outcome::settle(
-                cancel(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Refunds money of a top-up to its card. The credits are deducted when the refund is accepted. [auth: `REFUND_TOP_UPS`]
+        refund_top_up(RefundTopUpInput: "The top-up, the credits to refund, and the reason.")
+            -> RefundTopUpPayload = refund;
 
-    /// Refunds money of a top-up to its card. The credits are deducted when the refund is accepted. [auth: `REFUND_TOP_UPS`]
-    async fn refund_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The top-up, the credits to refund, and the reason.")] input: RefundTopUpInput,
-    ) -> Option<Result<RefundTopUpPayload, ApiError>> {
-        nullable(async {
-            Ok(Some(RefundTopUpPayload(Outcome::settle(
-                refund(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Changes the rule by which the account buys credits automatically. [auth: `BUY_CREDITS`]
+        update_auto_top_up(UpdateAutoTopUpInput: "The changes.") -> UpdateAutoTopUpPayload = update_rule;
 
-    /// Changes the rule by which the account buys credits automatically. [auth: `BUY_CREDITS`]
-    async fn update_auto_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: UpdateAutoTopUpInput,
-    ) -> Option<Result<UpdateAutoTopUpPayload, ApiError>> {
-        nullable(async {
-            Ok(Some(UpdateAutoTopUpPayload(Outcome::settle(
-                update_rule(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Ends the rule's pause. [auth: `BUY_CREDITS`]
+        resume_auto_top_up(ResumeAutoTopUpInput: "The account of the rule.") -> ResumeAutoTopUpPayload = resume;
 
-    /// Ends the rule's pause. [auth: `BUY_CREDITS`]
-    async fn resume_auto_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account of the rule.")] input: ResumeAutoTopUpInput,
-    ) -> Option<Result<ResumeAutoTopUpPayload, ApiError>> {
-        nullable(async {
-            Ok(Some(ResumeAutoTopUpPayload(Outcome::settle(
-                resume(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Starts to collect a card in the browser. Card data never reaches this server. [auth: `BUY_CREDITS`]
+        start_payment_method_setup(StartPaymentMethodSetupInput: "The account of the card.")
+            -> StartPaymentMethodSetupPayload = start_setup;
 
-    /// Starts to collect a card in the browser. Card data never reaches this server. [auth: `BUY_CREDITS`]
-    async fn start_payment_method_setup(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account of the card.")] input: StartPaymentMethodSetupInput,
-    ) -> Option<Result<StartPaymentMethodSetupPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(start_setup(scope(ctx)?, input).await)?;
-            Ok(Some(StartPaymentMethodSetupPayload(outcome)))
-        })
-        .await
-    }
+        /// Adds a card that the browser has sent to the payment gateway. [auth: `BUY_CREDITS`]
+        add_payment_method(AddPaymentMethodInput: "The card.") -> AddPaymentMethodPayload = add_card;
 
-    /// Adds a card that the browser has sent to the payment gateway. [auth: `BUY_CREDITS`]
-    async fn add_payment_method(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The card.")] input: AddPaymentMethodInput,
-    ) -> Option<Result<AddPaymentMethodPayload, ApiError>> {
-        nullable(async {
-            Ok(Some(AddPaymentMethodPayload(Outcome::settle(
-                add_card(scope(ctx)?, input).await,
-            )?)))
-        })
-        .await
-    }
+        /// Sets the card that is charged when no other is named. A rule that charges the default card follows.
+        /// [auth: `BUY_CREDITS`]
+        set_default_payment_method(SetDefaultPaymentMethodInput: "The card.")
+            -> SetDefaultPaymentMethodPayload = set_default;
 
-    /// Sets the card that is charged when no other is named. A rule that charges the default card follows.
-    /// [auth: `BUY_CREDITS`]
-    async fn set_default_payment_method(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The card.")] input: SetDefaultPaymentMethodInput,
-    ) -> Option<Result<SetDefaultPaymentMethodPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(set_default(scope(ctx)?, input).await)?;
-            Ok(Some(SetDefaultPaymentMethodPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Removes a card. Refused while it is being charged. [auth: `BUY_CREDITS`]
-    async fn remove_payment_method(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The card.")] input: RemovePaymentMethodInput,
-    ) -> Option<Result<RemovePaymentMethodPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(remove_card(scope(ctx)?, input).await)?;
-            Ok(Some(RemovePaymentMethodPayload(outcome)))
-        })
-        .await
+        /// Removes a card. Refused while it is being charged. [auth: `BUY_CREDITS`]
+        remove_payment_method(RemovePaymentMethodInput: "The card.") -> RemovePaymentMethodPayload = remove_card;
     }
 }

@@ -1,20 +1,21 @@
 //! What operators see and do about payments that need a person.
 
-use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, SimpleObject};
 
 use super::payload::SettleTopUpPayload;
 use super::{Money, TopUp};
 use crate::domain::top_up::{self, RetryWebhookRefusal, StoredWebhook, WebhookPosition};
-use crate::graphql::connection::{PageArguments, Position, connection, relay};
+use crate::graphql::by_id::existing;
+use crate::graphql::connection::{PageArguments, Position, connection};
 use crate::graphql::context::{Scope, scope};
-use crate::graphql::errors::{ApiError, nullable};
-use crate::graphql::loaders::must_exist;
-use crate::graphql::payload::Outcome;
-use crate::graphql::refusals::{Failure, UserError};
+use crate::graphql::errors::{ApiError, Nullable, nullable};
+use crate::graphql::id::Id;
+use crate::graphql::payload::{mutations, payload};
+use crate::graphql::refusals::Failure;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
-use crate::primitives::ids::{AccountId, IdKind, TopUpId};
+use crate::primitives::ids::{AccountId, TopUpId};
 
 /// A top-up in progress whose outcome cannot be found out automatically. Look it up at the payment gateway, then send `settleTopUp`.
 #[derive(SimpleObject, Clone, Debug)]
@@ -30,7 +31,8 @@ pub(crate) struct UnsettledTopUp {
 impl UnsettledTopUp {
     /// The top-up.
     async fn top_up(&self, ctx: &Context<'_>) -> Result<TopUp, ApiError> {
-        load(ctx, self.id).await
+        let (account_id, id) = self.id;
+        existing(ctx, account_id, id).await
     }
 }
 
@@ -56,13 +58,9 @@ pub(crate) struct FailedRefund {
 impl FailedRefund {
     /// The top-up whose money was to be refunded.
     async fn top_up(&self, ctx: &Context<'_>) -> Result<TopUp, ApiError> {
-        load(ctx, self.id).await
+        let (account_id, id) = self.id;
+        existing(ctx, account_id, id).await
     }
-}
-
-async fn load(ctx: &Context<'_>, (account_id, id): (AccountId, TopUpId)) -> Result<TopUp, ApiError> {
-    let top_up = scope(ctx)?.loaders.top_up(account_id, id).await?;
-    Ok(TopUp::new(must_exist(top_up, "top-up")?))
 }
 
 impl From<top_up::UnsettledTopUp> for UnsettledTopUp {
@@ -168,17 +166,13 @@ impl OperatorQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
-    ) -> Option<Result<UnsettledTopUpConnection, ApiError>> {
+    ) -> Nullable<UnsettledTopUpConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let list = CursorScope::of(&["unsettled_top_ups"]);
             let request = PageArguments::forward(first, after).request(list)?;
             let page = scope.services.top_ups.unsettled(scope.actor(), &request).await?;
-            Ok(Some(UnsettledTopUpConnection::new(relay(
-                page.map(Into::into),
-                list,
-                false,
-            ))))
+            Ok(Some(UnsettledTopUpConnection::new(request.relay(page.map(Into::into)))))
         })
         .await
     }
@@ -190,17 +184,13 @@ impl OperatorQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
-    ) -> Option<Result<FailedRefundConnection, ApiError>> {
+    ) -> Nullable<FailedRefundConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let list = CursorScope::of(&["failed_refunds"]);
             let request = PageArguments::forward(first, after).request(list)?;
             let page = scope.services.top_ups.failed_refunds(scope.actor(), &request).await?;
-            Ok(Some(FailedRefundConnection::new(relay(
-                page.map(Into::into),
-                list,
-                false,
-            ))))
+            Ok(Some(FailedRefundConnection::new(request.relay(page.map(Into::into)))))
         })
         .await
     }
@@ -212,13 +202,13 @@ impl OperatorQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "How many to return, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
-    ) -> Option<Result<WebhookConnection, ApiError>> {
+    ) -> Nullable<WebhookConnection> {
         nullable(async {
             let scope = scope(ctx)?;
             let list = CursorScope::of(&["parked_webhooks"]);
             let request = PageArguments::forward(first, after).request(list)?;
             let page = scope.services.webhooks.parked(scope.actor(), &request).await?;
-            Ok(Some(WebhookConnection::new(relay(page.map(Into::into), list, false))))
+            Ok(Some(WebhookConnection::new(request.relay(page.map(Into::into)))))
         })
         .await
     }
@@ -228,7 +218,7 @@ impl OperatorQuery {
 #[derive(InputObject, Debug)]
 pub(crate) struct SettleTopUpInput {
     /// The top-up to settle.
-    top_up_id: ID,
+    top_up_id: Id<TopUpId>,
     /// Whether the card was charged: then the top-up is credited, otherwise it fails.
     is_charged: bool,
     /// How you know, up to 500 characters. The server's log has it, with the caller.
@@ -242,26 +232,24 @@ pub(crate) struct RetryWebhookInput {
     event_id: String,
 }
 
-pub(crate) struct RetryWebhookPayload(Outcome<StoredWebhook>);
-
-/// The result of retryWebhook.
-#[Object]
-impl RetryWebhookPayload {
-    /// The webhook in its current state. Null when refused.
-    async fn webhook(&self) -> Option<Webhook> {
-        self.0.done.clone().map(Into::into)
-    }
-
-    /// Why nothing was changed. Empty on success.
-    pub(crate) async fn user_errors(&self) -> Vec<UserError> {
-        self.0.errors.clone()
+payload! {
+    /// The result of retryWebhook.
+    RetryWebhookPayload
+    from StoredWebhook => {
+        /// The webhook in its current state. Null when refused.
+        async fn webhook(&self) -> Option<Webhook> {
+            self.0.done.clone().map(Into::into)
+        }
     }
 }
 
+async fn retry(scope: &Scope, input: RetryWebhookInput) -> Result<StoredWebhook, Failure> {
+    Ok(scope.services.webhooks.retry(scope.actor(), &input.event_id).await?)
+}
+
 async fn settle(scope: &Scope, input: SettleTopUpInput) -> Result<top_up::Answered, Failure> {
-    let at = ("topUpId", "top-up");
-    let (account_id, uuid) = scope.account_of(None, &input.top_up_id, IdKind::TopUp, at)?;
-    let settled = (TopUpId::from_uuid(uuid), input.is_charged);
+    let (account_id, top_up_id) = scope.object(input.top_up_id)?;
+    let settled = (top_up_id, input.is_charged);
     let reconciler = &scope.services.reconciler;
     let settled = reconciler.settle_by_hand(scope.actor(), account_id, settled, input.reason);
     Ok(settled.await?)
@@ -275,38 +263,14 @@ impl From<RetryWebhookRefusal> for Failure {
     }
 }
 
-#[derive(Default)]
-pub(crate) struct OperatorMutation;
+mutations! {
+    OperatorMutation {
+        /// Ends a top-up whose outcome cannot be found out automatically, with the outcome that you have found at the payment gateway. If the
+        /// gateway reports later that the card was charged after all, the top-up is credited, once. [auth: `MANAGE_CREDITS`]
+        settle_top_up(SettleTopUpInput: "The top-up, its outcome, and how you know it.") -> SettleTopUpPayload = settle;
 
-#[Object]
-impl OperatorMutation {
-    /// Ends a top-up whose outcome cannot be found out automatically, with the outcome that you have found at the payment gateway. If the
-    /// gateway reports later that the card was charged after all, the top-up is credited, once. [auth: `MANAGE_CREDITS`]
-    async fn settle_top_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The top-up, its outcome, and how you know it.")] input: SettleTopUpInput,
-    ) -> Option<Result<SettleTopUpPayload, ApiError>> {
-        nullable(async {
-            let outcome = Outcome::settle(settle(scope(ctx)?, input).await)?;
-            Ok(Some(SettleTopUpPayload(outcome)))
-        })
-        .await
-    }
-
-    /// Processes a webhook again that was given up. A webhook that was not given up is left as it is.
-    /// [auth: platform key with `MANAGE_CREDITS`]
-    async fn retry_webhook(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The webhook.")] input: RetryWebhookInput,
-    ) -> Option<Result<RetryWebhookPayload, ApiError>> {
-        nullable(async {
-            let scope = scope(ctx)?;
-            let retried = scope.services.webhooks.retry(scope.actor(), &input.event_id).await;
-            let outcome = Outcome::settle(retried.map_err(Failure::from))?;
-            Ok(Some(RetryWebhookPayload(outcome)))
-        })
-        .await
+        /// Processes a webhook again that was given up. A webhook that was not given up is left as it is.
+        /// [auth: platform key with `MANAGE_CREDITS`]
+        retry_webhook(RetryWebhookInput: "The webhook.") -> RetryWebhookPayload = retry;
     }
 }

@@ -228,7 +228,7 @@ impl TestApp {
                     expires_at: None,
                     language: None,
                 };
-                self.schema.execute(operation.request, Some(caller)).await
+                self.schema.execute(operation, Some(caller)).await
             }
             Err(refused) => *refused,
         }

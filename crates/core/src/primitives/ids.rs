@@ -240,6 +240,18 @@ impl FromStr for GlobalId {
     }
 }
 
+/// An id that public ids of one kind contain.
+pub trait PublicId: Copy {
+    /// Returns the id that a public id contains; `None` if it names another type.
+    fn of_global(id: GlobalId) -> Option<Self>;
+}
+
+impl PublicId for AccountId {
+    fn of_global(id: GlobalId) -> Option<Self> {
+        (id.kind == IdKind::Account).then_some(id.account_id)
+    }
+}
+
 /// Returns whether a text is one of our ids, ignoring spaces around it and case. No external id may be such a text. Readers,
 /// and clients that trim, would take it for ours.
 pub fn resembles_id(text: &str) -> bool {
@@ -278,6 +290,12 @@ macro_rules! uuid_ids {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(&self.0.simple())
+            }
+        }
+
+        impl PublicId for $name {
+            fn of_global(id: GlobalId) -> Option<Self> {
+                (id.kind == IdKind::$kind).then_some(Self(id.uuid))
             }
         }
 

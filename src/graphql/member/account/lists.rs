@@ -5,7 +5,7 @@ use async_graphql::Context;
 use super::Account;
 use crate::domain::filter::key;
 use crate::domain::ledger::sessions;
-use crate::graphql::connection::{PageArguments, relay};
+use crate::graphql::connection::PageArguments;
 use crate::graphql::context::scope;
 use crate::graphql::errors::ApiError;
 use crate::graphql::ledger::{
@@ -41,7 +41,7 @@ impl Account {
         } else {
             Page::from_scan(Vec::new(), &request)
         };
-        let page = relay(page, place, request.backward);
+        let page = request.relay(page);
         Ok(Some(CreditEntryConnection::new(page, (self.row.id, filter), followed)))
     }
 
@@ -63,7 +63,7 @@ impl Account {
         let order = (order_by, order);
         let page = sessions.page(scope.actor(), self.row.id, &filter, order, &request, scope.now());
         let page = page.await?.map(|session| Session::new(self.row.id, session));
-        let page = relay(page, place, request.backward);
+        let page = request.relay(page);
         Ok(Some(SessionConnection::new(page, followed)))
     }
 
@@ -82,7 +82,7 @@ impl Account {
         let followed = self.followed(ctx).await?;
         let top_ups = &scope.services.top_ups;
         let page = top_ups.page(scope.actor(), self.row.id, &filter, order, &request);
-        let page = relay(page.await?.map(TopUp::new), place, request.backward);
+        let page = request.relay(page.await?.map(TopUp::new));
         Ok(Some(TopUpConnection::new(page, followed)))
     }
 }
