@@ -17,9 +17,7 @@ use crate::domain::member::{
     UpdateAccountRefusal, UpdateContactRefusal, UpdateMemberRefusal, UpsertMemberRefusal, VerifyContactRefusal,
 };
 use crate::domain::notification::model::{NotificationAddress, NotificationDefaults, NotificationSettings};
-use crate::domain::notification::{
-    MarkRefusal, Refused, ResendRefusal, SendTestRefusal, SendVerificationRefusal, UpdateSettingsRefusal,
-};
+use crate::domain::notification::{Refused, SendVerificationRefusal};
 use crate::domain::top_up::{AutoTopUpView, TopUp};
 use crate::primitives::actor::AccessError;
 use crate::primitives::credits::Credits;
@@ -501,7 +499,7 @@ impl From<RemoveMemberRefusal> for Failure {
     }
 }
 
-fn member_removed() -> Failure {
+pub(super) fn member_removed() -> Failure {
     Failure::new(
         UserErrorCode::MemberRemoved,
         Some("memberId"),
@@ -553,53 +551,4 @@ pub(super) fn rate_limited(retry_after_seconds: u32, message: String) -> Failure
         ..UserError::new(UserErrorCode::RateLimited, None, message)
     };
     Failure::Refused(Box::new(error), None)
-}
-
-impl From<SendTestRefusal> for Failure {
-    fn from(error: SendTestRefusal) -> Self {
-        match error {
-            SendTestRefusal::NotFound => Self::not_found("memberId", "member"),
-            SendTestRefusal::MemberRemoved => member_removed(),
-            SendTestRefusal::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
-        }
-    }
-}
-
-impl From<ResendRefusal> for Failure {
-    fn from(error: ResendRefusal) -> Self {
-        match error {
-            ResendRefusal::NotFound => Self::not_found("deliveryId", "delivery"),
-            ResendRefusal::NotResendable(_) => Self::new(
-                UserErrorCode::DeliveryNotResendable,
-                Some("deliveryId"),
-                error.to_string(),
-            ),
-            ResendRefusal::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
-        }
-    }
-}
-
-impl From<MarkRefusal> for Failure {
-    fn from(error: MarkRefusal) -> Self {
-        match error {
-            MarkRefusal::NotFound { at: Some(at) } => Self::not_found(&format!("alertIds.{at}"), "alert"),
-            MarkRefusal::NotFound { at: None } => Self::not_found("upTo", "alert"),
-        }
-    }
-}
-
-impl From<UpdateSettingsRefusal> for Failure {
-    fn from(error: UpdateSettingsRefusal) -> Self {
-        let message = error.to_string();
-        match error {
-            UpdateSettingsRefusal::NotFound => Self::not_found("memberId", "member"),
-            UpdateSettingsRefusal::MemberRemoved => member_removed(),
-            UpdateSettingsRefusal::Locked { at, .. } => {
-                let field = format!("preferences.{at}.enabled");
-                Self::new(UserErrorCode::PreferenceLocked, Some(&field), message)
-            }
-            UpdateSettingsRefusal::VersionConflict(settings) => version_conflict().with(Present::Settings(settings)),
-            UpdateSettingsRefusal::DefaultsConflict(defaults) => version_conflict().with(Present::Defaults(defaults)),
-        }
-    }
 }

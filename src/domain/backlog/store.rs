@@ -127,44 +127,34 @@ pub(super) async fn due(database: &Database, due: &Due, now: Timestamp) -> Resul
 
 /// Returns the work that no worker finishes automatically.
 pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, Fault> {
-    let count = |table: &str, condition: &str| {
-        format!("(SELECT COUNT(*) FROM (SELECT 1 AS one FROM {table} WHERE {condition} LIMIT {MOST_COUNTED}) AS found)")
-    };
-    let unmended = |failed: &str| {
+    let unmended = |table: &str, failed: &str, top_up_id: &str, at: &str| {
         format!(
-            "(SELECT COUNT(*) FROM ({failed} LIMIT {MOST_COUNTED}) AS failed WHERE NOT EXISTS (
-                SELECT 1 FROM top_up_refund AS again WHERE again.account_id = failed.account_id
-                  AND again.top_up_id = failed.top_up_id AND again.created_at > failed.at AND again.status <> 'FAILED'))"
+            "{table} AS f WHERE {failed} AND f.{at} > $1 AND NOT EXISTS (
+                SELECT 1 FROM top_up_refund AS again WHERE again.account_id = f.account_id
+                  AND again.top_up_id = f.{top_up_id} AND again.created_at > f.{at} AND again.status <> 'FAILED')"
         )
     };
-    let sql = format!(
-        "SELECT {}, {}, {}, {} + {}",
-        count("webhook_inbox", "status = 'PARKED'"),
-        count("top_up_attempt", "due_at IS NOT NULL AND is_escalated"),
-        count(
-            "delivery",
-            "status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 AND status = 'SENDING'"
-        ),
-        unmended(
-            "SELECT account_id, top_up_id, created_at AS at FROM top_up_refund
-             WHERE status = 'FAILED' AND created_at > $2 ORDER BY created_at DESC"
-        ),
-        unmended(
-            "SELECT account_id, id AS top_up_id, came_back_at AS at FROM top_up
-             WHERE came_back_at IS NOT NULL AND came_back_at > $2 ORDER BY came_back_at DESC"
-        ),
-    );
+    let of_refunds = unmended("top_up_refund", "f.status = 'FAILED'", "top_up_id", "created_at");
+    let of_returns = unmended("top_up", "f.came_back_at IS NOT NULL", "id", "came_back_at");
     let (lost_before, failed_since) = (
         now.plus_millis(-LOST).millis(),
         now.plus_millis(-FAILED_REFUNDS_FOR).millis(),
     );
-    let select = Select::across(database, &sql).with([lost_before.into(), failed_since.into()]);
-    let (parked_webhooks, unsettled_charges, lost_mails, failed_refunds) =
-        select.value(database).await?.unwrap_or_default();
+    let lost_mails = "delivery WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 AND status = 'SENDING'";
+    let unsettled = "top_up_attempt WHERE due_at IS NOT NULL AND is_escalated";
     Ok(Stuck {
-        parked_webhooks,
-        unsettled_charges,
-        failed_refunds,
-        lost_mails,
+        parked_webhooks: count(database, "webhook_inbox WHERE status = 'PARKED'", None).await?,
+        unsettled_charges: count(database, unsettled, None).await?,
+        lost_mails: count(database, lost_mails, Some(lost_before)).await?,
+        failed_refunds: count(database, &of_refunds, Some(failed_since)).await?
+            + count(database, &of_returns, Some(failed_since)).await?,
     })
+}
+
+/// Counts rows up to [`MOST_COUNTED`]. Each count is a statement of its own: a sharded database does not count in several tables at
+/// once.
+async fn count(database: &Database, rows: &str, value: Option<i64>) -> Result<i64, Fault> {
+    let sql = format!("SELECT COUNT(*) FROM (SELECT 1 AS one FROM {rows} LIMIT {MOST_COUNTED}) AS found");
+    let select = Select::across(database, &sql).with(value.map(Into::into));
+    Ok(select.value(database).await?.unwrap_or_default())
 }

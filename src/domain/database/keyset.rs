@@ -361,7 +361,12 @@ impl Condition {
             Self::Uuids(column, ids) => ids.iter().map(|id| branch(column, (*id).into())).collect(),
             Self::Texts(column, texts) => texts.iter().map(|text| branch(column, text.as_str().into())).collect(),
             Self::Any(conditions) => conditions.iter().flat_map(Self::branches).collect(),
-            Self::AtLeast(..) | Self::AtMost(..) | Self::Like(..) | Self::Plain(_) | Self::Around(..) => Vec::new(),
+            Self::Accounts(..)
+            | Self::AtLeast(..)
+            | Self::AtMost(..)
+            | Self::Like(..)
+            | Self::Plain(_)
+            | Self::Around(..) => Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Where all given rows are of one account, a statement names it as `account_id = $2` on each table that it reads: a sharded
 //! database then sends the statement to one machine. For rows of several accounts each table is joined by its `account_id`.
-//! So each purpose has two constant texts.
+//! So each purpose has two constant texts on Postgres, and one on SQLite.
 
 use sea_orm::{DbBackend, Statement, Value};
 
@@ -13,9 +13,9 @@ use super::bulk::Rows;
 pub(in crate::domain) struct AccountScope(Option<i64>);
 
 impl AccountScope {
-    /// Returns the scope of these rows.
-    pub(in crate::domain) fn of(rows: &Rows) -> Self {
-        Self(rows.account())
+    /// Returns the scope of these rows. SQLite has one file, and joins each table by its `account_id`.
+    pub(in crate::domain) fn of(backend: DbBackend, rows: &Rows) -> Self {
+        Self(rows.account().filter(|_| backend == DbBackend::Postgres))
     }
 
     /// Joins the rows of the relation `r` to those of `table`, as `t`, that are of the same account and meet `condition`: by an
@@ -26,7 +26,7 @@ impl AccountScope {
     pub(in crate::domain) fn probe(self, backend: DbBackend, table: &str, condition: &str) -> String {
         let scope = self.condition("t");
         if backend == DbBackend::Sqlite {
-            format!("CROSS JOIN {table} AS t ON t.account_id = r.account_id{scope} AND {condition}")
+            format!("CROSS JOIN {table} AS t ON t.account_id = r.account_id AND {condition}")
         } else {
             format!(
                 "CROSS JOIN LATERAL (SELECT * FROM {table} AS t WHERE t.account_id = r.account_id{scope} AND {condition} \
@@ -59,7 +59,7 @@ impl AccountScope {
     pub(in crate::domain) fn parts(self, backend: DbBackend, table: &str, condition: &str) -> String {
         let scope = self.condition("p");
         if backend == DbBackend::Sqlite {
-            format!("LEFT JOIN {table} AS p ON p.account_id = t.account_id{scope} AND {condition}")
+            format!("LEFT JOIN {table} AS p ON p.account_id = t.account_id AND {condition}")
         } else {
             format!(
                 "LEFT JOIN LATERAL (SELECT * FROM {table} AS p WHERE p.account_id = t.account_id{scope} AND {condition} \

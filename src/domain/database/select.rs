@@ -124,6 +124,7 @@ impl Select {
     pub(in crate::domain) fn condition(&mut self, condition: &Condition) -> &mut Self {
         match condition {
             Condition::Uuids(column, ids) => self.push(column).uuids(ids),
+            Condition::Accounts(column, accounts) => self.push(column).accounts(accounts),
             Condition::Texts(column, texts) => self.push(column).texts(texts),
             Condition::AtLeast(expression, least) => self.push(expression).push(" >= ").bind(*least),
             Condition::AtMost(expression, most) => self.push(expression).push(" <= ").bind(*most),
@@ -204,6 +205,17 @@ impl Select {
         }
     }
 
+    fn accounts(&mut self, accounts: &[AccountId]) -> &mut Self {
+        let numbers = accounts.iter().map(|account| account.number());
+        if self.backend == DbBackend::Sqlite {
+            self.push(" IN (SELECT value FROM json_each(")
+                .bind(serde_json::Value::from_iter(numbers).to_string())
+                .push("))")
+        } else {
+            self.push(" = ANY(").bind(numbers.collect::<Vec<i64>>()).push(")")
+        }
+    }
+
     fn texts(&mut self, texts: &[String]) -> &mut Self {
         if self.backend == DbBackend::Sqlite {
             self.push(" IN (SELECT value FROM json_each(")
@@ -220,6 +232,8 @@ impl Select {
 pub(in crate::domain) enum Condition {
     /// The column equals one of these ids.
     Uuids(&'static str, Vec<Uuid>),
+    /// The column equals one of these accounts.
+    Accounts(&'static str, Vec<AccountId>),
     /// The column equals one of these texts.
     Texts(&'static str, Vec<String>),
     /// The expression is at least this number.
@@ -241,6 +255,7 @@ impl Condition {
     pub(in crate::domain) fn matches_nothing(&self) -> bool {
         match self {
             Self::Uuids(_, ids) => ids.is_empty(),
+            Self::Accounts(_, accounts) => accounts.is_empty(),
             Self::Texts(_, texts) => texts.is_empty(),
             Self::Any(conditions) => conditions.iter().all(Self::matches_nothing),
             Self::AtLeast(..) | Self::AtMost(..) | Self::Like(..) | Self::Plain(_) | Self::Around(..) => false,

@@ -131,7 +131,7 @@ pub(in crate::domain) async fn between(
         return Ok(Vec::new());
     }
     let backend = database.backend();
-    let scope = AccountScope::of(&rows);
+    let scope = AccountScope::of(backend, &rows);
     let sql = format!(
         "SELECT {} FROM {} {}",
         columns_of::<(AccountId, EventRow)>("t"),

@@ -137,12 +137,14 @@ impl Alerts {
         Ok(alone)
     }
 
-    /// Advances the checkpoints of accounts past the events that were passed over, for all by one statement and without their locks.
+    /// Advances the checkpoints of accounts past the events that were passed over, together and without their locks.
     pub async fn save_progress(&self, progress: &mut Progress) -> Result<(), Fault> {
         let mut places: Vec<(AccountId, i64)> = progress.places.iter().map(|(id, place)| (*id, *place)).collect();
         // In the order of the accounts, so that two processes never block each other here.
         places.sort_unstable();
-        store::move_places(&self.database, places).await?;
+        for places in places.chunks(self.ledger.accounts_per_transaction()) {
+            store::move_places(&self.database, places.to_vec()).await?;
+        }
         progress.places.clear();
         Ok(())
     }

@@ -7,8 +7,8 @@ use entity::{account_finding, troubleshooting_place};
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::records::{self, FromRow, columns_of};
-use crate::domain::database::scope::AccountScope;
+use crate::domain::database::records::{self, FromRow, column_list, columns_of};
+use crate::domain::database::select::{Condition, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::sessions::{PROCESSING_TIMES, usual_processing_millis};
@@ -112,15 +112,12 @@ pub(super) async fn follow(database: &Database, account_id: AccountId) -> Result
 
 /// Returns those of these accounts that are watched.
 pub(super) async fn followed(database: &Database, accounts: &[AccountId]) -> Result<Vec<AccountId>, Fault> {
-    let rows = listed(accounts);
-    if rows.is_empty() {
+    if accounts.is_empty() {
         return Ok(Vec::new());
     }
-    let backend = database.backend();
-    let scope = AccountScope::of(&rows);
-    let probe = scope.probe(backend, "troubleshooting_place", "true");
-    let sql = format!("SELECT t.account_id FROM {} {probe}", rows.relation(backend, 1));
-    records::values(database.read(), sql, scope.values(&rows)).await
+    let mut select = Select::across(database, "SELECT account_id FROM troubleshooting_place WHERE ");
+    select.condition(&Condition::Accounts("account_id", accounts.to_vec()));
+    select.values(database).await
 }
 
 /// An account that is watched.
@@ -173,17 +170,16 @@ pub(super) async fn last_findings(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
 ) -> Result<HashMap<AccountId, LastFindings>, Fault> {
-    let rows = listed(accounts);
-    if rows.is_empty() {
+    if accounts.is_empty() {
         return Ok(HashMap::new());
     }
-    let backend = connection.get_database_backend();
-    let sql = format!(
-        "SELECT {} FROM {} JOIN account_finding AS f ON f.account_id = r.account_id WHERE f.checked_at > 0",
-        columns_of::<(AccountId, LastFindings)>("f"),
-        rows.relation(backend, 1)
+    let columns = column_list::<(AccountId, LastFindings)>();
+    let mut select = Select::across(
+        connection,
+        &format!("SELECT {columns} FROM account_finding WHERE checked_at > 0 AND "),
     );
-    let found: Vec<(AccountId, LastFindings)> = records::all(connection, sql, [rows.value()]).await?;
+    select.condition(&Condition::Accounts("account_id", accounts.to_vec()));
+    let found: Vec<(AccountId, LastFindings)> = select.records(connection).await?;
     Ok(found.into_iter().collect())
 }
 

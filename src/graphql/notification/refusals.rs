@@ -1,10 +1,13 @@
-//! Error messages for refusals about notification addresses.
+//! Error messages for refusals about alerts, settings and notification addresses.
 
 use crate::domain::member::{StartVerificationRefusal, VerifyContactRefusal};
 use crate::domain::notification::{
-    AddAddressRefusal, InvalidAddress, RemoveAddressRefusal, SendVerificationRefusal, UpdateAddressRefusal,
+    AddAddressRefusal, InvalidAddress, MarkRefusal, RemoveAddressRefusal, ResendRefusal, SendTestRefusal,
+    SendVerificationRefusal, UpdateAddressRefusal, UpdateSettingsRefusal,
 };
-use crate::graphql::refusals::{Failure, Present, UserErrorCode, rate_limited, version_conflict, vouching_of_platform};
+use crate::graphql::refusals::{
+    Failure, Present, UserErrorCode, member_removed, rate_limited, version_conflict, vouching_of_platform,
+};
 
 const FIELD: &str = "notificationAddressId";
 
@@ -79,5 +82,54 @@ pub(super) fn unverified_address(refusal: VerifyContactRefusal) -> Failure {
             Some("code"),
             "this code is wrong or has expired: request another one with sendNotificationAddressVerification",
         ),
+    }
+}
+
+impl From<SendTestRefusal> for Failure {
+    fn from(error: SendTestRefusal) -> Self {
+        match error {
+            SendTestRefusal::NotFound => Self::not_found("memberId", "member"),
+            SendTestRefusal::MemberRemoved => member_removed(),
+            SendTestRefusal::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
+        }
+    }
+}
+
+impl From<ResendRefusal> for Failure {
+    fn from(error: ResendRefusal) -> Self {
+        match error {
+            ResendRefusal::NotFound => Self::not_found("deliveryId", "delivery"),
+            ResendRefusal::NotResendable(_) => Self::new(
+                UserErrorCode::DeliveryNotResendable,
+                Some("deliveryId"),
+                error.to_string(),
+            ),
+            ResendRefusal::TooMany { retry_after_seconds } => rate_limited(retry_after_seconds, error.to_string()),
+        }
+    }
+}
+
+impl From<MarkRefusal> for Failure {
+    fn from(error: MarkRefusal) -> Self {
+        match error {
+            MarkRefusal::NotFound { at: Some(at) } => Self::not_found(&format!("alertIds.{at}"), "alert"),
+            MarkRefusal::NotFound { at: None } => Self::not_found("upTo", "alert"),
+        }
+    }
+}
+
+impl From<UpdateSettingsRefusal> for Failure {
+    fn from(error: UpdateSettingsRefusal) -> Self {
+        let message = error.to_string();
+        match error {
+            UpdateSettingsRefusal::NotFound => Self::not_found("memberId", "member"),
+            UpdateSettingsRefusal::MemberRemoved => member_removed(),
+            UpdateSettingsRefusal::Locked { at, .. } => {
+                let field = format!("preferences.{at}.enabled");
+                Self::new(UserErrorCode::PreferenceLocked, Some(&field), message)
+            }
+            UpdateSettingsRefusal::VersionConflict(settings) => version_conflict().with(Present::Settings(settings)),
+            UpdateSettingsRefusal::DefaultsConflict(defaults) => version_conflict().with(Present::Defaults(defaults)),
+        }
     }
 }

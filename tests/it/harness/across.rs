@@ -18,15 +18,11 @@ pub(super) const ACROSS: &[(&str, &str)] = &[
         "a worker finds new accounts",
     ),
     ("AS waiting", "pending work is counted for operators"),
-    ("AS found FROM", "work that needs an operator is counted"),
+    ("AS found", "work that needs an operator is counted"),
     ("FROM account AS a CROSS JOIN", "operators list accounts"),
     (
         "FROM account_state AS s CROSS JOIN",
         "operators list accounts in the order of their balance",
-    ),
-    (
-        "CROSS JOIN LATERAL (SELECT a.* FROM account AS a",
-        "operators list accounts that were found",
     ),
     (
         "SELECT account_id FROM account_finding WHERE",
@@ -49,8 +45,12 @@ pub(super) const ACROSS: &[(&str, &str)] = &[
         "accounts of one response are read together",
     ),
     (
-        "JOIN account_finding AS f ON f.account_id = r.account_id",
+        "FROM account_finding WHERE checked_at > 0 AND account_id = ANY",
         "the findings of the accounts of one page are read together",
+    ),
+    (
+        "FROM troubleshooting_place WHERE account_id = ANY",
+        "a worker finds which of the accounts with new events are followed",
     ),
     (
         "JOIN member m ON m.account_id = r.account_id",

@@ -73,7 +73,7 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     if named.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (AccountScope::of(named), batch.backend);
+    let (scope, backend) = (AccountScope::of(batch.backend, named), batch.backend);
     let sql = format!(
         "SELECT {}, {} FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
         columns_of::<(AccountId, PastEntry)>("t"),
@@ -96,7 +96,7 @@ async fn load_credited(tx: &Transaction, batch: &mut Batch<'_>, top_ups: &Rows) 
     if top_ups.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (AccountScope::of(top_ups), batch.backend);
+    let (scope, backend) = (AccountScope::of(batch.backend, top_ups), batch.backend);
     let condition = "t.top_up_id = r.id AND t.kind IN ('TOP_UP', 'AUTO_TOP_UP')";
     let sql = format!(
         "SELECT t.account_id, t.top_up_id, t.id FROM {} {}",
@@ -134,7 +134,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
     }
     let (taken_back, returned) = past_rows(works);
     if !taken_back.is_empty() {
-        let scope = AccountScope::of(&taken_back);
+        let scope = AccountScope::of(backend, &taken_back);
         let sql = format!(
             "UPDATE credit_entry SET taken_back = r.taken_back FROM {} WHERE credit_entry.account_id = r.account_id{} \
              AND credit_entry.sequence = r.sequence",

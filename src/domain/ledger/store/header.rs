@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use entity::account_state;
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, column_list};
 use crate::domain::database::scope::AccountScope;
+use crate::domain::database::select::{Condition, Select, Source};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountHeader;
 use crate::primitives::clock::Timestamp;
@@ -54,8 +55,7 @@ pub(in crate::domain::ledger) async fn lock(
     } else {
         " FOR UPDATE"
     };
-    let statement = selecting(backend, accounts, locking);
-    records::read(&tx.query_all_raw(statement).await?)
+    selecting(tx, accounts, locking).records(tx).await
 }
 
 /// Reads figures without a lock, as of the last commit.
@@ -63,8 +63,7 @@ pub(in crate::domain::ledger) async fn headers(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
 ) -> Result<HashMap<AccountId, AccountHeader>, Fault> {
-    let statement = selecting(connection.get_database_backend(), accounts, "");
-    let headers = records::read(&connection.query_all_raw(statement).await?)?;
+    let headers = selecting(connection, accounts, "").records(connection).await?;
     Ok(records::by_id(headers, |header: &AccountHeader| header.account_id))
 }
 
@@ -166,7 +165,7 @@ pub(in crate::domain) async fn mark_read(
     let backend = tx.get_database_backend();
     let relation = rows.relation(backend, 1);
     let mark = reader.mark();
-    let scope = AccountScope::of(&rows);
+    let scope = AccountScope::of(backend, &rows);
     let (of_read, of_marked) = (scope.condition("t"), scope.condition("account_state"));
     let is_read =
         format!("t.account_id = r.account_id{of_read} AND t.event_sequence <= r.sequence AND t.{mark} IS NOT NULL");
@@ -193,20 +192,15 @@ async fn accounts_by_time(
     records::values(connection, sql, [now.into(), i64::from(limit).into()]).await
 }
 
-fn selecting(backend: DbBackend, accounts: &[AccountId], locking: &str) -> Statement {
-    let numbers = accounts.iter().map(|account| account.number());
-    let (condition, value): (&str, Value) = if let [account] = accounts {
-        ("account_id = $1", account.number().into())
-    } else if backend == DbBackend::Sqlite {
-        let list: Vec<String> = numbers.map(|number| number.to_string()).collect();
-        let list = format!("[{}]", list.join(","));
-        ("account_id IN (SELECT value FROM json_each($1))", list.into())
+fn selecting(source: &impl Source, accounts: &[AccountId], locking: &str) -> Select {
+    let columns = column_list::<AccountHeader>();
+    let mut select = if let [account_id] = accounts {
+        Select::from::<AccountHeader>(source, *account_id, "account_state")
     } else {
-        ("account_id = ANY($1)", numbers.collect::<Vec<i64>>().into())
+        let mut select = Select::across(source, &format!("SELECT {columns} FROM account_state WHERE "));
+        select.condition(&Condition::Accounts("account_id", accounts.to_vec()));
+        select
     };
-    let sql = format!(
-        "SELECT {} FROM account_state WHERE {condition} ORDER BY account_id{locking}",
-        column_list::<AccountHeader>()
-    );
-    Statement::from_sql_and_values(backend, sql, [value])
+    select.push(" ORDER BY account_id").push(locking);
+    select
 }

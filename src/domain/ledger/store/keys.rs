@@ -83,7 +83,7 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     if named.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (AccountScope::of(named), batch.backend);
+    let (scope, backend) = (AccountScope::of(batch.backend, named), batch.backend);
     let sql = format!(
         "SELECT t.account_id, t.origin, t.key, {} FROM {} {}",
         columns_of::<KeyRecord>("t"),
@@ -146,7 +146,7 @@ pub(super) async fn load_members(tx: &Transaction, batch: &mut Batch<'_>) -> Res
         if named.is_empty() {
             continue;
         }
-        let (scope, backend) = (AccountScope::of(&named), batch.backend);
+        let (scope, backend) = (AccountScope::of(batch.backend, &named), batch.backend);
         let sql = format!(
             "SELECT {} FROM {} {}",
             columns_of::<KnownMember>("t"),

@@ -66,7 +66,7 @@ async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fa
         return Ok(());
     }
     let wanted = Rows::of(wanted);
-    let (scope, backend) = (AccountScope::of(&wanted), batch.backend);
+    let (scope, backend) = (AccountScope::of(batch.backend, &wanted), batch.backend);
     let columns = columns_of::<(AccountId, Lot)>("t");
     let sql = format!(
         "SELECT {columns} FROM (
@@ -114,7 +114,7 @@ async fn load_returning(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), F
         return Ok(());
     }
     let named = Rows::of(named);
-    let (scope, backend) = (AccountScope::of(&named), batch.backend);
+    let (scope, backend) = (AccountScope::of(batch.backend, &named), batch.backend);
     let sql = format!(
         "SELECT {} FROM {} {}",
         columns_of::<(AccountId, Lot)>("t"),
@@ -149,7 +149,7 @@ async fn load_held_before(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(),
         return Ok(());
     }
     let expired = Rows::of(expired);
-    let (scope, backend) = (AccountScope::of(&expired), batch.backend);
+    let (scope, backend) = (AccountScope::of(batch.backend, &expired), batch.backend);
     let sql = format!(
         "SELECT r.account_id, r.id, (SELECT CAST(COALESCE(SUM(h.amount), 0) AS BIGINT) FROM session_hold AS h \
          WHERE h.account_id = r.account_id{} AND h.booked_at < r.expires_at) FROM {}",
@@ -186,7 +186,10 @@ pub(super) async fn shift_expiries(tx: &Transaction, works: &[Work]) -> Result<(
     if rows.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (AccountScope::of(&rows), tx.get_database_backend());
+    let (scope, backend) = (
+        AccountScope::of(tx.get_database_backend(), &rows),
+        tx.get_database_backend(),
+    );
     let relation = rows.relation(backend, 1);
     for (table, column, condition) in [
         (

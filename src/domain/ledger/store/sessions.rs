@@ -192,7 +192,7 @@ async fn load_where(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let (scope, backend) = (AccountScope::of(rows), batch.backend);
+    let (scope, backend) = (AccountScope::of(batch.backend, rows), batch.backend);
     let sql = format!(
         "SELECT {}, {} FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
         columns_of::<(AccountId, Session)>("t"),
@@ -255,7 +255,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
     }
     let (parts, gone) = part_rows(works);
     if !gone.is_empty() {
-        let scope = AccountScope::of(&gone);
+        let scope = AccountScope::of(backend, &gone);
         let probe = scope.probe(
             backend,
             "session_hold",

@@ -46,7 +46,7 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
         return Ok(());
     }
     let named = Rows::of(named);
-    let (scope, backend) = (AccountScope::of(&named), batch.backend);
+    let (scope, backend) = (AccountScope::of(batch.backend, &named), batch.backend);
     let sql = format!(
         "SELECT {} FROM {} {}",
         columns_of::<HoldRow>("t"),
@@ -84,7 +84,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
     }
     if !released.is_empty() {
         let released = Rows::of(released);
-        let scope = AccountScope::of(&released);
+        let scope = AccountScope::of(backend, &released);
         let sql = format!(
             "DELETE FROM top_up_hold WHERE (account_id, top_up_id) IN (SELECT t.account_id, t.top_up_id FROM {} {}){}",
             released.relation(backend, 1),

@@ -58,7 +58,7 @@ async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fau
     }
     let backend = tx.get_database_backend();
     let mut batch = Batch { works, backend };
-    let scope = AccountScope::of(&rows);
+    let scope = AccountScope::of(backend, &rows);
     let one = |table: &str| scope.condition(table);
     let sql = format!(
         "SELECT r.account_id,

@@ -6,7 +6,6 @@
 use sea_orm::DbBackend;
 
 use crate::domain::database::Database;
-use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{Fields, FromRow, columns_of};
 use crate::domain::database::select::{Condition, Select};
 use crate::domain::fault::Fault;
@@ -16,11 +15,6 @@ use crate::primitives::ids::AccountId;
 
 use super::super::model::{Account, AccountOrder, AccountPosition};
 use super::accounts::{AccountRow, Found, State};
-
-#[derive(Record)]
-struct Named {
-    account_id: AccountId,
-}
 
 /// An index that finds the accounts of a condition.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,9 +111,7 @@ impl AccountList<'_> {
             }
             AccountOrder::LowestAvailableFirst => format!("account_state AS s {}", self.each("s", "account AS a")),
         };
-        let tables = (from.as_str(), "s.account_id = a.account_id");
-        self.rows(Select::across(self.database, ""), tables, horizon, limit)
-            .await
+        self.rows((&from, &[]), horizon, limit).await
     }
 
     /// Returns those of these accounts that match, in order.
@@ -131,18 +123,9 @@ impl AccountList<'_> {
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = Rows::of(candidates.iter().map(|account_id| Named {
-            account_id: *account_id,
-        }));
-        let mut sql = Select::across(self.database, "");
-        let relation = sql.place_rows(&rows);
-        let (accounts, states) = (self.each("r", "account AS a"), self.each("a", "account_state AS s"));
-        let from = format!("{relation} {accounts} {states}");
-        let tables = (
-            from.as_str(),
-            "a.account_id = r.account_id AND s.account_id = a.account_id",
-        );
-        self.rows(sql, tables, None, limit).await
+        let from = format!("account AS a {}", self.each("a", "account_state AS s"));
+        let named = Condition::Accounts("a.account_id", candidates.to_vec());
+        self.rows((&from, &[named]), None, limit).await
     }
 
     /// Joins the row of another table to each account of `key`, one by one. Without it, Postgres may read all rows of that table because
@@ -160,13 +143,13 @@ impl AccountList<'_> {
     /// Reads accounts from these tables.
     async fn rows(
         &self,
-        mut sql: Select,
-        (from, joined): (&str, &str),
+        (from, named): (&str, &[Condition]),
         horizon: Option<AccountPosition>,
         limit: u64,
     ) -> Result<Vec<(AccountPosition, Account)>, Fault> {
+        let mut sql = Select::across(self.database, "");
         sql.push(&format!(
-            "SELECT {}, {}, s.posted - s.held FROM {from} WHERE {joined}",
+            "SELECT {}, {}, s.posted - s.held FROM {from} WHERE s.account_id = a.account_id",
             columns_of::<AccountRow>("a"),
             columns_of::<State>("s"),
         ));
@@ -175,7 +158,7 @@ impl AccountList<'_> {
             AccountOrder::LowestAvailableFirst => "s",
         };
         self.push_range(&mut sql, key, horizon);
-        sql.and_all(self.conditions);
+        sql.and_all(named.iter().chain(self.conditions));
         let order = self.order_by(key);
         let limit = sql.place(i64::try_from(limit).unwrap_or(i64::MAX));
         sql.push(&format!(" ORDER BY {order} LIMIT {limit}"));

@@ -73,7 +73,7 @@ pub(in super::super) async fn addresses_by_id(
         return Ok(HashMap::new());
     }
     let backend = connection.get_database_backend();
-    let scope = AccountScope::of(&rows);
+    let scope = AccountScope::of(backend, &rows);
     let sql = format!(
         "SELECT {} FROM {} {} {CONTACT}{}",
         columns(),
@@ -113,7 +113,7 @@ pub(in super::super) async fn addresses_of(
         return Ok(Vec::new());
     }
     let backend = tx.get_database_backend();
-    let scope = AccountScope::of(&rows);
+    let scope = AccountScope::of(backend, &rows);
     let sql = format!(
         "SELECT r.number, {} FROM {} {} {CONTACT}{} ORDER BY t.created_at, t.id",
         columns(),

@@ -179,7 +179,7 @@ async fn add_members(
         return Ok(());
     }
     let backend = tx.get_database_backend();
-    let scope = AccountScope::of(rows);
+    let scope = AccountScope::of(backend, rows);
     let sql = format!(
         "SELECT r.number, t.account_id, t.id, t.role, c.email_status, c.timezone FROM {} {} \
          JOIN contact c ON c.account_id = t.account_id AND c.recipient_id = t.id{} ORDER BY t.created_at, t.id",
@@ -244,7 +244,7 @@ async fn last_mails(
         return Ok(HashMap::new());
     }
     let backend = tx.get_database_backend();
-    let scope = AccountScope::of(&rows);
+    let scope = AccountScope::of(backend, &rows);
     let sql = format!(
         "SELECT t.kind, r.recipient_kind, r.recipient_id, COALESCE(t.sent_at, t.next_attempt_at, t.created_at) AS at, t.resolved_at \
          FROM {} JOIN delivery t ON t.account_id = r.account_id{} \

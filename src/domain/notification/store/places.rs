@@ -130,7 +130,7 @@ pub(in super::super) async fn glances(
     }));
     let backend = connection.get_database_backend();
     let credits_expiring = credits_expiring();
-    let scope = AccountScope::of(&rows);
+    let scope = AccountScope::of(backend, &rows);
     let of = |table: &str| scope.condition(table);
     let sql = format!(
         "SELECT t.account_id, \
@@ -182,7 +182,7 @@ pub(in super::super) async fn check_places(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let scope = AccountScope::of(&rows);
+    let scope = AccountScope::of(backend, &rows);
     let sql = format!(
         "SELECT r.account_id, \
          COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = r.account_id{}), 0), \
