@@ -1,7 +1,7 @@
 //! The bell: notifies those who wait for an account's events that there are new ones.
 //!
 //! A ring contains only the number of the account's last event. It may come twice, late or not at all. Listeners read the rows,
-//! and the hub queries the heads of streams with listeners once a second.
+//! and the hub queries the heads of streams with listeners twice a second.
 
 use crate::primitives::ids::AccountId;
 

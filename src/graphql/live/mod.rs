@@ -4,7 +4,7 @@
 //! own position (`follower`). It shares its messages with all callers who may see the same (`audience`, `operation`). The root
 //! fields belong to the domain modules: each declares what it is about (`interest`) and wraps a moment into its payload.
 //!
-//! Called by the transports through [`Schema::subscribe`]. Invariants: a message is never shared between callers who may not
+//! Called by the transports through [`Schema::resume`]. Invariants: a message is never shared between callers who may not
 //! see the same. A position is passed only after its events were delivered or found irrelevant. An idle subscription has no
 //! task, timer, loaders or buffers. Every execution is paid for (`bill`).
 
@@ -189,16 +189,16 @@ impl Schema {
 
     /// Executes a subscription to find what it is about. A refusal is the response.
     async fn plan(&self, operation: &Operation, caller: &Caller) -> Result<Plan, Box<Response>> {
-        let place = Arc::new(Mutex::new(None));
+        let planned = Arc::new(Mutex::new(None));
         let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
         let scope = self.scope(caller.clone(), loaders, std::collections::HashMap::new());
-        let request = operation.request().data(scope).data(Stage::Plan(Arc::clone(&place)));
+        let request = operation.request().data(scope).data(Stage::Plan(Arc::clone(&planned)));
         let refused = self.inner.execute_stream(request).next().await;
         if let Some(mut response) = refused {
             errors::tidy(&mut response);
             return Err(Box::new(response));
         }
-        let plan = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let plan = planned.lock().unwrap_or_else(PoisonError::into_inner).take();
         plan.ok_or_else(|| {
             Box::new(refused_request(
                 ErrorCode::BadRequest,
