@@ -6,6 +6,7 @@
 //! - Ctrl-C and SIGTERM shut servers down in order.
 
 mod api_key;
+mod backup;
 mod config;
 mod demo;
 mod doctor;
@@ -90,6 +91,10 @@ enum Command {
     Worker(worker::Worker),
     /// Bring the schema of the database up to date.
     Migrate(migrate::Migrate),
+    /// Copy the SQLite database into one file, while it is in use. The copy is verified.
+    Backup(backup::Backup),
+    /// Put a copy into the place of the SQLite database, which must not exist. The copy is verified.
+    Restore(backup::Restore),
     /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
     Verify(verify::Verify),
     /// Check everything that this installation depends on, and print what to do. Changes nothing.
@@ -223,6 +228,8 @@ async fn run(line: &CommandLine) -> Ending {
         Command::Serve(command) => Box::pin(serve::run(command, &given.load()?)).await,
         Command::Worker(command) => Box::pin(worker::run(command, &given.load()?)).await,
         Command::Migrate(command) => Box::pin(migrate::run(command, &given.load()?)).await,
+        Command::Backup(command) => Box::pin(backup::run_backup(command, &given.load()?)).await,
+        Command::Restore(command) => Box::pin(backup::run_restore(command, &given.load()?)).await,
         Command::Verify(command) => Box::pin(verify::run(command, &given.load()?)).await,
         Command::Doctor(command) => Box::pin(doctor::run(command, given)).await,
         Command::TopUp(command) => Box::pin(top_up::run_top_up(command, &given.load()?)).await,

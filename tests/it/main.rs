@@ -14,6 +14,7 @@ mod api_keys;
 mod api_ledger;
 mod api_member;
 mod at_rest;
+mod backup;
 mod chaos;
 mod cli;
 mod csv_export;

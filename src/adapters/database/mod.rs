@@ -1,8 +1,10 @@
-//! Opens SQLite or Postgres; `schema` applies migrations, and `distribution` spreads the tables over a Citus cluster.
+//! Opens SQLite or Postgres; `schema` applies migrations, `distribution` spreads the tables over a Citus
+//! cluster, and `backup` copies a SQLite database.
 //!
 //! Called by `app` and by the `migrate` command. All settings of the two databases that the domain relies on are here:
 //! durability, timeouts, who may write.
 
+mod backup;
 mod distribution;
 mod schema;
 
@@ -23,6 +25,7 @@ use super::private_files;
 use crate::domain::database::{Database, Deadlines, Suspicion};
 use crate::domain::fault::Fault;
 
+pub use backup::{BackupError, UnfinishedCopy, back_up, restore};
 pub use distribution::{DistributionError, check_citus, distribute};
 pub use schema::{SchemaError, migrate, migrations_are_pending, pending_migrations, roll_back};
 
