@@ -9,6 +9,9 @@ source scripts/pgbouncer.sh
 source scripts/chromium.sh
 
 unset LEDGERBELL_TEST_DATABASE_URL LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION
+# Names the coordinator of a Citus cluster for its stage alone.
+citus_url=${LEDGERBELL_TEST_CITUS_URL:-}
+unset LEDGERBELL_TEST_CITUS_URL
 strict=${LEDGERBELL_TEST_STRICT:-0}
 passed=() failed=() skipped=() not_run=()
 started=$SECONDS
@@ -75,6 +78,12 @@ postgres_one_account_a_transaction() {
     fi
     LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION=1 \
         cargo test --locked --quiet --test it -- "${left_out[@]}"
+}
+
+# Without the tests of the command line, whose processes migrate databases of their own.
+on_citus() {
+    LEDGERBELL_TEST_CITUS_URL=$citus_url LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION=1 \
+        cargo test --locked --quiet --test it -- "${elsewhere[@]}" --skip cli:: --skip doctor:: --skip deploy::
 }
 
 # The tests that depend most on sessions and transactions, through a pooler.
@@ -286,6 +295,12 @@ if find_pgbouncer $([ "$strict" = 1 ] && echo install); then
     stage "tests on Postgres, through PgBouncer in transaction mode" through_pgbouncer
 else
     not_run+=("tests on Postgres, through PgBouncer in transaction mode: $pgbouncer_reason")
+    printf '\n!!! NOT RUN: %s\n' "${not_run[-1]}"
+fi
+if [ -n "$citus_url" ]; then
+    stage "tests on a Citus cluster, one account a transaction" on_citus
+else
+    not_run+=("tests on a Citus cluster: LEDGERBELL_TEST_CITUS_URL names none")
     printf '\n!!! NOT RUN: %s\n' "${not_run[-1]}"
 fi
 stage "figures, alert rules and dashboard (promtool)" figures

@@ -34,7 +34,7 @@ use crate::domain::ledger::sessions::Sessions;
 use crate::domain::member::{
     Accounts, ApiKeys, CodeKey, Contacts, CurrentRights, KeySetSource, MailBounds, Members, SignIn, SignInSettings,
 };
-use crate::domain::notification::{self, ConfirmLinks, Links, Mailer, Post, ReportSource, UnsubscribeLinks};
+use crate::domain::notification::{self, Links, MailLinks, Mailer, Post, ReportSource};
 use crate::domain::quota::Quotas;
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
@@ -438,8 +438,8 @@ fn post(settings: &Settings, secret: &Secret) -> Result<(Post, Arc<Templates>), 
         mailer,
         wording: Arc::<Templates>::clone(&templates),
         links: Links::new(settings.app_url.clone()),
-        unsubscribing: UnsubscribeLinks::new(secret.reveal().as_bytes(), settings.public_url.as_deref()),
-        confirming: ConfirmLinks::new(secret.reveal().as_bytes(), settings.public_url.as_deref()),
+        unsubscribing: MailLinks::new(secret.reveal().as_bytes(), settings.public_url.as_deref()),
+        confirming: MailLinks::new(secret.reveal().as_bytes(), settings.public_url.as_deref()),
         bounds: MailBounds::new(secret.reveal().as_bytes(), settings.unverified_mail),
     };
     Ok((post, templates))

@@ -4,7 +4,10 @@ use async_graphql::{Context, Interface};
 
 use super::context::{Scope, scope};
 use super::errors::{ApiError, Nullable};
-use super::refusals::{Failure, InRefusal, Present, UserError};
+use super::refusals::{Failure, Present, UserError};
+use crate::domain::member::{Account, Contact, Member};
+use crate::domain::notification::model::{NotificationAddress, NotificationDefaults, NotificationSettings};
+use crate::domain::top_up::{AutoTopUpView, TopUp};
 
 macro_rules! mutation_payloads {
     ($($module:ident: $($payload:ident)+;)+) => {
@@ -70,6 +73,36 @@ impl<T: InRefusal> Outcome<T> {
     pub(super) fn current(&self) -> Option<&T> {
         self.done.as_ref().or_else(|| self.present())
     }
+}
+
+/// An object that a refusal may contain in its current state.
+pub(super) trait InRefusal: Sized {
+    /// Returns the object, if it is of this type.
+    fn of(present: &Present) -> Option<&Self>;
+}
+
+macro_rules! in_refusals {
+    ($($variant:ident($object:ty))*) => {$(
+        impl InRefusal for $object {
+            fn of(present: &Present) -> Option<&Self> {
+                let Present::$variant(object) = present else {
+                    return None;
+                };
+                Some(object)
+            }
+        }
+    )*};
+}
+
+in_refusals! {
+    Account(Account)
+    Member(Member)
+    TopUp(TopUp)
+    AutoTopUp(AutoTopUpView)
+    Contact(Contact)
+    Settings(NotificationSettings)
+    Defaults(NotificationDefaults)
+    Address(NotificationAddress)
 }
 
 /// Executes a mutation: `use_case` reads the input and changes what it names; the result becomes the payload.

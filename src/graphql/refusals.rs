@@ -192,36 +192,6 @@ pub(super) enum Present {
     Address(Box<NotificationAddress>),
 }
 
-/// An object that a refusal may contain in its current state.
-pub(super) trait InRefusal: Sized {
-    /// Returns the object, if it is of this type.
-    fn of(present: &Present) -> Option<&Self>;
-}
-
-macro_rules! in_refusals {
-    ($($variant:ident($object:ty))*) => {$(
-        impl InRefusal for $object {
-            fn of(present: &Present) -> Option<&Self> {
-                let Present::$variant(object) = present else {
-                    return None;
-                };
-                Some(object)
-            }
-        }
-    )*};
-}
-
-in_refusals! {
-    Account(Account)
-    Member(Member)
-    TopUp(TopUp)
-    AutoTopUp(AutoTopUpView)
-    Contact(Contact)
-    Settings(NotificationSettings)
-    Defaults(NotificationDefaults)
-    Address(NotificationAddress)
-}
-
 /// Why a mutation had no effect.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {

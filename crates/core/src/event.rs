@@ -305,7 +305,7 @@ pub struct ContentColumns<'a> {
 pub struct Event {
     /// The event's number, one more than that of the account's last event, and its nonce: a random number that protects live
     /// cursors, because a restored backup has other events under the same numbers.
-    pub place: Place,
+    pub position: StreamPosition,
     /// The time of the transaction that appended it.
     pub occurred_at: Timestamp,
     /// What it reports.
@@ -316,7 +316,7 @@ pub struct Event {
 
 /// A position in a stream whose account is known: after this event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct StreamPosition {
     /// Number of the event; 0 before the first.
     pub sequence: i64,
     /// Its nonce; 0 before the first.
@@ -343,18 +343,18 @@ pub struct InvalidLiveCursor;
 
 impl LiveCursor {
     /// Returns the cursor of a position in an account's stream.
-    pub const fn new(epoch: Uuid, account_id: AccountId, place: Place) -> Self {
+    pub const fn new(epoch: Uuid, account_id: AccountId, position: StreamPosition) -> Self {
         Self {
             epoch,
             account_id,
-            sequence: place.sequence,
-            nonce: place.nonce,
+            sequence: position.sequence,
+            nonce: position.nonce,
         }
     }
 
     /// Returns the position without the account.
-    pub const fn place(&self) -> Place {
-        Place {
+    pub const fn position(&self) -> StreamPosition {
+        StreamPosition {
             sequence: self.sequence,
             nonce: self.nonce,
         }

@@ -8,7 +8,7 @@ use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::primitives::ids::{AccountId, MemberId};
 
-use super::{Event, Hub, Listener, LiveCursor, Place, store};
+use super::{Event, Hub, Listener, LiveCursor, StreamPosition, store};
 
 /// Reads the streams of all accounts. The caller has checked who may see them.
 #[derive(Clone, Debug)]
@@ -33,9 +33,9 @@ pub struct Begin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     /// The position after which to read.
-    pub place: Place,
+    pub position: StreamPosition,
     /// The end of the stream at that time: events before it are history.
-    pub head: Place,
+    pub head: StreamPosition,
     /// The cursor cannot be used, for one of these reasons. It is of another epoch, or of a history that was undone. The
     /// events after it are no longer kept. Its holder was changed since, and may now see other things than when it was issued.
     /// More events have happened since than the follower wants replayed. The position is the end of the stream.
@@ -63,15 +63,15 @@ impl Events {
     }
 
     /// Returns the cursor of a position.
-    pub fn cursor(&self, account_id: AccountId, place: Place) -> LiveCursor {
-        LiveCursor::new(self.epoch, account_id, place)
+    pub fn cursor(&self, account_id: AccountId, position: StreamPosition) -> LiveCursor {
+        LiveCursor::new(self.epoch, account_id, position)
     }
 
     /// Returns the end of an account's stream: later events come after this cursor. `None` when there is no such
     /// account.
     pub async fn present(&self, account_id: AccountId) -> Result<Option<LiveCursor>, Fault> {
         let head = self.head(account_id).await?;
-        Ok(head.map(|place| self.cursor(account_id, place)))
+        Ok(head.map(|position| self.cursor(account_id, position)))
     }
 
     /// Follows an account's stream. `None` when there is no such account.
@@ -80,9 +80,9 @@ impl Events {
         let Some(mut start) = self.start(account_id, begin.after, begin.viewer).await? else {
             return Ok(None);
         };
-        let missed = start.head.sequence - start.place.sequence;
+        let missed = start.head.sequence - start.position.sequence;
         if begin.replay_at_most.is_some_and(|most| missed > most) {
-            start.place = start.head;
+            start.position = start.head;
             start.is_reset = true;
         }
         listener.grown_to(start.head.sequence);
@@ -101,10 +101,10 @@ impl Events {
         let Some(start) = self.start(account_id, after, viewer).await? else {
             return Ok(None);
         };
-        let events = if start.place == start.head {
+        let events = if start.position == start.head {
             Vec::new()
         } else {
-            store::after(&self.database, account_id, start.place.sequence, limit).await?
+            store::after(&self.database, account_id, start.position.sequence, limit).await?
         };
         Ok(Some(EventPage { start, events }))
     }
@@ -118,37 +118,37 @@ impl Events {
         let Some(head) = self.head(account_id).await? else {
             return Ok(None);
         };
-        let place = match after {
+        let position = match after {
             Some(cursor) if self.holds(&cursor, head).await? && !self.was_changed(viewer, &cursor).await? => {
-                Some(cursor.place())
+                Some(cursor.position())
             }
             Some(_) => None,
             None => Some(head),
         };
         Ok(Some(Start {
-            place: place.unwrap_or(head),
+            position: position.unwrap_or(head),
             head,
-            is_reset: place.is_none(),
+            is_reset: position.is_none(),
         }))
     }
 
     /// Whether the table contains all events since this cursor was issued, right after its event.
-    async fn holds(&self, cursor: &LiveCursor, head: Place) -> Result<bool, Fault> {
-        let place = cursor.place();
-        if cursor.epoch != self.epoch || place.sequence < 0 || place.sequence > head.sequence {
+    async fn holds(&self, cursor: &LiveCursor, head: StreamPosition) -> Result<bool, Fault> {
+        let position = cursor.position();
+        if cursor.epoch != self.epoch || position.sequence < 0 || position.sequence > head.sequence {
             return Ok(false);
         }
-        if place.sequence == head.sequence {
-            return Ok(place == head);
+        if position.sequence == head.sequence {
+            return Ok(position == head);
         }
         // The cursor's event must exist; for a cursor before the first, the first one. Then those after it
         // exist too.
-        let witness = store::nonce(&self.database, cursor.account_id, place.sequence.max(1)).await?;
+        let witness = store::nonce(&self.database, cursor.account_id, position.sequence.max(1)).await?;
         Ok(witness.is_some_and(|nonce| {
-            if place.sequence == 0 {
-                place.nonce == 0
+            if position.sequence == 0 {
+                position.nonce == 0
             } else {
-                nonce == place.nonce
+                nonce == position.nonce
             }
         }))
     }
@@ -162,8 +162,8 @@ impl Events {
         }
     }
 
-    async fn head(&self, account_id: AccountId) -> Result<Option<Place>, Fault> {
+    async fn head(&self, account_id: AccountId) -> Result<Option<StreamPosition>, Fault> {
         let heads = store::heads(self.database.read(), &[account_id]).await?;
-        Ok(heads.first().map(|(_, place)| *place))
+        Ok(heads.first().map(|(_, position)| *position))
     }
 }

@@ -109,8 +109,8 @@ impl Hub {
     pub async fn poll(&self) -> Result<(), Fault> {
         let accounts: Vec<AccountId> = self.streams().keys().copied().collect();
         for some in accounts.chunks(HEADS_AT_ONCE) {
-            for (account_id, place) in store::heads(self.0.database.read(), some).await? {
-                self.ring(account_id, place.sequence);
+            for (account_id, position) in store::heads(self.0.database.read(), some).await? {
+                self.ring(account_id, position.sequence);
             }
         }
         Ok(())

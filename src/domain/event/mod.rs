@@ -27,7 +27,7 @@ pub use events::{Begin, EventPage, Events, Start};
 pub use hub::{Hub, Listener};
 pub(in crate::domain) use ledgerbell_core::event::DETAILS;
 pub use ledgerbell_core::event::{
-    ContentColumns, Event, EventContent, EventKind, InvalidLiveCursor, LiveCursor, Place,
+    ContentColumns, Event, EventContent, EventKind, InvalidLiveCursor, LiveCursor, StreamPosition,
 };
 pub use ledgerbell_core::primitives::status::{AlertMark, ApiKeyChange, PurchaseLimit};
 pub use rung::Rung;

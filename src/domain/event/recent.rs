@@ -23,12 +23,12 @@ pub(super) struct Recent {
 impl Recent {
     /// The number of the last event; `None` before the first is read.
     pub(super) fn last(&self) -> Option<i64> {
-        self.events.back().map(|event| event.place.sequence)
+        self.events.back().map(|event| event.position.sequence)
     }
 
     /// Returns the events after `sequence`, at most `limit`; `None` when some of them are not kept.
     pub(super) fn after(&self, sequence: i64, limit: usize) -> Option<Vec<Arc<Event>>> {
-        let first = self.events.front()?.place.sequence;
+        let first = self.events.front()?.position.sequence;
         let skipped = usize::try_from(sequence.checked_add(1)?.checked_sub(first)?).ok()?;
         Some(self.events.iter().skip(skipped).take(limit).cloned().collect())
     }
@@ -46,7 +46,7 @@ impl Recent {
                 changes_rights: true,
             } = event.content
             {
-                self.member_changes.insert(member_id, event.place.sequence);
+                self.member_changes.insert(member_id, event.position.sequence);
             }
             self.events.push_back(event);
         }
@@ -69,12 +69,12 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::Place;
+    use crate::domain::event::StreamPosition;
     use crate::primitives::clock::Timestamp;
 
     fn event(sequence: i64) -> Arc<Event> {
         Arc::new(Event {
-            place: Place { sequence, nonce: 0 },
+            position: StreamPosition { sequence, nonce: 0 },
             occurred_at: Timestamp::MIN,
             content: EventContent::TroubleshootingChanged,
             balance_version: None,
@@ -83,7 +83,7 @@ mod tests {
 
     fn numbers(recent: &Recent, after: i64) -> Option<Vec<i64>> {
         let events = recent.after(after, 3)?;
-        Some(events.iter().map(|event| event.place.sequence).collect())
+        Some(events.iter().map(|event| event.position.sequence).collect())
     }
 
     #[test]

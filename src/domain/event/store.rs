@@ -13,7 +13,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
-use super::{ContentColumns, DETAILS, Event, EventContent, EventKind, LiveCursor, Place};
+use super::{ContentColumns, DETAILS, Event, EventContent, EventKind, LiveCursor, StreamPosition};
 
 /// An event as it is stored.
 #[derive(Record, FromRow)]
@@ -46,8 +46,8 @@ pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &E
 fn row(event: &Event) -> EventRow {
     let content = event.content.columns();
     EventRow {
-        sequence: event.place.sequence,
-        nonce: event.place.nonce,
+        sequence: event.position.sequence,
+        nonce: event.position.nonce,
         kind: event.content.kind(),
         occurred_at: event.occurred_at,
         entry_id: content.entry_id,
@@ -70,7 +70,7 @@ struct Named {
 pub(super) async fn heads(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
-) -> Result<Vec<(AccountId, Place)>, Fault> {
+) -> Result<Vec<(AccountId, StreamPosition)>, Fault> {
     let backend = connection.get_database_backend();
     let text = "SELECT s.account_id, s.event_sequence, s.event_nonce FROM";
     let (sql, value) = if let [account_id] = accounts {
@@ -87,7 +87,7 @@ pub(super) async fn heads(
     let heads: Vec<(AccountId, i64, i64)> = records::values(connection, sql, [value]).await?;
     let heads = heads
         .into_iter()
-        .map(|(account_id, sequence, nonce)| (account_id, Place { sequence, nonce }));
+        .map(|(account_id, sequence, nonce)| (account_id, StreamPosition { sequence, nonce }));
     Ok(heads.collect())
 }
 
@@ -186,7 +186,7 @@ fn event(row: &EventRow) -> Result<Event, Fault> {
     let kind = row.kind;
     let unreadable = || Fault::Internal(format!("an event {kind:?} {columns:?} is not readable"));
     Ok(Event {
-        place: Place {
+        position: StreamPosition {
             sequence: row.sequence,
             nonce: row.nonce,
         },

@@ -101,7 +101,7 @@ impl Posted {
             entry: entry.cloned(),
             replayed,
             balance: Balance::from(header),
-            live_cursor: LiveCursor::new(epoch, header.account_id, header.event_place()),
+            live_cursor: LiveCursor::new(epoch, header.account_id, header.event_position()),
         }
     }
 }

@@ -245,7 +245,7 @@ impl LockedAccount {
 
     /// Returns the current position in the account's event stream.
     pub fn live_cursor(&self) -> LiveCursor {
-        LiveCursor::new(self.poster.epoch, self.header.account_id, self.header.event_place())
+        LiveCursor::new(self.poster.epoch, self.header.account_id, self.header.event_position())
     }
 
     /// Writes the changed figures. They contain the events' numbers, so this comes after the last event.

@@ -217,9 +217,9 @@ impl Alerts {
         let page = scan.into_page(request, position, records::record::<store::InboxRow>)?;
         let ids: Vec<AlertId> = page.items.iter().map(|((_, id), _)| *id).collect();
         let mut alerts = store::alerts_by_id(&self.database, account_id, &ids).await?;
-        let items = page.items.into_iter().filter_map(|(place, row)| {
-            let alert = alerts.remove(&place.1)?;
-            Some((place, row.with(alert, member_id)))
+        let items = page.items.into_iter().filter_map(|(position, row)| {
+            let alert = alerts.remove(&position.1)?;
+            Some((position, row.with(alert, member_id)))
         });
         Ok(Page {
             items: items.collect(),

@@ -195,7 +195,7 @@ impl Named {
                 | EventContent::AlertsMarked { .. }
                 | EventContent::TroubleshootingChanged => Vec::new(),
             };
-            let sequence = event.place.sequence;
+            let sequence = event.position.sequence;
             causes.said.extend(said.into_iter().map(|cause| (sequence, cause)));
             let changes_members = matches!(
                 event.content,
@@ -372,7 +372,7 @@ fn reversals(top_up: &TopUp, event: &Event) -> Vec<Cause> {
 fn of_account(status: AccountStatus, event: &Event) -> Vec<Cause> {
     let status = Cause::Status {
         status,
-        sequence: event.place.sequence,
+        sequence: event.position.sequence,
         at: event.occurred_at,
     };
     vec![status, Cause::Changed]

@@ -3,7 +3,6 @@
 //! A signed link names the address that the mail went to, and when the link was made. It is valid for a week and for that address only. It
 //! does nothing once the address has newer information: it was confirmed, or mail to it has bounced.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
@@ -13,32 +12,16 @@ use crate::domain::member::{self, Contact, ContactStatus};
 use crate::primitives::clock::{Clock, DAY, Timestamp};
 use crate::primitives::ids::{AccountId, GlobalId, NotificationAddressId, RecipientId};
 
-use super::link_key::LinkKey;
+use super::mail_links::{LinkOrder, MailLinks};
 use super::model::NotificationAddress;
 use super::store;
 
 /// How long a link is valid.
 const LINK_LIVES_MILLIS: i64 = 7 * DAY;
 
-/// Makes and reads links that confirm an address. Cloning is cheap.
-#[derive(Clone)]
-pub struct ConfirmLinks {
-    key: LinkKey,
-    /// Without a base URL no links are made. Codes confirm as well.
-    base_url: Option<String>,
-}
-
-impl fmt::Debug for ConfirmLinks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConfirmLinks")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The claims of a link.
+/// The claims of a link that confirms an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Order {
+pub struct ConfirmOrder {
     account_id: AccountId,
     id: NotificationAddressId,
     address: String,
@@ -65,40 +48,24 @@ pub enum ConfirmationState {
     Gone,
 }
 
-impl ConfirmLinks {
-    /// Signs with a key derived from `secret`. Links begin with `public_url`.
-    pub fn new(secret: &[u8], public_url: Option<&str>) -> Self {
-        Self {
-            key: LinkKey::derive(secret, "ledgerbell address confirmation link 1"),
-            base_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
-        }
+impl LinkOrder for ConfirmOrder {
+    const PURPOSE: &'static str = "ledgerbell address confirmation link 1";
+    const PATH: &'static str = "/confirm-address";
+    const NEEDS_HTTPS: bool = false;
+
+    fn claims(&self) -> String {
+        let id = self.id.global(self.account_id);
+        format!("{id}.{}.{}", self.address, self.made_at.millis())
     }
 
-    /// Makes a link that confirms a notification address, for a mail to it. `None` for contacts of members, who sign in and enter a code.
-    pub(super) fn make(&self, contact: &Contact, made_at: Timestamp) -> Option<String> {
-        let base_url = self.base_url.as_ref()?;
-        let (RecipientId::Address(id), Some(email)) = (contact.recipient, &contact.email) else {
-            return None;
-        };
-        let claims = format!(
-            "{}.{}.{}",
-            id.global(contact.account_id),
-            self.key.address(email),
-            made_at.millis()
-        );
-        Some(format!("{base_url}/confirm-address?token={}", self.key.token(&claims)))
-    }
-
-    /// Reads a token. `None` if it was not made here.
-    fn open(&self, token: &str) -> Option<Order> {
-        let claims = self.key.claims(token)?;
+    fn of_claims(claims: &str) -> Option<Self> {
         let mut parts = claims.split('.');
         let (id, address, made_at) = (parts.next()?, parts.next()?, parts.next()?);
         let id: GlobalId = id.parse().ok()?;
         let RecipientId::Address(address_id) = RecipientId::of_global(id)? else {
             return None;
         };
-        Some(Order {
+        Some(Self {
             account_id: id.account_id,
             id: address_id,
             address: address.to_owned(),
@@ -106,17 +73,29 @@ impl ConfirmLinks {
         })
     }
 
-    fn is_address(&self, order: &Order, email: &str) -> bool {
-        self.key.address(email) == order.address
+    fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl MailLinks<ConfirmOrder> {
+    /// Makes a link that confirms a notification address, for a mail to it. `None` for contacts of members, who sign in and enter a code.
+    pub(super) fn make(&self, contact: &Contact, made_at: Timestamp) -> Option<String> {
+        let (RecipientId::Address(id), Some(email)) = (contact.recipient, &contact.email) else {
+            return None;
+        };
+        self.link(&ConfirmOrder {
+            account_id: contact.account_id,
+            id,
+            address: self.address(email),
+            made_at,
+        })
     }
 
     /// What an order offers, given the current address.
-    fn offered(&self, order: &Order, address: Option<&NotificationAddress>, now: Timestamp) -> Confirmation {
+    fn offered(&self, order: &ConfirmOrder, address: Option<&NotificationAddress>, now: Timestamp) -> Confirmation {
         let locale = address.map_or("en", |address| &address.contact.locale).to_owned();
-        let is_it = |address: &&NotificationAddress| {
-            let email = address.contact.email.as_deref();
-            email.is_some_and(|email| self.is_address(order, email))
-        };
+        let is_it = |address: &&NotificationAddress| self.is_address(order, address.contact.email.as_deref());
         let state = match address.filter(is_it) {
             None => ConfirmationState::Gone,
             Some(address) if address.contact.email_status == ContactStatus::Verified => ConfirmationState::Done,
@@ -140,12 +119,12 @@ pub struct Confirming {
     database: Database,
     clock: Clock,
     ledger: Ledger,
-    links: ConfirmLinks,
+    links: MailLinks<ConfirmOrder>,
 }
 
 impl Confirming {
     /// Confirms the addresses of this database.
-    pub fn new((database, clock): (Database, Clock), ledger: Ledger, links: ConfirmLinks) -> Self {
+    pub fn new((database, clock): (Database, Clock), ledger: Ledger, links: MailLinks<ConfirmOrder>) -> Self {
         Self {
             database,
             clock,
@@ -188,8 +167,8 @@ impl Confirming {
 async fn confirm_locked(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    order: &Order,
-    links: &ConfirmLinks,
+    order: &ConfirmOrder,
+    links: &MailLinks<ConfirmOrder>,
 ) -> Result<Confirmation, Fault> {
     let found = store::address(tx, order.account_id, order.id).await?;
     let offered = links.offered(order, found.as_ref(), locked.now);
@@ -208,6 +187,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::notification::UnsubscribeOrder;
     use crate::primitives::ids::MemberId;
 
     fn contact(recipient: impl Into<RecipientId>) -> Contact {
@@ -217,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_link_is_for_one_address_and_members_get_none() {
-        let links = ConfirmLinks::new(b"secret", Some("https://bell.example/"));
+        let links = MailLinks::<ConfirmOrder>::new(b"secret", Some("https://bell.example/"));
         let (id, made_at) = (
             NotificationAddressId::from_uuid(Uuid::from_u128(9)),
             Timestamp::from_millis(5),
@@ -228,15 +208,22 @@ mod tests {
             .expect("a token");
         let order = links.open(token).expect("is ours");
         assert_eq!((order.id, order.made_at), (id, made_at));
-        assert!(links.is_address(&order, "books@EXAMPLE.com") && !links.is_address(&order, "bob@example.com"));
+        assert!(
+            links.is_address(&order, Some("books@EXAMPLE.com")) && !links.is_address(&order, Some("bob@example.com"))
+        );
         assert_eq!(links.open(&token[1..]), None);
-        assert_eq!(ConfirmLinks::new(b"other", None).open(token), None);
-        let unsubscribe = LinkKey::derive(b"secret", "ledgerbell unsubscribe link 1");
-        assert_eq!(unsubscribe.claims(token), None, "each purpose has a key of its own");
+        assert_eq!(MailLinks::<ConfirmOrder>::new(b"other", None).open(token), None);
+        let unsubscribe = MailLinks::<UnsubscribeOrder>::new(b"secret", None);
+        assert_eq!(unsubscribe.open(token), None, "each purpose has a key of its own");
+        assert!(
+            UnsubscribeOrder::of_claims(&order.claims()).is_some(),
+            "only the key differs"
+        );
         assert_eq!(
             links.make(&contact(MemberId::from_uuid(Uuid::from_u128(9))), made_at),
             None
         );
-        assert_eq!(ConfirmLinks::new(b"secret", None).make(&contact(id), made_at), None);
+        let without_url = MailLinks::<ConfirmOrder>::new(b"secret", None);
+        assert_eq!(without_url.make(&contact(id), made_at), None);
     }
 }

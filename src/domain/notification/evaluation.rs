@@ -36,7 +36,7 @@ const READ_AT_ONCE: usize = 8;
 /// Checkpoints of events that were passed over and are not stored yet. If they are lost, the events are read again.
 #[derive(Debug, Default)]
 pub struct Progress {
-    places: HashMap<AccountId, i64>,
+    checkpoints: HashMap<AccountId, i64>,
     unfinished: Vec<AccountId>,
     batch_size: BatchSize,
 }
@@ -139,22 +139,26 @@ impl Alerts {
 
     /// Advances the checkpoints of accounts past the events that were passed over, together and without their locks.
     pub async fn save_progress(&self, progress: &mut Progress) -> Result<(), Fault> {
-        let mut places: Vec<(AccountId, i64)> = progress.places.iter().map(|(id, place)| (*id, *place)).collect();
+        let mut checkpoints: Vec<(AccountId, i64)> = progress
+            .checkpoints
+            .iter()
+            .map(|(id, checkpoint)| (*id, *checkpoint))
+            .collect();
         // In the order of the accounts, so that two processes never block each other here.
-        places.sort_unstable();
-        for places in places.chunks(self.ledger.accounts_per_transaction()) {
-            store::move_places(&self.database, places.to_vec()).await?;
+        checkpoints.sort_unstable();
+        for checkpoints in checkpoints.chunks(self.ledger.accounts_per_transaction()) {
+            store::move_checkpoints(&self.database, checkpoints.to_vec()).await?;
         }
-        progress.places.clear();
+        progress.checkpoints.clear();
         Ok(())
     }
 
     /// Processes the next events of one account in one transaction. Returns whether there may be more.
     pub async fn evaluate_alone(&self, account_id: AccountId) -> Result<bool, Fault> {
-        let after = store::place(self.database.read(), account_id).await?;
+        let after = store::checkpoint(self.database.read(), account_id).await?;
         let mut events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
         let is_cut = cut(&mut events);
-        let Some(last) = events.last().map(|event| event.place.sequence) else {
+        let Some(last) = events.last().map(|event| event.position.sequence) else {
             return Ok(false);
         };
         let causes = self.sources.causes(account_id, &events, true, self.clock.now()).await?;
@@ -163,15 +167,15 @@ impl Alerts {
         let evaluated = self.ledger.change(account_id, move |tx, locked| {
             let (causes, top_ups) = (Arc::clone(&causes), top_ups.clone());
             Box::pin(async move {
-                if store::place(tx, account_id).await? != after {
+                if store::checkpoint(tx, account_id).await? != after {
                     // Another process has processed them.
                     return Ok::<bool, QueryError>(false);
                 }
                 let end = locked.header.event_sequence;
                 let stopped_at = handle(tx, locked, &top_ups, (&causes, most_held)).await?;
                 let until = stopped_at.unwrap_or(last);
-                let place = place(until == end, until, locked);
-                store::save_places(tx, &[(account_id, place)]).await?;
+                let checkpoint = checkpoint(until == end, until, locked);
+                store::save_checkpoints(tx, &[(account_id, checkpoint)]).await?;
                 Ok(stopped_at.is_some())
             })
         });
@@ -208,16 +212,16 @@ impl Alerts {
             glances.extend(store::glances(self.database.read(), accounts).await?);
         }
         for glance in &mut glances {
-            let known = progress.places.get(&glance.account_id).copied();
-            glance.place = glance.place.max(known.unwrap_or(0));
-            if glance.is_unread && glance.head <= glance.place {
+            let known = progress.checkpoints.get(&glance.account_id).copied();
+            glance.checkpoint = glance.checkpoint.max(known.unwrap_or(0));
+            if glance.is_unread && glance.head <= glance.checkpoint {
                 // All events were processed, but the checkpoint was not stored.
-                progress.places.insert(glance.account_id, glance.place);
+                progress.checkpoints.insert(glance.account_id, glance.checkpoint);
             }
         }
-        glances.retain(|glance| glance.head > glance.place);
+        glances.retain(|glance| glance.head > glance.checkpoint);
         for glance in &mut glances {
-            let until = glance.place + progress.batch_size.events();
+            let until = glance.checkpoint + progress.batch_size.events();
             if glance.head > until {
                 glance.head = until;
                 progress.unfinished.push(glance.account_id);
@@ -231,7 +235,7 @@ impl Alerts {
     ///
     /// An account that cannot be read delays no other one. It is left to [`Self::notice_alone`], which reports the reason.
     async fn listen(&self, glances: Vec<Glance>, progress: &mut Progress) -> Vec<(AccountId, Option<Plain>)> {
-        let stretch = |glance: &Glance| (glance.account_id, glance.place, glance.head);
+        let stretch = |glance: &Glance| (glance.account_id, glance.checkpoint, glance.head);
         let stretches: Vec<_> = glances.iter().map(stretch).collect();
         let mut found = Vec::new();
         for stretches in stretches.chunks(self.ledger.accounts_per_transaction()) {
@@ -247,7 +251,7 @@ impl Alerts {
             if !glance.is_calm() || events.iter().any(|event| may_say(event)) {
                 speaking.push((glance, events));
             } else {
-                progress.places.insert(glance.account_id, glance.head);
+                progress.checkpoints.insert(glance.account_id, glance.head);
             }
         }
         let understood = stream::iter(speaking).map(|(glance, events)| self.understand(glance, events));
@@ -261,7 +265,7 @@ impl Alerts {
             .causes(glance.account_id, &events, glance.is_session_open, self.clock.now());
         let alerts = causes.await.ok().and_then(Causes::into_alerts);
         let plain = alerts.map(|news| Plain {
-            after: glance.place,
+            after: glance.checkpoint,
             until: glance.head,
             news,
         });
@@ -338,7 +342,7 @@ fn by_account(events: Vec<(AccountId, Event)>) -> HashMap<AccountId, Vec<Arc<Eve
         by_account.entry(account_id).or_default().push(Arc::new(event));
     }
     for events in by_account.values_mut() {
-        events.sort_unstable_by_key(|event| event.place.sequence);
+        events.sort_unstable_by_key(|event| event.position.sequence);
     }
     by_account
 }
@@ -381,12 +385,12 @@ async fn prepare(tx: &Transaction, plain: &HashMap<AccountId, Plain>, now: Times
     for glance in store::glances(tx, &accounts).await? {
         let account_id = glance.account_id;
         let Some(said) = plain.get(&account_id) else { continue };
-        if glance.place >= said.until {
+        if glance.checkpoint >= said.until {
             // Another process has processed it.
             continue;
         }
         let balance = (glance.available, glance.entry_sequence);
-        let is_plain = glance.place <= said.after
+        let is_plain = glance.checkpoint <= said.after
             && !glance.are_credits_expiring
             && (glance.is_calm() || balance::is_quiet(tx, account_id, balance).await?);
         if is_plain {
@@ -410,7 +414,7 @@ async fn write_locked(tx: &Transaction, locked: &mut [LockedAccount], prepared: 
         stale: Vec::new(),
         locked_since: locked.first().map(LockedAccount::locked_since),
     };
-    let checked = store::check_places(tx, &prepared.heads).await?;
+    let checked = store::check_prepared(tx, &prepared.heads).await?;
     let checked: HashMap<AccountId, Checked> = checked.into_iter().map(|one| (one.account_id, one)).collect();
     let mut raising = Vec::new();
     let mut looked_at = Vec::new();
@@ -419,11 +423,11 @@ async fn write_locked(tx: &Transaction, locked: &mut [LockedAccount], prepared: 
         let (Some(said), Some(checked)) = (prepared.plain.get(&account_id), checked.get(&account_id)) else {
             continue;
         };
-        if checked.place >= said.until {
+        if checked.checkpoint >= said.until {
             // Another process has processed it.
             continue;
         }
-        if checked.place > said.after || checked.have_recipients_changed {
+        if checked.checkpoint > said.after || checked.have_recipients_changed {
             written.stale.push(account_id);
             continue;
         }
@@ -431,20 +435,20 @@ async fn write_locked(tx: &Transaction, locked: &mut [LockedAccount], prepared: 
         raising.push((account, said.news.as_slice()));
     }
     new_alerts::raise_prepared(tx, &mut raising, &prepared.recipients).await?;
-    let places = raising
+    let checkpoints = raising
         .iter_mut()
         .zip(&looked_at)
         .map(|((account, _), (is_all, until))| {
             let account: &mut LockedAccount = account;
-            (account.header.account_id, place(*is_all, *until, account))
+            (account.header.account_id, checkpoint(*is_all, *until, account))
         });
-    let places: Vec<_> = places.collect();
-    store::save_places(tx, &places).await?;
+    let checkpoints: Vec<_> = checkpoints.collect();
+    store::save_checkpoints(tx, &checkpoints).await?;
     Ok(written)
 }
 
 /// The new checkpoint of an account. Events of its own alerts are included, unless other events came in between.
-fn place(is_all: bool, last: i64, locked: &mut LockedAccount) -> i64 {
+fn checkpoint(is_all: bool, last: i64, locked: &mut LockedAccount) -> i64 {
     if !is_all {
         return last;
     }

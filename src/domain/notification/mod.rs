@@ -19,8 +19,8 @@ mod eligibility;
 mod error;
 mod evaluation;
 mod handling;
-mod link_key;
 mod links;
+mod mail_links;
 mod mailer;
 mod new_alerts;
 mod outbox;
@@ -36,7 +36,7 @@ mod wording;
 
 pub use addresses::Addresses;
 pub use alerts::{AlertFilter, AlertPosition, Alerts, InboxMark, MOST_MARKED, Marked};
-pub use confirming::{ConfirmLinks, Confirmation, ConfirmationState, Confirming};
+pub use confirming::{ConfirmOrder, Confirmation, ConfirmationState, Confirming};
 pub use deliveries::{Deliveries, DeliveriesOf, DeliveryFilter, DeliveryPosition};
 pub use error::{
     AddAddressRefusal, InvalidAddress, MarkRefusal, RemoveAddressRefusal, ResendRefusal, SendTestRefusal,
@@ -45,11 +45,12 @@ pub use error::{
 pub use evaluation::Progress;
 pub use ledgerbell_core::notification as model;
 pub use links::Links;
+pub use mail_links::{LinkOrder, MailLinks};
 pub use mailer::{InvalidReport, Mail, MailError, Mailer, ReportSource, Sending, Unsubscribe};
 pub use outbox::{Outbox, Post};
 pub(in crate::domain) use recipients::recipient_snapshot;
 pub use reports::{MailReports, ReceiveReportError, TakenIn};
 pub use settings::{MOST_MEMBERS, Settings};
-pub use unsubscribing::{Offer, OfferState, UnsubscribeLinks, Unsubscribing};
+pub use unsubscribing::{Offer, OfferState, UnsubscribeOrder, Unsubscribing};
 pub use verification::Verification;
 pub use wording::{CodeSent, Letter, Names, Reader, Refused, Told, Wording, Words};

@@ -16,15 +16,16 @@ use crate::primitives::clock::{Clock, MINUTE, Timestamp};
 use crate::primitives::ids::{AlertId, GlobalId};
 
 use super::bounces;
-use super::confirming::ConfirmLinks;
+use super::confirming::ConfirmOrder;
 use super::eligibility::{Pending, decide};
 use super::links::Links;
+use super::mail_links::MailLinks;
 use super::mailer::{Mail, MailError, Mailer, Unsubscribe};
 use super::model::{
     Alert, AlertKind, DeliveryStatus, LastMail, MailFailure, Pace, Party, SuppressionReason, Verdict, next_try,
 };
 use super::store::{self, Addressee, Claimed, Ended};
-use super::unsubscribing::{UnsubscribeLinks, optional_kinds};
+use super::unsubscribing::{UnsubscribeOrder, optional_kinds};
 use super::wording::{Names, Reader, Told, Wording};
 
 /// How long a claim lasts. It is longer than any try.
@@ -44,7 +45,7 @@ pub struct Outbox {
     pub(super) mailer: Arc<dyn Mailer>,
     pub(super) wording: Arc<dyn Wording>,
     links: Links,
-    unsubscribing: UnsubscribeLinks,
+    unsubscribing: MailLinks<UnsubscribeOrder>,
     bounds: MailBounds,
 }
 
@@ -58,9 +59,9 @@ pub struct Post {
     /// Makes the links to the application.
     pub links: Links,
     /// Makes the links that unsubscribe.
-    pub unsubscribing: UnsubscribeLinks,
+    pub unsubscribing: MailLinks<UnsubscribeOrder>,
     /// Makes the links that confirm notification addresses.
-    pub confirming: ConfirmLinks,
+    pub confirming: MailLinks<ConfirmOrder>,
     /// Bounds on mail to unverified addresses.
     pub bounds: MailBounds,
 }

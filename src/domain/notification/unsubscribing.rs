@@ -5,7 +5,6 @@
 //! switch off mail to the current one.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
@@ -14,30 +13,14 @@ use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::domain::member;
 use crate::primitives::ids::{AccountId, GlobalId, RecipientId};
 
-use super::link_key::LinkKey;
+use super::mail_links::{LinkOrder, MailLinks};
 use super::model::{AlertKind, Channel};
 use super::settings::switch_kinds_off;
 use super::store;
 
-/// Makes and reads links that unsubscribe. Cloning is cheap.
-#[derive(Clone)]
-pub struct UnsubscribeLinks {
-    key: LinkKey,
-    /// Without a base URL no links are made: mail programs post to https only.
-    base_url: Option<String>,
-}
-
-impl fmt::Debug for UnsubscribeLinks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnsubscribeLinks")
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The claims of a link.
+/// The claims of a link that unsubscribes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Order {
+pub struct UnsubscribeOrder {
     account_id: AccountId,
     recipient: RecipientId,
     kinds: BTreeSet<AlertKind>,
@@ -68,41 +51,23 @@ pub enum OfferState {
     Gone,
 }
 
-impl UnsubscribeLinks {
-    /// Signs with a key derived from `secret`. Links begin with `public_url`, if that is https.
-    pub fn new(secret: &[u8], public_url: Option<&str>) -> Self {
-        let base_url = public_url.filter(|url| url.starts_with("https://"));
-        Self {
-            key: LinkKey::derive(secret, "ledgerbell unsubscribe link 1"),
-            base_url: base_url.map(|url| url.trim_end_matches('/').to_owned()),
-        }
+impl LinkOrder for UnsubscribeOrder {
+    const PURPOSE: &'static str = "ledgerbell unsubscribe link 1";
+    const PATH: &'static str = "/unsubscribe";
+    // Mail programs post to https only.
+    const NEEDS_HTTPS: bool = true;
+
+    fn claims(&self) -> String {
+        let names: Vec<&str> = self.kinds.iter().map(|kind| kind.as_str()).collect();
+        let recipient = self.recipient.global(self.account_id);
+        format!("{recipient}.{}.{}", names.join(","), self.address)
     }
 
-    /// Makes a link that switches mail of these kinds to a recipient off, for a mail to `email`.
-    pub(super) fn make(
-        &self,
-        (account_id, recipient): (AccountId, RecipientId),
-        kinds: &BTreeSet<AlertKind>,
-        email: &str,
-    ) -> Option<String> {
-        let base_url = self.base_url.as_ref()?;
-        let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-        let claims = format!(
-            "{}.{}.{}",
-            recipient.global(account_id),
-            names.join(","),
-            self.key.address(email)
-        );
-        Some(format!("{base_url}/unsubscribe?token={}", self.key.token(&claims)))
-    }
-
-    /// Reads a token. `None` if it was not made here.
-    fn open(&self, token: &str) -> Option<Order> {
-        let claims = self.key.claims(token)?;
+    fn of_claims(claims: &str) -> Option<Self> {
         let mut parts = claims.split('.');
         let (id, kinds, address) = (parts.next()?, parts.next()?, parts.next()?);
         let id: GlobalId = id.parse().ok()?;
-        Some(Order {
+        Some(Self {
             account_id: id.account_id,
             recipient: RecipientId::of_global(id)?,
             kinds: kinds.split(',').filter_map(AlertKind::from_text).collect(),
@@ -110,8 +75,25 @@ impl UnsubscribeLinks {
         })
     }
 
-    fn is_address(&self, order: &Order, email: Option<&str>) -> bool {
-        email.is_some_and(|email| self.key.address(email) == order.address)
+    fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl MailLinks<UnsubscribeOrder> {
+    /// Makes a link that switches mail of these kinds to a recipient off, for a mail to `email`.
+    pub(super) fn make(
+        &self,
+        (account_id, recipient): (AccountId, RecipientId),
+        kinds: &BTreeSet<AlertKind>,
+        email: &str,
+    ) -> Option<String> {
+        self.link(&UnsubscribeOrder {
+            account_id,
+            recipient,
+            kinds: kinds.clone(),
+            address: self.address(email),
+        })
     }
 }
 
@@ -120,12 +102,12 @@ impl UnsubscribeLinks {
 pub struct Unsubscribing {
     database: Database,
     ledger: Ledger,
-    links: UnsubscribeLinks,
+    links: MailLinks<UnsubscribeOrder>,
 }
 
 impl Unsubscribing {
     /// Switches off mail to the recipients of this database.
-    pub fn new(database: Database, ledger: Ledger, links: UnsubscribeLinks) -> Self {
+    pub fn new(database: Database, ledger: Ledger, links: MailLinks<UnsubscribeOrder>) -> Self {
         Self {
             database,
             ledger,
@@ -163,7 +145,7 @@ impl Unsubscribing {
         Ok(Some(Offer { state, ..offer }))
     }
 
-    async fn look(&self, order: &Order) -> Result<Offer, Fault> {
+    async fn look(&self, order: &UnsubscribeOrder) -> Result<Offer, Fault> {
         let to = store::addressee(self.database.read(), order.account_id, order.recipient).await?;
         let to = to.filter(|to| to.party.is_some() && self.links.is_address(order, to.email.as_deref()));
         let state = match &to {
@@ -183,8 +165,8 @@ impl Unsubscribing {
 async fn switch_off(
     tx: &Transaction,
     locked: &mut LockedAccount,
-    order: &Order,
-    links: &UnsubscribeLinks,
+    order: &UnsubscribeOrder,
+    links: &MailLinks<UnsubscribeOrder>,
 ) -> Result<OfferState, Fault> {
     let holder = member::locked_holder(tx, order.account_id, order.recipient).await?;
     let is_there = holder.is_some_and(|holder| links.is_address(order, holder.email()));
@@ -215,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_link_is_for_one_member_one_address_and_these_kinds_and_cannot_be_changed() {
-        let links = UnsubscribeLinks::new(b"secret", Some("https://bell.example/"));
+        let links = MailLinks::<UnsubscribeOrder>::new(b"secret", Some("https://bell.example/"));
         let member_id = MemberId::from_uuid(uuid::Uuid::from_u128(9));
         let of = (AccountId::from_number(7), RecipientId::Member(member_id));
         let kinds = BTreeSet::from([AlertKind::LowBalance, AlertKind::CardExpiring]);
@@ -237,10 +219,13 @@ mod tests {
         ] {
             assert_eq!(links.open(&forged), None, "{forged}");
         }
-        assert_eq!(UnsubscribeLinks::new(b"other", None).open(token(&link)), None);
+        assert_eq!(
+            MailLinks::<UnsubscribeOrder>::new(b"other", None).open(token(&link)),
+            None
+        );
         for public_url in [None, Some("http://bell.example")] {
             assert_eq!(
-                UnsubscribeLinks::new(b"secret", public_url).make(of, &kinds, "a@example.com"),
+                MailLinks::<UnsubscribeOrder>::new(b"secret", public_url).make(of, &kinds, "a@example.com"),
                 None
             );
         }

@@ -78,7 +78,7 @@ struct Listed {
 
 /// The checkpoint of an account, and what was found there.
 #[derive(Clone, Debug, PartialEq, Eq, Record, FromRow)]
-pub(super) struct Place {
+pub(super) struct Checkpoint {
     /// Number of the last event that was checked.
     pub(super) sequence: i64,
     /// Fingerprint of the findings.
@@ -89,7 +89,7 @@ pub(super) struct Place {
 
 /// Starts to watch an account. Its earlier findings are unknown, so the first check reports a change.
 pub(super) async fn follow(database: &Database, account_id: AccountId) -> Result<(), Fault> {
-    if place(database.read(), account_id).await?.is_some() {
+    if checkpoint(database.read(), account_id).await?.is_some() {
         return Ok(());
     }
     let insert = move |tx: &Transaction| {
@@ -129,29 +129,40 @@ pub(super) struct Followed {
     pub(super) is_unchecked: bool,
     /// Its checkpoint.
     #[record(flatten)]
-    pub(super) place: Place,
+    pub(super) checkpoint: Checkpoint,
 }
 
 /// Reads the checkpoint of an account. `None` when no client has ever followed it.
-pub(super) async fn place(connection: &impl ConnectionTrait, account_id: AccountId) -> Result<Option<Followed>, Fault> {
+pub(super) async fn checkpoint(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+) -> Result<Option<Followed>, Fault> {
     let sql = format!(
         "SELECT s.event_sequence, s.unchecked_since IS NOT NULL, {} FROM account_state s \
          JOIN troubleshooting_place p ON p.account_id = s.account_id WHERE s.account_id = $1",
-        columns_of::<Place>("p")
+        columns_of::<Checkpoint>("p")
     );
     records::one(connection, sql, [account_id.into()]).await
 }
 
 /// Stores the checkpoint of an account without its lock. The account counts as checked unless it has later events.
-pub(super) async fn keep_place(tx: &Transaction, account_id: AccountId, place: &Place) -> Result<(), Fault> {
-    save_place(tx, account_id, place).await?;
-    mark_read(tx, EventReader::Findings, &[(account_id, place.sequence)]).await
+pub(super) async fn keep_checkpoint(
+    tx: &Transaction,
+    account_id: AccountId,
+    checkpoint: &Checkpoint,
+) -> Result<(), Fault> {
+    save_checkpoint(tx, account_id, checkpoint).await?;
+    mark_read(tx, EventReader::Findings, &[(account_id, checkpoint.sequence)]).await
 }
 
 /// Stores the checkpoint of an account, unless another process has stored a later one.
-pub(super) async fn save_place(tx: &Transaction, account_id: AccountId, place: &Place) -> Result<(), Fault> {
+pub(super) async fn save_checkpoint(
+    tx: &Transaction,
+    account_id: AccountId,
+    checkpoint: &Checkpoint,
+) -> Result<(), Fault> {
     let is_later = "troubleshooting_place.sequence <= excluded.sequence";
-    records::save_if::<troubleshooting_place::Entity>(tx, &(account_id, place), is_later).await
+    records::save_if::<troubleshooting_place::Entity>(tx, &(account_id, checkpoint), is_later).await
 }
 
 /// Returns accounts whose scheduled time has come, the earliest first.

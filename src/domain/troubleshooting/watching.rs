@@ -21,7 +21,7 @@ use crate::primitives::ids::AccountId;
 
 use super::last_findings::LastFindings;
 use super::model::Snapshot;
-use super::store::{self, Place};
+use super::store::{self, Checkpoint};
 use super::{Troubleshooting, model};
 
 impl Troubleshooting {
@@ -49,14 +49,14 @@ impl Troubleshooting {
     /// reported once, for any number of processes.
     pub async fn look(&self, account_id: AccountId) -> Result<(), Fault> {
         let now = self.clock.now();
-        let Some(followed) = store::place(self.database.read(), account_id).await? else {
+        let Some(followed) = store::checkpoint(self.database.read(), account_id).await? else {
             return Ok(());
         };
-        let place = followed.place;
-        if place.sequence >= followed.last_event && place.due_at.is_none_or(|due_at| due_at > now) {
+        let checkpoint = followed.checkpoint;
+        if checkpoint.sequence >= followed.last_event && checkpoint.due_at.is_none_or(|due_at| due_at > now) {
             // The account may have been locked when the last check tried to store its checkpoint.
             return if followed.is_unchecked {
-                self.keep(account_id, place, None).await
+                self.keep(account_id, checkpoint, None).await
             } else {
                 Ok(())
             };
@@ -65,7 +65,7 @@ impl Troubleshooting {
             return Ok(());
         };
         let (seen, found) = seen(&snapshot);
-        if seen.fingerprint == place.fingerprint {
+        if seen.fingerprint == checkpoint.fingerprint {
             return self.keep(account_id, seen, Some(found)).await;
         }
         let auto_top_ups = Arc::new(self.auto_top_ups.clone());
@@ -80,12 +80,17 @@ impl Troubleshooting {
         }
     }
 
-    async fn keep(&self, account_id: AccountId, place: Place, found: Option<LastFindings>) -> Result<(), Fault> {
+    async fn keep(
+        &self,
+        account_id: AccountId,
+        checkpoint: Checkpoint,
+        found: Option<LastFindings>,
+    ) -> Result<(), Fault> {
         self.database
             .transaction(move |tx| {
-                let place = place.clone();
+                let checkpoint = checkpoint.clone();
                 Box::pin(async move {
-                    store::keep_place(tx, account_id, &place).await?;
+                    store::keep_checkpoint(tx, account_id, &checkpoint).await?;
                     match found {
                         Some(found) => store::save_last_findings(tx, account_id, &found).await,
                         None => Ok(()),
@@ -99,7 +104,10 @@ impl Troubleshooting {
 /// Checks again under the account's lock, and reports a change.
 async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoTopUps) -> Result<(), QueryError> {
     let account_id = locked.header.account_id;
-    let before = store::place(tx, account_id).await?.ok_or(AccessError::NotFound)?.place;
+    let before = store::checkpoint(tx, account_id)
+        .await?
+        .ok_or(AccessError::NotFound)?
+        .checkpoint;
     let snapshot = store::snapshot(tx, auto_top_ups, account_id, locked.now).await?;
     let (mut after, found) = seen(&snapshot.ok_or(AccessError::NotFound)?);
     if after.fingerprint != before.fingerprint {
@@ -109,15 +117,15 @@ async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoT
     }
     locked.checked();
     store::save_last_findings(tx, account_id, &found).await?;
-    Ok(store::save_place(tx, account_id, &after).await?)
+    Ok(store::save_checkpoint(tx, account_id, &after).await?)
 }
 
-fn seen(snapshot: &Snapshot) -> (Place, LastFindings) {
+fn seen(snapshot: &Snapshot) -> (Checkpoint, LastFindings) {
     let findings = model::find(snapshot);
-    let place = Place {
+    let checkpoint = Checkpoint {
         sequence: snapshot.account.event_sequence,
         fingerprint: model::fingerprint(&findings),
         due_at: model::next_change(snapshot),
     };
-    (place, LastFindings::of(&findings, snapshot.now))
+    (checkpoint, LastFindings::of(&findings, snapshot.now))
 }

@@ -20,7 +20,7 @@ use super::interest::{Interest, Topics, in_inbox};
 use super::operation::{AudienceKey, Operation};
 use super::payload::LiveSignal;
 use super::stage::{Moment, Stage};
-use crate::domain::event::{Event, EventContent, Listener, Place};
+use crate::domain::event::{Event, EventContent, Listener, StreamPosition};
 use crate::domain::fault::{Fault, QueryError};
 use crate::graphql::Schema;
 use crate::graphql::context::{Caller, Scope};
@@ -66,7 +66,7 @@ struct Kept {
 /// The messages between one position and the next.
 pub(super) struct Batch {
     /// The position of its last event.
-    pub(super) end: Place,
+    pub(super) end: StreamPosition,
     pub(super) items: Vec<LiveItem>,
     pub(super) cost: u64,
 }
@@ -168,11 +168,15 @@ impl Audience {
     }
 
     /// Returns the next batch after a live position, and the cost for this caller: the full cost if this call produced the batch.
-    pub(super) async fn live_batch(&self, listener: &Listener, place: Place) -> Result<(Arc<Batch>, u64), Stuck> {
-        let cell = self.kept(place.sequence);
+    pub(super) async fn live_batch(
+        &self,
+        listener: &Listener,
+        position: StreamPosition,
+    ) -> Result<(Arc<Batch>, u64), Stuck> {
+        let cell = self.kept(position.sequence);
         let made = AtomicU64::new(0);
         let batch = cell.get_or_try_init(|| async {
-            let batch = self.batch(listener, place, None).await?;
+            let batch = self.batch(listener, position, None).await?;
             made.store(batch.cost, Ordering::Relaxed);
             Ok::<_, Stuck>(Arc::new(batch))
         });
@@ -184,17 +188,17 @@ impl Audience {
     pub(super) async fn history_batch(
         &self,
         listener: &Listener,
-        place: Place,
+        position: StreamPosition,
         last: i64,
     ) -> Result<(Arc<Batch>, u64), Stuck> {
-        let batch = self.batch(listener, place, Some(last)).await?;
+        let batch = self.batch(listener, position, Some(last)).await?;
         let cost = batch.cost;
         Ok((Arc::new(batch), cost))
     }
 
     /// Returns a message that contains only a position.
-    pub(super) async fn signal(&self, signal: LiveSignal, place: Place) -> Result<LiveItem, Stuck> {
-        let moment = self.moment(signal, place, false, &[]);
+    pub(super) async fn signal(&self, signal: LiveSignal, position: StreamPosition) -> Result<LiveItem, Stuck> {
+        let moment = self.moment(signal, position, false, &[]);
         self.show(&self.loaders(), moment).await
     }
 
@@ -219,23 +223,23 @@ impl Audience {
         batch
     }
 
-    async fn batch(&self, listener: &Listener, place: Place, last: Option<i64>) -> Result<Batch, Stuck> {
-        let mut events = listener.after(place.sequence).await?;
+    async fn batch(&self, listener: &Listener, position: StreamPosition, last: Option<i64>) -> Result<Batch, Stuck> {
+        let mut events = listener.after(position.sequence).await?;
         match events.first() {
-            Some(next) if next.place.sequence != place.sequence + 1 => return Err(Stuck::Gone),
+            Some(next) if next.position.sequence != position.sequence + 1 => return Err(Stuck::Gone),
             None if last.is_some() => return Err(Stuck::Gone),
             None => return Err(Stuck::Nothing),
             Some(_) => {}
         }
         if let Some(last) = last {
-            events.retain(|event| event.place.sequence <= last);
+            events.retain(|event| event.position.sequence <= last);
         }
         let is_told = self.told(&events).await?;
-        let (messages, end) = self.messages(place, events, is_told);
+        let (messages, end) = self.messages(position, events, is_told);
         let loaders = self.loaders();
         let shown = messages.iter().filter_map(|events| {
-            let place = events.last()?.place;
-            let moment = self.moment(LiveSignal::Item, place, last.is_some(), events);
+            let position = events.last()?.position;
+            let moment = self.moment(LiveSignal::Item, position, last.is_some(), events);
             Some(self.show(&loaders, moment))
         });
         let items = try_join_all(shown).await?;
@@ -255,15 +259,15 @@ impl Audience {
     /// Returns the events of each message, and the last event that they cover.
     fn messages(
         &self,
-        mut end: Place,
+        mut end: StreamPosition,
         events: Vec<Arc<Event>>,
         is_told: impl Fn(&Event) -> bool,
-    ) -> (Vec<Vec<Arc<Event>>>, Place) {
+    ) -> (Vec<Vec<Arc<Event>>>, StreamPosition) {
         let affordable = usize::try_from(MOST_COST / self.operation.cost.max(1)).unwrap_or(MOST_TOGETHER);
         let most = affordable.clamp(1, MOST_TOGETHER);
         let mut messages: Vec<Vec<Arc<Event>>> = Vec::new();
         for event in events {
-            let place = event.place;
+            let position = event.position;
             if is_told(&event) {
                 let is_full = messages
                     .last()
@@ -278,7 +282,7 @@ impl Audience {
                     message.push(event);
                 }
             }
-            end = place;
+            end = position;
         }
         (messages, end)
     }
@@ -317,10 +321,10 @@ impl Audience {
         })
     }
 
-    fn moment(&self, signal: LiveSignal, place: Place, replayed: bool, events: &[Arc<Event>]) -> Moment {
+    fn moment(&self, signal: LiveSignal, position: StreamPosition, replayed: bool, events: &[Arc<Event>]) -> Moment {
         Moment {
             signal,
-            cursor: self.schema.services.events.cursor(self.account_id, place),
+            cursor: self.schema.services.events.cursor(self.account_id, position),
             replayed,
             events: events.into(),
             interest: Arc::clone(&self.interest),

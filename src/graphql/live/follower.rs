@@ -10,7 +10,7 @@ use super::audience::{Audience, Batch, Stuck};
 use super::bill::Bill;
 use super::payload::LiveSignal;
 use super::{LiveEnd, LiveItem};
-use crate::domain::event::{Begin, Listener, Place, Start};
+use crate::domain::event::{Begin, Listener, Start, StreamPosition};
 use crate::domain::member::Watch;
 use crate::graphql::Schema;
 use crate::graphql::context::Caller;
@@ -30,7 +30,7 @@ pub(super) struct Follower {
     caller: Caller,
     listener: Listener,
     /// The position after which it continues.
-    place: Place,
+    position: StreamPosition,
     /// The last event of the history.
     history_ends: i64,
     /// The signal to send between the history and the first live message.
@@ -63,7 +63,7 @@ impl Follower {
             audience,
             caller,
             listener,
-            place: start.place,
+            position: start.position,
             history_ends: start.head.sequence,
             due: Some(if start.is_reset {
                 LiveSignal::Reset
@@ -105,7 +105,7 @@ impl Follower {
             if self.due.is_none() {
                 self.waits.store(true, Ordering::Relaxed);
                 tokio::select! {
-                    () = self.listener.advanced(self.place.sequence) => {}
+                    () = self.listener.advanced(self.position.sequence) => {}
                     () = rights_changed(self.watch.as_mut()) => {}
                 }
                 self.waits.store(false, Ordering::Relaxed);
@@ -178,10 +178,10 @@ impl Follower {
         let batch = if is_history {
             let batch = self
                 .audience
-                .history_batch(&self.listener, self.place, self.history_ends);
+                .history_batch(&self.listener, self.position, self.history_ends);
             batch.await
         } else {
-            self.audience.live_batch(&self.listener, self.place).await
+            self.audience.live_batch(&self.listener, self.position).await
         };
         // Read after the batch was produced: all events of the batch have passed, including changes of members.
         let actor = self.present_actor().await?;
@@ -189,7 +189,7 @@ impl Follower {
             return self.start_over(actor).await;
         }
         let (batch, cost) = batch?;
-        self.place = batch.end;
+        self.position = batch.end;
         if !batch.items.is_empty() {
             self.tell(batch, cost);
             return Ok(());
@@ -202,14 +202,14 @@ impl Follower {
     }
 
     fn is_in_history(&self) -> bool {
-        self.place.sequence < self.history_ends
+        self.position.sequence < self.history_ends
     }
 
     async fn signal(&mut self, signal: LiveSignal) -> Result<(), Halt> {
-        let item = self.audience.signal(signal, self.place).await?;
+        let item = self.audience.signal(signal, self.position).await?;
         self.due = None;
         let batch = Batch {
-            end: self.place,
+            end: self.position,
             items: vec![item],
             cost: 0,
         };
@@ -269,7 +269,7 @@ impl Follower {
         let schema: &Schema = self.audience.schema();
         let operation = self.audience.operation();
         // The rights were read when the stream was at this position.
-        let rights_at = self.place.sequence;
+        let rights_at = self.position.sequence;
         let failed = |response| Halt::End(LiveEnd::Failed(response));
         let plan = schema.plan(operation, &caller).await.map_err(failed)?;
         let listening = schema.services.events.listen(plan.account_id, Begin::default()).await;
@@ -281,7 +281,7 @@ impl Follower {
         let language = language.map_err(|error| failed(Box::new(error.into_response())))?;
         let audience = schema.audiences.join(schema, operation, aim, (&caller, language));
         (self.audience, self.listener, self.caller) = (audience, listener, caller);
-        (self.place, self.history_ends, self.rights_at) = (start.head, start.head.sequence, rights_at);
+        (self.position, self.history_ends, self.rights_at) = (start.head, start.head.sequence, rights_at);
         self.due = Some(LiveSignal::Reset);
         Ok(())
     }

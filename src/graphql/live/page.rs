@@ -41,15 +41,15 @@ pub(in crate::graphql) async fn event_page(
     let EventPage { start, events: found } = must_exist(page, "stream")?;
     let inbox = in_inbox(&scope.services, scope.actor(), account_id, &interest, &found).await?;
     let interest = Arc::new(interest);
-    let moment = |signal, place, about: &[Arc<Event>]| Moment {
+    let moment = |signal, position, about: &[Arc<Event>]| Moment {
         signal,
-        cursor: events.cursor(account_id, place),
+        cursor: events.cursor(account_id, position),
         replayed: signal == LiveSignal::Item,
         events: about.into(),
         interest: Arc::clone(&interest),
     };
     let mut moments = Vec::new();
-    let mut end = start.place;
+    let mut end = start.position;
     if start.is_reset {
         moments.push(moment(LiveSignal::Reset, end, &[]));
     }
@@ -58,9 +58,9 @@ pub(in crate::graphql) async fn event_page(
             if moments.len() >= request.limit as usize {
                 break;
             }
-            moments.push(moment(LiveSignal::Item, event.place, std::slice::from_ref(&event)));
+            moments.push(moment(LiveSignal::Item, event.position, std::slice::from_ref(&event)));
         }
-        end = event.place;
+        end = event.position;
     }
     Ok(MomentPage {
         moments,

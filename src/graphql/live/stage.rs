@@ -86,7 +86,7 @@ pub(in crate::graphql) fn follow<T>(
 ) -> Result<Shown<T>, ApiError> {
     let shown = match ctx.data_opt::<Stage>() {
         Some(Stage::Show(moment)) => Some(payload(moment.clone())),
-        Some(Stage::Plan(place)) => {
+        Some(Stage::Plan(planned)) => {
             let scope = scope(ctx)?;
             let account_id = account(scope, account_id)?;
             let plan = Plan {
@@ -95,7 +95,7 @@ pub(in crate::graphql) fn follow<T>(
                 replay_at_most: replay_at_most.map(checked_bound).transpose()?,
                 interest: interest(scope, account_id)?,
             };
-            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
+            *planned.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
             None
         }
         None => {

@@ -111,7 +111,7 @@ async fn changed(ctx: &Context<'_>, moment: &Moment) -> Result<Vec<Seen>, ApiErr
             let scope = scope(ctx)?;
             let (alerts, account_id) = (&scope.services.alerts, moment.account_id());
             alerts
-                .marked_in(scope.actor(), account_id, member_id, event.place.sequence)
+                .marked_in(scope.actor(), account_id, member_id, event.position.sequence)
                 .await?
         }
         // A mark up to an alert: the client marks what it shows.

@@ -121,7 +121,7 @@ async fn what_nobody_is_told_of_is_passed_over_for_many_accounts_at_once() {
     }
     alerts.save_progress(&mut progress).await.expect("written");
     let statements = app.app().database().statements() - before;
-    let together = app.settings.engine.accounts_per_transaction.min(8);
+    let together = app.services().ledger.accounts_per_transaction().min(8);
     assert!(
         statements <= 6 * (8 / together as u64),
         "{statements} statements for eight accounts"

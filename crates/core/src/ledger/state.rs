@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use crate::event::{Event, EventContent, Place};
+use crate::event::{Event, EventContent, StreamPosition};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, LotId, MemberId, SessionId, TopUpId};
 #[cfg(feature = "sea-orm")]
@@ -189,7 +189,7 @@ impl AccountHeader {
             self.unchecked_since.get_or_insert(now);
         }
         Event {
-            place: self.event_place(),
+            position: self.event_position(),
             occurred_at: now,
             content,
             balance_version: None,
@@ -197,8 +197,8 @@ impl AccountHeader {
     }
 
     /// The end of the account's event stream.
-    pub const fn event_place(&self) -> Place {
-        Place {
+    pub const fn event_position(&self) -> StreamPosition {
+        StreamPosition {
             sequence: self.event_sequence,
             nonce: self.event_nonce,
         }

@@ -15,6 +15,7 @@ pub use sea_orm::{TryGetError, Value};
 use super::actor::Cause;
 use super::credits::Credits;
 use super::ids::{AccountId, RecipientId};
+use super::local_time::LocalTime;
 use super::money::{Currency, Money};
 use super::timestamp::Timestamp;
 
@@ -77,6 +78,12 @@ crate::stored!(AccountId, i64, AccountId::number, |number| Ok(AccountId::from_nu
     number
 )));
 crate::stored!(Credits, i64, Credits::units, |units| Ok(Credits::from_units(units)));
+crate::stored!(
+    LocalTime,
+    i32,
+    |time: LocalTime| i32::from(time.minutes()),
+    |minutes: i32| LocalTime::from_minutes(minutes).ok_or_else(|| unreadable(&minutes.to_string()))
+);
 crate::stored!(Timestamp, i64, Timestamp::millis, |millis| Ok(Timestamp::from_millis(
     millis
 )));

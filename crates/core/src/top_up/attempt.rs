@@ -28,7 +28,7 @@ crate::text_enum! {
 
 crate::text_enum! {
     /// The next request to the gateway.
-    Step {
+    NextRequest {
         /// Create the object.
         Create = "CREATE",
         /// Charge the object.
@@ -71,7 +71,8 @@ pub struct Attempt {
     /// The price in the currency's minor unit.
     pub price_minor: i64,
     /// The next request to the gateway.
-    pub step: Step,
+    #[cfg_attr(feature = "sea-orm", record(name = "step"))]
+    pub next_request: NextRequest,
     /// When the charge was first sent.
     pub confirm_sent_at: Option<Timestamp>,
     /// Since when the gateway has not responded.
@@ -106,8 +107,8 @@ impl Attempt {
     }
 
     /// Sets the next request after a response; it is sent at once.
-    pub(super) fn go_on(&mut self, step: Step, now: Timestamp) {
-        self.step = step;
+    pub(super) fn go_on(&mut self, next_request: NextRequest, now: Timestamp) {
+        self.next_request = next_request;
         self.tries = 0;
         self.unknown_since = None;
         self.due_at = Some(now);

@@ -21,7 +21,7 @@ mod terms;
 mod tests;
 mod top_up_state;
 
-pub use attempt::{Attempt, AttemptOutcome, Step};
+pub use attempt::{Attempt, AttemptOutcome, NextRequest};
 pub use auto_top_up::{AutoTopUp, AutoTopUpState, Consent, PauseReason, ShownPauseReason};
 pub use card_trial::{CardTrial, TrialDecision, TrialKind, decide_trial, trials_count_from};
 pub use evaluation::{

@@ -5,7 +5,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::TopUpAttemptId;
 use crate::primitives::timestamp::{DAY, HOUR, MINUTE, Timestamp};
 
-use super::attempt::{Attempt, AttemptOutcome, Step};
+use super::attempt::{Attempt, AttemptOutcome, NextRequest};
 use super::failure::FailureCode;
 use super::purchase::{Change, Purchase};
 use super::top_up_state::{TopUp, TopUpStatus};
@@ -33,7 +33,7 @@ impl Purchase {
             return;
         };
         attempt.object_id = Some(object_id.to_owned());
-        attempt.go_on(Step::Confirm, now);
+        attempt.go_on(NextRequest::Confirm, now);
         top_up.object_id = Some(object_id.to_owned());
     }
 
@@ -159,13 +159,13 @@ impl Purchase {
         match attempt.confirm_sent_at {
             None => {}
             // The gateway has not canceled the object yet: it is asked again.
-            Some(_) if attempt.step == Step::Cancel => attempt.wait(now),
+            Some(_) if attempt.next_request == NextRequest::Cancel => attempt.wait(now),
             Some(sent_at) if now.millis() - sent_at.millis() < CONFIRM_FOR => {
-                attempt.step = Step::Confirm;
+                attempt.next_request = NextRequest::Confirm;
                 attempt.unknown_since = None;
                 attempt.wait(now);
             }
-            Some(_) => attempt.go_on(Step::Cancel, now),
+            Some(_) => attempt.go_on(NextRequest::Cancel, now),
         }
     }
 
@@ -227,14 +227,14 @@ impl Purchase {
     fn wait_for_customer(&mut self, at: usize, charge: &Charge, now: Timestamp) -> Vec<Change> {
         let attempt = &mut self.attempts[at];
         let top_up = &mut self.top_up;
-        if attempt.step == Step::Cancel {
+        if attempt.next_request == NextRequest::Cancel {
             attempt.wait(now);
             return Vec::new();
         }
         let is_new = attempt.outcome != AttemptOutcome::RequiresAction;
         attempt.outcome = AttemptOutcome::RequiresAction;
         attempt.unknown_since = None;
-        attempt.step = Step::Read;
+        attempt.next_request = NextRequest::Read;
         let expires_at = *top_up.action_expires_at.get_or_insert(now.plus_millis(ACTION_FOR));
         attempt.due_at = Some(now.plus_millis(ACTION_POLL).min(expires_at.max(now.plus_millis(1_000))));
         top_up.action_url.clone_from(&charge.action_url);

@@ -12,7 +12,7 @@ use crate::primitives::actor::Cause;
 use crate::primitives::ids::{TopUpAttemptId, TopUpId};
 use crate::primitives::timestamp::{MINUTE, Timestamp};
 
-use super::attempt::{Attempt, AttemptOutcome, Step};
+use super::attempt::{Attempt, AttemptOutcome, NextRequest};
 use super::failure::FailureCode;
 use super::payment_method::PaymentMethod;
 use super::refund::Refund;
@@ -127,10 +127,10 @@ impl Purchase {
 
     fn add_attempt(&mut self, new: NewPurchase<'_>, now: Timestamp) {
         let top_up = &mut self.top_up;
-        let step = if top_up.object_id.is_some() {
-            Step::Confirm
+        let next_request = if top_up.object_id.is_some() {
+            NextRequest::Confirm
         } else {
-            Step::Create
+            NextRequest::Create
         };
         self.attempts.push(Attempt {
             id: new.attempt_id,
@@ -146,7 +146,7 @@ impl Purchase {
             is_automatic: new.month.is_some(),
             month: new.month,
             price_minor: top_up.price.minor,
-            step,
+            next_request,
             confirm_sent_at: None,
             unknown_since: None,
             is_escalated: false,
@@ -253,7 +253,7 @@ impl Purchase {
                 self.top_up.cancel_requested_at.get_or_insert(now);
                 self.top_up.updated_at = now;
                 if let Some(at) = self.open_attempt_at() {
-                    self.attempts[at].go_on(Step::Cancel, now);
+                    self.attempts[at].go_on(NextRequest::Cancel, now);
                 }
                 Ok(())
             }
@@ -296,19 +296,22 @@ impl Purchase {
         let top_up = &mut self.top_up;
         let waits_for_customer = top_up.status == TopUpStatus::RequiresAction;
         let too_late = top_up.action_expires_at.is_some_and(|expires_at| expires_at <= now);
-        if waits_for_customer && (too_late || status == AccountStatus::Closed) && attempt.step == Step::Read {
-            attempt.step = Step::Cancel;
+        if waits_for_customer
+            && (too_late || status == AccountStatus::Closed)
+            && attempt.next_request == NextRequest::Read
+        {
+            attempt.next_request = NextRequest::Cancel;
         }
         attempt.due_at = Some(now.plus_millis(LEASE));
-        let request = match attempt.step {
-            Step::Create => GatewayRequest::Create,
-            Step::Confirm => {
+        let request = match attempt.next_request {
+            NextRequest::Create => GatewayRequest::Create,
+            NextRequest::Confirm => {
                 attempt.confirm_sent_at.get_or_insert(now);
-                attempt.step = Step::Read;
+                attempt.next_request = NextRequest::Read;
                 GatewayRequest::Confirm
             }
-            Step::Read => GatewayRequest::Read,
-            Step::Cancel => GatewayRequest::Cancel,
+            NextRequest::Read => GatewayRequest::Read,
+            NextRequest::Cancel => GatewayRequest::Cancel,
         };
         if top_up.status == TopUpStatus::Pending {
             top_up.status = TopUpStatus::Processing;

@@ -15,8 +15,8 @@ use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, SessionId, To
 use crate::primitives::money::{CreditPrice, Money};
 use crate::primitives::timestamp::{HOUR, Timestamp};
 use crate::top_up::{
-    AccountTerms, Attempt, AttemptOutcome, AutoTopUp, Decision, DecisionOutcome, Purchase, Step, TopUp, TopUpOrigin,
-    TopUpSnapshot, TopUpStatus,
+    AccountTerms, Attempt, AttemptOutcome, AutoTopUp, Decision, DecisionOutcome, NextRequest, Purchase, TopUp,
+    TopUpOrigin, TopUpSnapshot, TopUpStatus,
 };
 use crate::troubleshooting::{Fact, OpenSession, RemedyAction, SessionFigures};
 
@@ -114,7 +114,7 @@ fn unknown(number: u128, since: Timestamp) -> Purchase {
         is_automatic: false,
         month: None,
         price_minor: 1_000,
-        step: Step::Read,
+        next_request: NextRequest::Read,
         confirm_sent_at: Some(since),
         unknown_since: None,
         is_escalated: false,

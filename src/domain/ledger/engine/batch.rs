@@ -142,7 +142,7 @@ impl Run {
             Ok(at) => AccountOutcome {
                 account_id: part.account_id,
                 results: std::mem::take(&mut results[at]),
-                event_sequence: works[at].changes.events.last().map(|event| event.place.sequence),
+                event_sequence: works[at].changes.events.last().map(|event| event.position.sequence),
                 movements: works[at].changes.entries.iter().map(Movement::from).collect(),
             },
             Err(_) => AccountOutcome {

@@ -17,6 +17,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, AlertId, RecipientId, SessionId, TopUpId};
 
 use super::super::model::{Alert, AlertKind, Severity};
+use super::due::names;
 
 /// The account's alerts that meet `residuals`, by when they were raised.
 pub(in super::super) fn alerts_keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
@@ -123,8 +124,13 @@ pub(in super::super) async fn end_for(
     Ok(())
 }
 
-/// The condition of the partial index on open alerts about sessions that no member resolved in time.
-pub(super) const UNRESOLVED_SESSION: &str = "kind = 'SESSION_UNRESOLVED' AND resolved_at IS NULL";
+/// Returns the condition of the partial index on open alerts about sessions that no member resolved in time.
+pub(super) fn unresolved_session() -> String {
+    format!(
+        "kind = {} AND resolved_at IS NULL",
+        names([AlertKind::SessionUnresolved])
+    )
+}
 
 /// Returns the open alerts that these sessions were not resolved in time.
 pub(in super::super) async fn unresolved_sessions(
@@ -141,10 +147,8 @@ pub(in super::super) async fn unresolved_sessions(
         "SELECT session_id, id FROM alert WHERE account_id = $1",
     );
     let ids = ids.iter().map(|id| id.uuid()).collect();
-    select.and_all(&[
-        Condition::Plain(UNRESOLVED_SESSION),
-        Condition::Uuids("session_id", ids),
-    ]);
+    select.push(&format!(" AND {}", unresolved_session()));
+    select.and_all(&[Condition::Uuids("session_id", ids)]);
     Ok(select.values(database).await?.into_iter().collect())
 }
 

@@ -27,11 +27,10 @@ const OPEN: &str = "resolved_at IS NULL AND entry_id IS NULL AND session_id IS N
 /// Returns the open alerts of an account about its rule, its card and expiring credits.
 pub(in super::super) async fn standing(tx: &Transaction, account_id: AccountId) -> Result<Vec<StandingAlert>, Fault> {
     let backend = tx.get_database_backend();
-    let standing = AlertKind::ALL.iter().filter(|kind| kind.is_standing());
-    let kinds: Vec<String> = standing.map(|kind| format!("'{}'", kind.as_str())).collect();
+    let standing = AlertKind::ALL.iter().copied().filter(|kind| kind.is_standing());
     let sql = format!(
         "SELECT id, kind, dedupe_key, facts, raised_at FROM alert WHERE account_id = $1 AND kind IN ({}) AND {OPEN}",
-        kinds.join(", ")
+        names(standing)
     );
     let statement = Statement::from_sql_and_values(backend, sql, [account_id.number().into()]);
     let rows = tx.query_all_raw(statement).await?;
@@ -59,9 +58,15 @@ pub(in super::super) async fn are_credits_expiring(tx: &Transaction, account_id:
     Ok(tx.query_one_raw(statement).await?.is_some())
 }
 
+/// Returns kinds as a list in SQL. They are constants of the statement, because conditions of partial indexes contain them.
+pub(super) fn names(kinds: impl IntoIterator<Item = AlertKind>) -> String {
+    let kinds = kinds.into_iter().map(|kind| format!("'{}'", kind.as_str()));
+    kinds.collect::<Vec<_>>().join(", ")
+}
+
 /// Returns the condition of the partial index on open reminders of expiring credits.
 pub(super) fn credits_expiring() -> String {
-    format!("kind = '{}' AND {OPEN}", AlertKind::CreditsExpiring.as_str())
+    format!("kind = {} AND {OPEN}", names([AlertKind::CreditsExpiring]))
 }
 
 /// Returns when the account is evaluated again.

@@ -3,11 +3,11 @@
 mod address_notices;
 mod addresses;
 mod alerts;
+mod checkpoints;
 mod deliveries;
 mod due;
 mod outbox;
 mod people;
-mod places;
 mod recipients;
 mod reports;
 mod settings;
@@ -17,6 +17,9 @@ pub(super) use addresses::{address, addresses, addresses_by_id, addresses_of, la
 pub(super) use alerts::{
     OpenEdge, alerts_by_id, alerts_keyset, close_edge, edges, end_for, insert_alerts, open_edge, open_of_top_up,
     resolve_alert, unresolved_sessions,
+};
+pub(super) use checkpoints::{
+    Checked, Glance, check_prepared, checkpoint, glances, move_checkpoints, save_checkpoints,
 };
 pub(super) use deliveries::{
     InboxRow, Meant, deliveries_by_id, deliveries_keyset, delivery_by_id, in_inbox, inbox_keyset, insert_deliveries,
@@ -28,7 +31,6 @@ pub(super) use outbox::{
     last_sent, release_mail, requeue,
 };
 pub(super) use people::{Addressed, Recipient, Recipients, read_recipients, recipients};
-pub(super) use places::{Checked, Glance, check_places, glances, move_places, place, save_places};
 pub(super) use recipients::{reached, unsent};
 pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, standing_of};
 pub(super) use settings::{defaults_of, save_defaults, save_settings, settings};

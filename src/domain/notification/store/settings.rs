@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use entity::notification_defaults;
-use entity::notification_settings::{self, Column};
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel};
+use entity::{notification_defaults, notification_settings};
+use sea_orm::ConnectionTrait;
 
 use super::unreadable;
 use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records::{self, FromRow, column_list, columns_of};
 use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -22,6 +21,52 @@ use super::super::model::{AlertKind, Channel, NotificationDefaults, Notification
 struct Named {
     account_id: AccountId,
     member_id: MemberId,
+}
+
+/// The settings of a member, as they are stored.
+#[derive(Record, FromRow)]
+struct SettingsRow {
+    account_id: AccountId,
+    member_id: MemberId,
+    /// A JSON object of names.
+    preferences: String,
+    low_balance_threshold: Option<Credits>,
+    quiet_start: Option<LocalTime>,
+    quiet_end: Option<LocalTime>,
+    version: i32,
+    changed_at: Option<Timestamp>,
+}
+
+impl SettingsRow {
+    fn settings(self) -> Result<NotificationSettings, Fault> {
+        let quiet_hours = self.quiet_start.zip(self.quiet_end);
+        Ok(NotificationSettings {
+            account_id: self.account_id,
+            member_id: self.member_id,
+            preferences: from_json(&self.preferences)?,
+            defaults: Preferences::new(),
+            low_balance_threshold: self.low_balance_threshold,
+            quiet_hours: quiet_hours.map(|(start, end)| QuietHours { start, end }),
+            version: self.version,
+        })
+    }
+}
+
+/// The settings of a member, or the defaults of their account.
+#[derive(FromRow)]
+struct Found {
+    is_of_account: bool,
+    #[record(flatten)]
+    row: SettingsRow,
+}
+
+/// The defaults of an account, as they are stored.
+#[derive(Record, FromRow)]
+struct DefaultsRow {
+    account_id: AccountId,
+    /// A JSON object of names.
+    preferences: String,
+    version: i32,
 }
 
 /// Reads the settings of these members, of any accounts, also of those without stored settings. The statement is the same for any number
@@ -45,18 +90,17 @@ pub(in super::super) async fn settings(
     let of_account = scope.probe(backend, "notification_defaults", "true");
     // One statement, because alerts of many accounts need this several times.
     let sql = format!(
-        "SELECT t.account_id, t.member_id, t.preferences, t.low_balance_threshold, t.quiet_start, t.quiet_end, t.version, \
-         t.changed_at, FALSE AS is_of_account FROM {relation} {of_members} UNION ALL \
-         SELECT t.account_id, r.member_id, t.preferences, NULL, NULL, NULL, t.version, NULL, TRUE FROM {relation} {of_account}"
+        "SELECT FALSE, {} FROM {relation} {of_members} UNION ALL \
+         SELECT TRUE, t.account_id, r.member_id, t.preferences, NULL, NULL, NULL, t.version, NULL FROM {relation} {of_account}",
+        columns_of::<SettingsRow>("t")
     );
     let mut defaults = HashMap::new();
-    for row in &connection.query_all_raw(scope.statement(backend, sql, &rows)).await? {
-        let said = notification_settings::Model::from_query_result(row, "")?;
-        if row.try_get::<bool>("", "is_of_account")? {
-            defaults.insert(MemberId::from_uuid(said.member_id), from_json(&said.preferences)?);
+    let stored: Vec<Found> = records::all(connection, sql, scope.values(&rows)).await?;
+    for Found { is_of_account, row } in stored {
+        if is_of_account {
+            defaults.insert(row.member_id, from_json(&row.preferences)?);
         } else {
-            let settings = from_row(&said)?;
-            found.insert(settings.member_id, settings);
+            found.insert(row.member_id, row.settings()?);
         }
     }
     for (member_id, defaults) in defaults {
@@ -72,12 +116,15 @@ pub(in super::super) async fn defaults_of(
     connection: &impl ConnectionTrait,
     account_id: AccountId,
 ) -> Result<NotificationDefaults, Fault> {
-    let said = notification_defaults::Entity::find_by_id(account_id.number());
-    let Some(row) = said.one(connection).await? else {
+    let sql = format!(
+        "SELECT {} FROM notification_defaults WHERE account_id = $1",
+        column_list::<DefaultsRow>()
+    );
+    let Some(row) = records::one::<DefaultsRow>(connection, sql, [account_id.into()]).await? else {
         return Ok(NotificationDefaults::new(account_id));
     };
     Ok(NotificationDefaults {
-        account_id,
+        account_id: row.account_id,
         preferences: from_json(&row.preferences)?,
         version: row.version,
     })
@@ -88,20 +135,12 @@ pub(in super::super) async fn save_defaults(
     tx: &impl ConnectionTrait,
     defaults: &NotificationDefaults,
 ) -> Result<(), Fault> {
-    use notification_defaults::Column;
-    let row = notification_defaults::Model {
-        account_id: defaults.account_id.number(),
+    let row = DefaultsRow {
+        account_id: defaults.account_id,
         preferences: to_json(&defaults.preferences)?,
         version: defaults.version,
     };
-    let replace = OnConflict::column(Column::AccountId)
-        .update_columns([Column::Preferences, Column::Version])
-        .to_owned();
-    notification_defaults::Entity::insert(row.into_active_model())
-        .on_conflict(replace)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
+    records::save::<notification_defaults::Entity>(tx, &row).await
 }
 
 /// Inserts or updates a member's settings.
@@ -110,32 +149,17 @@ pub(in super::super) async fn save_settings(
     settings: &NotificationSettings,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let minutes = |time: LocalTime| i32::from(time.minutes());
-    let row = notification_settings::Model {
-        account_id: settings.account_id.number(),
-        member_id: settings.member_id.uuid(),
+    let row = SettingsRow {
+        account_id: settings.account_id,
+        member_id: settings.member_id,
         preferences: to_json(&settings.preferences)?,
-        low_balance_threshold: settings.low_balance_threshold.map(Credits::units),
-        quiet_start: settings.quiet_hours.map(|hours| minutes(hours.start)),
-        quiet_end: settings.quiet_hours.map(|hours| minutes(hours.end)),
+        low_balance_threshold: settings.low_balance_threshold,
+        quiet_start: settings.quiet_hours.map(|hours| hours.start),
+        quiet_end: settings.quiet_hours.map(|hours| hours.end),
         version: settings.version,
-        changed_at: Some(now.millis()),
+        changed_at: Some(now),
     };
-    let replace = OnConflict::columns([Column::AccountId, Column::MemberId])
-        .update_columns([
-            Column::Preferences,
-            Column::LowBalanceThreshold,
-            Column::QuietStart,
-            Column::QuietEnd,
-            Column::Version,
-            Column::ChangedAt,
-        ])
-        .to_owned();
-    notification_settings::Entity::insert(row.into_active_model())
-        .on_conflict(replace)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
+    records::save::<notification_settings::Entity>(tx, &row).await
 }
 
 fn to_json(preferences: &Preferences) -> Result<String, Fault> {
@@ -155,24 +179,4 @@ fn from_json(json: &str) -> Result<Preferences, Fault> {
     preferences
         .map(|(name, on)| Ok((key(&name).ok_or_else(|| unreadable("preference", &name))?, on)))
         .collect()
-}
-
-fn from_row(row: &notification_settings::Model) -> Result<NotificationSettings, Fault> {
-    let time = |minutes: i32| LocalTime::from_minutes(minutes).ok_or_else(|| unreadable("time", &minutes.to_string()));
-    let quiet_hours = match (row.quiet_start, row.quiet_end) {
-        (Some(start), Some(end)) => Some(QuietHours {
-            start: time(start)?,
-            end: time(end)?,
-        }),
-        _ => None,
-    };
-    Ok(NotificationSettings {
-        account_id: AccountId::from_number(row.account_id),
-        member_id: MemberId::from_uuid(row.member_id),
-        preferences: from_json(&row.preferences)?,
-        defaults: Preferences::new(),
-        low_balance_threshold: row.low_balance_threshold.map(Credits::from_units),
-        quiet_hours,
-        version: row.version,
-    })
 }

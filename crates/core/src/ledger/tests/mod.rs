@@ -166,7 +166,7 @@ impl World {
         self.check_entries();
         for (index, event) in self.events.iter().enumerate() {
             assert_eq!(
-                event.place.sequence,
+                event.position.sequence,
                 i64::try_from(index).expect("few") + 1,
                 "events without holes"
             );

@@ -15,9 +15,9 @@ use crate::domain::ledger::{EventReader, mark_read};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-use super::super::model::is_calm;
-use super::alerts::UNRESOLVED_SESSION;
-use super::due::credits_expiring;
+use super::super::model::{AlertKind, is_calm};
+use super::alerts::unresolved_session;
+use super::due::{credits_expiring, names};
 
 /// The state of an account at one moment.
 #[derive(Clone, Copy, Debug, FromRow)]
@@ -25,7 +25,7 @@ use super::due::credits_expiring;
 pub(in super::super) struct Glance {
     pub(in super::super) account_id: AccountId,
     /// The last event that was processed.
-    pub(in super::super) place: i64,
+    pub(in super::super) checkpoint: i64,
     /// The last event of the account.
     pub(in super::super) head: i64,
     pub(in super::super) entry_sequence: i64,
@@ -70,13 +70,13 @@ struct Named {
 }
 
 #[derive(Record)]
-struct Place {
+struct Checkpoint {
     account_id: AccountId,
     sequence: i64,
 }
 
-fn rows_of(places: &[(AccountId, i64)]) -> Rows {
-    Rows::of(places.iter().map(|(account_id, sequence)| Place {
+fn rows_of(checkpoints: &[(AccountId, i64)]) -> Rows {
+    Rows::of(checkpoints.iter().map(|(account_id, sequence)| Checkpoint {
         account_id: *account_id,
         sequence: *sequence,
     }))
@@ -86,15 +86,21 @@ fn rows_of(places: &[(AccountId, i64)]) -> Rows {
 const MOVES_ON: &str = " WHERE alert_place.sequence < excluded.sequence";
 
 /// Returns the last event of the account that was processed; 0 before the first.
-pub(in super::super) async fn place(connection: &impl ConnectionTrait, account_id: AccountId) -> Result<i64, Fault> {
+pub(in super::super) async fn checkpoint(
+    connection: &impl ConnectionTrait,
+    account_id: AccountId,
+) -> Result<i64, Fault> {
     let sql = "SELECT sequence FROM alert_place WHERE account_id = $1";
     Ok(records::value(connection, sql, [account_id.into()]).await?.unwrap_or(0))
 }
 
 /// Advances the checkpoints of these accounts, by one statement for any number. A checkpoint that another process has moved further
 /// does not change.
-pub(in super::super) async fn save_places(tx: &Transaction, places: &[(AccountId, i64)]) -> Result<(), Fault> {
-    let rows = rows_of(places);
+pub(in super::super) async fn save_checkpoints(
+    tx: &Transaction,
+    checkpoints: &[(AccountId, i64)],
+) -> Result<(), Fault> {
+    let rows = rows_of(checkpoints);
     if !rows.is_empty() {
         tx.execute_raw(rows.save::<alert_place::Entity>(tx.get_database_backend(), MOVES_ON))
             .await?;
@@ -102,19 +108,22 @@ pub(in super::super) async fn save_places(tx: &Transaction, places: &[(AccountId
     Ok(())
 }
 
-/// Does what [`save_places`] does, in a transaction of its own that waits for no account's lock. Accounts without later events are no
+/// Does what [`save_checkpoints`] does, in a transaction of its own that waits for no account's lock. Accounts without later events are no
 /// longer late.
-pub(in super::super) async fn move_places(database: &Database, places: Vec<(AccountId, i64)>) -> Result<(), Fault> {
-    if places.is_empty() {
+pub(in super::super) async fn move_checkpoints(
+    database: &Database,
+    checkpoints: Vec<(AccountId, i64)>,
+) -> Result<(), Fault> {
+    if checkpoints.is_empty() {
         return Ok(());
     }
-    let places = Arc::new(places);
+    let checkpoints = Arc::new(checkpoints);
     database
         .transaction(move |tx| {
-            let places = Arc::clone(&places);
+            let checkpoints = Arc::clone(&checkpoints);
             Box::pin(async move {
-                save_places(tx, &places).await?;
-                mark_read(tx, EventReader::Alerts, &places).await
+                save_checkpoints(tx, &checkpoints).await?;
+                mark_read(tx, EventReader::Alerts, &checkpoints).await
             })
         })
         .await
@@ -129,7 +138,9 @@ pub(in super::super) async fn glances(
         account_id: *account_id,
     }));
     let backend = connection.get_database_backend();
+    let balance = names([AlertKind::LowBalance, AlertKind::BalanceDepleted]);
     let credits_expiring = credits_expiring();
+    let unresolved_session = unresolved_session();
     let scope = AccountScope::of(backend, &rows);
     let of = |table: &str| scope.condition(table);
     let sql = format!(
@@ -137,10 +148,10 @@ pub(in super::super) async fn glances(
          COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = t.account_id{}), 0), \
          t.event_sequence, t.entry_sequence, t.posted - t.held, \
          EXISTS (SELECT 1 FROM alert_edge e WHERE e.account_id = t.account_id{} \
-           AND e.kind IN ('LOW_BALANCE', 'BALANCE_DEPLETED')), \
+           AND e.kind IN ({balance})), \
          EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id{} AND {credits_expiring}), \
          t.unread_since IS NOT NULL, \
-         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id{} AND {UNRESOLVED_SESSION} \
+         EXISTS (SELECT 1 FROM alert WHERE alert.account_id = t.account_id{} AND {unresolved_session} \
            AND session_id IS NOT NULL), \
          t.low_mark, \
          (SELECT MAX(n.low_balance_threshold) FROM notification_settings n \
@@ -167,14 +178,14 @@ pub(in super::super) async fn glances(
 pub(in super::super) struct Checked {
     pub(in super::super) account_id: AccountId,
     /// The last event that was processed.
-    pub(in super::super) place: i64,
+    pub(in super::super) checkpoint: i64,
     /// Whether the recipients may have changed since the preparation.
     pub(in super::super) have_recipients_changed: bool,
 }
 
 /// Checks accounts whose alerts were prepared at these last events, by one statement for any number. Each change of a member, a
 /// contact, a setting or the account's defaults appends an event. So only the events since then are read.
-pub(in super::super) async fn check_places(
+pub(in super::super) async fn check_prepared(
     tx: &Transaction,
     prepared: &[(AccountId, i64)],
 ) -> Result<Vec<Checked>, Fault> {
@@ -182,6 +193,7 @@ pub(in super::super) async fn check_places(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
+    let backend = tx.get_database_backend();
     let scope = AccountScope::of(backend, &rows);
     let sql = format!(
         "SELECT r.account_id, \
@@ -192,7 +204,7 @@ pub(in super::super) async fn check_places(
         scope.condition("e"),
         EventKind::MemberUpdated.as_str(),
         EventKind::AccountUpdated.as_str(),
-        rows.relation(tx.get_database_backend(), 1),
+        rows.relation(backend, 1),
     );
     records::all(tx, sql, scope.values(&rows)).await
 }
