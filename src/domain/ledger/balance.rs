@@ -7,7 +7,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
-use super::model::{AccountHeader, AccountStatus, NewEntry, Outcome};
+use super::model::{AccountHeader, AccountStatus, Entry, NewEntry, Outcome};
 
 /// The credits of an account at one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub struct Posted {
     pub outcome: Outcome,
     /// The entry of the outcome, as it was posted: entries never change. `None` on a replay, which posts
     /// nothing.
-    pub entry: Option<NewEntry>,
+    pub entry: Option<Entry>,
     /// True when the idempotency key was known. Then `outcome` names what the first command made, and the
     /// balance is the current one.
     pub replayed: bool,
@@ -94,7 +94,8 @@ impl Posted {
         replayed: bool,
         epoch: Uuid,
     ) -> Self {
-        let entry = entries.iter().find(|entry| Some(entry.id) == outcome.entry_id);
+        let mut entries = entries.iter().map(|new| &new.entry);
+        let entry = entries.find(|entry| Some(entry.id) == outcome.entry_id);
         Self {
             account_id: header.account_id,
             outcome,

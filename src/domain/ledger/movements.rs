@@ -33,7 +33,7 @@ pub(in crate::domain) enum Movement {
 }
 
 impl From<&NewEntry> for Movement {
-    fn from(entry: &NewEntry) -> Self {
+    fn from(NewEntry { entry, .. }: &NewEntry) -> Self {
         Self::Credits {
             entry_id: entry.id,
             kind: entry.kind,

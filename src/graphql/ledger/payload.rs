@@ -4,7 +4,6 @@ use async_graphql::{Context, Object};
 
 use super::{Balance, CreditEntry, Session};
 use crate::domain::ledger::Posted;
-use crate::domain::ledger::credit_log::Entry;
 use crate::graphql::context::scope;
 use crate::graphql::errors::{ApiError, Nullable};
 use crate::graphql::member::Account;
@@ -33,7 +32,7 @@ impl Outcome<Posted> {
         };
         let account_id = posted.account_id;
         let entry = match (&posted.entry, posted.outcome.entry_id) {
-            (Some(entry), _) => Some(Entry::posted(account_id, entry.clone())),
+            (Some(entry), _) => Some(entry.clone()),
             (None, Some(id)) => scope(ctx)?.loaders.entry_of_command(account_id, id).await?,
             (None, None) => None,
         };

@@ -6,7 +6,7 @@ use entity::{
     lot_movement, member, session, session_hold, top_up,
 };
 use ledgerbell::domain::database::Transaction;
-use ledgerbell::domain::ledger::model::{ContraAccount, EntryKind, HASH_VERSION, HashedFacts, genesis_hash};
+use ledgerbell::domain::ledger::model::{ContraAccount, Entry, EntryKind, HASH_VERSION, genesis_hash};
 use ledgerbell::primitives::actor::Cause;
 use ledgerbell::primitives::clock::Timestamp;
 use ledgerbell::primitives::credits::Credits;
@@ -63,7 +63,7 @@ impl Builder {
         let member_id = line.session.then(|| self.id(Thing::Member, 0));
         let reverses = line.reverses.map(|sequence| self.entry_id(sequence));
         let occurred_at = 1_000 * self.sequence;
-        self.hash = HashedFacts {
+        let facts = Entry {
             account_id: AccountId::from_number(self.number),
             sequence: self.sequence,
             id: EntryId::from_uuid(id),
@@ -77,10 +77,11 @@ impl Builder {
             reverses: reverses.map(EntryId::from_uuid),
             cause: Cause::System,
             member_id: member_id.map(MemberId::from_uuid),
-            description: "Something",
-        }
-        .hash(&self.hash, HASH_VERSION)
-        .expect("the current version");
+            description: "Something".to_owned(),
+            taken_back: Credits::ZERO,
+            hash: [0; 32],
+        };
+        self.hash = facts.hash_after(&self.hash, HASH_VERSION).expect("the current version");
         credit_entry::Model {
             account_id: self.number,
             sequence: self.sequence,

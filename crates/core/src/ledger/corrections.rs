@@ -14,7 +14,7 @@ use super::state::{ContraAccount, EntryKind, LotKind, Outcome, PastEntry};
 
 impl Draft<'_> {
     pub(super) fn past_entry(&self, id: EntryId) -> Option<PastEntry> {
-        let made_now = || self.entries.iter().find(|entry| entry.id == id).map(PastEntry::from);
+        let made_now = || self.entries.iter().find(|new| new.entry.id == id).map(PastEntry::from);
         self.past_entries
             .get(&id)
             .or_else(|| self.state.entries.get(&id))

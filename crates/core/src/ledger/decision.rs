@@ -3,60 +3,28 @@
 use std::collections::BTreeMap;
 
 use crate::event::Event;
-use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{EntryId, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{EntryId, LotId, SessionId, TopUpId};
 #[cfg(feature = "sea-orm")]
 use crate::primitives::record::Record;
 use crate::primitives::timestamp::Timestamp;
 
 use super::command::Origin;
+use super::entry::Entry;
 use super::state::{
-    AccountHeader, AccountState, ContraAccount, EntryKind, HoldMovement, KeyRecord, Lot, LotMovement, Outcome,
-    PastEntry, Session, SessionStatus, TopUpHold,
+    AccountHeader, AccountState, EntryKind, HoldMovement, KeyRecord, Lot, LotMovement, Outcome, PastEntry, Session,
+    SessionStatus, TopUpHold,
 };
 
 /// A new line of the credit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "sea-orm", derive(Record))]
 pub struct NewEntry {
-    /// The entry's public id, made from the request's seed.
-    pub id: EntryId,
-    /// One more than the number of the account's last entry.
-    pub sequence: i64,
-    /// The time of the decision.
-    pub occurred_at: Timestamp,
-    /// The event that the entry records.
-    pub kind: EntryKind,
-    /// The contra account: the other side of the entry.
-    pub contra: ContraAccount,
-    /// Credits with their sign; never 0.
-    pub amount: Credits,
-    /// The posted balance after the entry.
-    pub balance_after: Credits,
-    /// Human-readable text.
-    pub description: String,
-    /// Who caused the entry.
-    #[cfg_attr(feature = "sea-orm", record(flatten, prefix = "actor_"))]
-    pub cause: Cause,
-    /// The member who used the credits.
-    pub member_id: Option<MemberId>,
-    /// The session that the entry belongs to.
-    pub session_id: Option<SessionId>,
-    /// The top-up that the entry belongs to.
-    pub top_up_id: Option<TopUpId>,
-    /// The entry that this one reverses.
-    #[cfg_attr(feature = "sea-orm", record(name = "reverses_entry_id"))]
-    pub reverses: Option<EntryId>,
+    /// The entry; nothing of it is reversed.
+    pub entry: Entry,
     /// The text that `search` scans: description, session title, external ids.
-    #[cfg_attr(feature = "sea-orm", record(skip))]
     pub search_text: String,
     /// The movements of lots and debt. Their sum is the amount.
-    #[cfg_attr(feature = "sea-orm", record(skip))]
     pub movements: Vec<LotMovement>,
-    /// Hash over the entry and the hash of the previous one.
-    #[cfg_attr(feature = "sea-orm", record(bytes))]
-    pub hash: [u8; 32],
 }
 
 /// All that one accepted command changes. Applying it to the state it was decided on gives the state for the next one.
@@ -272,8 +240,9 @@ impl AccountState {
         self.entries
             .extend(decision.past_entries.iter().map(|(id, entry)| (*id, entry.clone())));
         self.top_up_holds.extend(&decision.top_up_holds);
-        for entry in &decision.entries {
-            self.entries.insert(entry.id, PastEntry::from(entry));
+        for new in &decision.entries {
+            let entry = &new.entry;
+            self.entries.insert(entry.id, PastEntry::from(new));
             if let (Some(top_up_id), EntryKind::TopUp | EntryKind::AutoTopUp) = (entry.top_up_id, entry.kind) {
                 self.credited_top_ups.insert(top_up_id, entry.id);
             }
@@ -285,18 +254,18 @@ impl AccountState {
 }
 
 impl From<&NewEntry> for PastEntry {
-    fn from(entry: &NewEntry) -> Self {
+    fn from(NewEntry { entry, movements, .. }: &NewEntry) -> Self {
         Self {
             id: entry.id,
             sequence: entry.sequence,
             kind: entry.kind,
             contra: entry.contra,
             amount: entry.amount,
-            taken_back: Credits::ZERO,
+            taken_back: entry.taken_back,
             member_id: entry.member_id,
             session_id: entry.session_id,
             top_up_id: entry.top_up_id,
-            movements: entry.movements.clone(),
+            movements: movements.clone(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::primitives::timestamp::Timestamp;
 use super::Policy;
 use super::command::{Command, Request};
 use super::decision::{Decision, NewEntry, Refusal, ShiftExpiries};
-use super::entry::{HASH_VERSION, HashedFacts};
+use super::entry::{Entry, HASH_VERSION};
 use super::state::{
     AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
     Lot, LotMovement, Outcome, PastEntry, Session, ShownStatus, TopUpHold,
@@ -228,51 +228,41 @@ impl<'a> Draft<'a> {
     ) -> Result<(), Refusal> {
         let balance_after = self.header.posted.checked_add(facts.amount).ok_or(Refusal::Overflow)?;
         let sequence = self.header.entry_sequence + 1;
-        let hash = HashedFacts {
+        let mut entry = Entry {
+            id,
             account_id: self.header.account_id,
             sequence,
-            id,
-            kind: facts.kind,
-            contra: facts.contra,
-            amount: facts.amount,
-            balance_after,
-            occurred_at: self.now,
-            session_id: facts.session_id,
-            top_up_id: facts.top_up_id,
-            reverses: facts.reverses,
-            cause: facts.cause,
-            member_id: facts.member_id,
-            description: &facts.description,
-        }
-        .hash(&self.header.last_hash, HASH_VERSION)
-        .expect("the current version is known");
-        self.header.entry_sequence = sequence;
-        self.header.posted = balance_after;
-        self.header.last_hash = hash;
-        self.announce(EventContent::EntryPosted {
-            entry_id: id,
-            session_id: facts.session_id,
-            top_up_id: facts.top_up_id,
-            member_id: facts.member_id,
-            is_deduction: facts.amount.is_negative(),
-        });
-        self.entries.push(NewEntry {
-            id,
-            sequence,
             occurred_at: self.now,
             kind: facts.kind,
             contra: facts.contra,
             amount: facts.amount,
             balance_after,
-            search_text: format!("{} {}", facts.description, facts.also_found_by),
             description: facts.description,
             cause: facts.cause,
             member_id: facts.member_id,
             session_id: facts.session_id,
             top_up_id: facts.top_up_id,
             reverses: facts.reverses,
+            taken_back: Credits::ZERO,
+            hash: [0; 32],
+        };
+        entry.hash = entry
+            .hash_after(&self.header.last_hash, HASH_VERSION)
+            .expect("the current version is known");
+        self.header.entry_sequence = sequence;
+        self.header.posted = balance_after;
+        self.header.last_hash = entry.hash;
+        self.announce(EventContent::EntryPosted {
+            entry_id: id,
+            session_id: entry.session_id,
+            top_up_id: entry.top_up_id,
+            member_id: entry.member_id,
+            is_deduction: entry.amount.is_negative(),
+        });
+        self.entries.push(NewEntry {
+            search_text: format!("{} {}", entry.description, facts.also_found_by),
+            entry,
             movements,
-            hash,
         });
         Ok(())
     }

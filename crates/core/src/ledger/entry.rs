@@ -5,6 +5,8 @@ use sha2::{Digest, Sha256};
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
+#[cfg(feature = "sea-orm")]
+use crate::primitives::record::{FromRow, Record};
 use crate::primitives::timestamp::Timestamp;
 
 use super::command::Canonical;
@@ -19,44 +21,58 @@ pub fn genesis_hash(account_id: AccountId) -> [u8; 32] {
     Sha256::digest(account_id.number().to_be_bytes()).into()
 }
 
-/// The facts of an entry that its hash covers. Names and titles stay out, so that they can be erased.
-#[derive(Clone, Copy, Debug)]
-pub struct HashedFacts<'a> {
-    /// The account whose log contains the entry.
-    pub account_id: AccountId,
-    /// The entry's number in the log.
-    pub sequence: i64,
+/// One immutable line of the credit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
+pub struct Entry {
     /// The entry's public id.
     pub id: EntryId,
+    /// The account whose log contains the entry.
+    pub account_id: AccountId,
+    /// Position in the account's log: 1, 2, 3… without gaps.
+    pub sequence: i64,
+    /// The time of posting.
+    pub occurred_at: Timestamp,
     /// The event that the entry records.
     pub kind: EntryKind,
     /// The contra account: the other side of the entry.
     pub contra: ContraAccount,
-    /// Credits with their sign.
+    /// Credits, positive when they come in and negative when they go out; never 0.
     pub amount: Credits,
     /// The posted balance after the entry.
     pub balance_after: Credits,
-    /// The time of posting.
-    pub occurred_at: Timestamp,
+    /// Human-readable text.
+    pub description: String,
+    /// Who caused the entry.
+    #[cfg_attr(feature = "sea-orm", record(flatten, prefix = "actor_"))]
+    pub cause: Cause,
+    /// The member whose use it was; `None` for entries that concern no member.
+    pub member_id: Option<MemberId>,
     /// The session that the entry belongs to.
     pub session_id: Option<SessionId>,
     /// The top-up that the entry belongs to.
     pub top_up_id: Option<TopUpId>,
     /// The entry that this one reverses.
+    #[cfg_attr(feature = "sea-orm", record(name = "reverses_entry_id"))]
     pub reverses: Option<EntryId>,
-    /// Who caused the entry.
-    pub cause: Cause,
-    /// The member who used the credits.
-    pub member_id: Option<MemberId>,
-    /// Covered by a separate hash. So it can be erased, and the chain can still be checked where that digest is
-    /// kept.
-    pub description: &'a str,
+    /// How much of the entry was reversed since.
+    pub taken_back: Credits,
+    /// Hash over the entry and the hash of the previous one.
+    #[cfg_attr(feature = "sea-orm", record(bytes))]
+    pub hash: [u8; 32],
 }
 
-impl HashedFacts<'_> {
-    /// Returns the hash of the entry after `previous`, in the encoding `version`; `None` for an unknown
-    /// version.
-    pub fn hash(&self, previous: &[u8; 32], version: i32) -> Option<[u8; 32]> {
+impl Entry {
+    /// The posted balance before the entry.
+    pub fn balance_before(&self) -> Credits {
+        Credits::from_units(self.balance_after.units().saturating_sub(self.amount.units()))
+    }
+
+    /// Computes the hash of the entry after `previous`, in the encoding `version`; `None` for an unknown version.
+    ///
+    /// Names and titles stay out, so that they can be erased. The description is covered by a separate hash. So it can be erased,
+    /// and the chain can still be checked where that digest is kept. What was reversed since stays out, because it changes.
+    pub fn hash_after(&self, previous: &[u8; 32], version: i32) -> Option<[u8; 32]> {
         if version != HASH_VERSION {
             return None;
         }

@@ -21,7 +21,7 @@ mod top_up_holds;
 pub use crate::event::{Event, EventContent};
 pub use command::{Canonical, Command, MemberRef, Origin, Request, SessionRef};
 pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
-pub use entry::{HASH_VERSION, HashedFacts, genesis_hash};
+pub use entry::{Entry, HASH_VERSION, genesis_hash};
 pub use needs::Needs;
 pub use sessions::ACCOUNT_CLOSED;
 pub use state::{

@@ -56,7 +56,11 @@ pub struct DateRange {
     timezone: Option<Tz>,
 }
 
-#[allow(clippy::ref_option, reason = "serde passes the field")]
+#[allow(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes the field"
+)]
 fn by_name<S: Serializer>(timezone: &Option<Tz>, serializer: S) -> Result<S::Ok, S::Error> {
     timezone.map(Tz::name).serialize(serializer)
 }

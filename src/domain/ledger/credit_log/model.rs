@@ -2,81 +2,13 @@
 
 use chrono::NaiveDate;
 
-use crate::domain::ledger::model::{ContraAccount, EntryKind, Lot, NewEntry};
+use crate::domain::ledger::model::{EntryKind, Lot};
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
-use crate::primitives::record::{FromRow, Record};
+use crate::primitives::ids::MemberId;
 
-/// One immutable line of the credit log.
-#[derive(Clone, Debug, PartialEq, Eq, Record, FromRow)]
-pub struct Entry {
-    /// The entry's public id.
-    pub id: EntryId,
-    /// The account whose log contains the entry.
-    pub account_id: AccountId,
-    /// Position in the account's log: 1, 2, 3… without gaps.
-    pub sequence: i64,
-    /// The time of posting.
-    pub occurred_at: Timestamp,
-    /// The event that the entry records.
-    pub kind: EntryKind,
-    /// The contra account: the other side of the entry.
-    pub contra: ContraAccount,
-    /// Credits, positive when they come in and negative when they go out.
-    pub amount: Credits,
-    /// The posted balance after the entry.
-    pub balance_after: Credits,
-    /// Human-readable text.
-    pub description: String,
-    /// Who caused the entry.
-    #[record(flatten, prefix = "actor_")]
-    pub cause: Cause,
-    /// The member whose use it was; `None` for entries that concern no member.
-    pub member_id: Option<MemberId>,
-    /// The session that the entry belongs to.
-    pub session_id: Option<SessionId>,
-    /// The top-up that the entry belongs to.
-    pub top_up_id: Option<TopUpId>,
-    /// The entry that this one reverses.
-    #[record(name = "reverses_entry_id")]
-    pub reverses: Option<EntryId>,
-    /// How much of the entry was reversed since.
-    pub taken_back: Credits,
-    /// Hash over the entry and the hash of the previous one.
-    #[record(bytes)]
-    pub hash: [u8; 32],
-}
-
-impl Entry {
-    /// An entry that was just posted, so nothing of it is reversed yet.
-    pub fn posted(account_id: AccountId, entry: NewEntry) -> Self {
-        Self {
-            id: entry.id,
-            account_id,
-            sequence: entry.sequence,
-            occurred_at: entry.occurred_at,
-            kind: entry.kind,
-            contra: entry.contra,
-            amount: entry.amount,
-            balance_after: entry.balance_after,
-            description: entry.description,
-            cause: entry.cause,
-            member_id: entry.member_id,
-            session_id: entry.session_id,
-            top_up_id: entry.top_up_id,
-            reverses: entry.reverses,
-            taken_back: Credits::ZERO,
-            hash: entry.hash,
-        }
-    }
-
-    /// The posted balance before the entry.
-    pub fn balance_before(&self) -> Credits {
-        Credits::from_units(self.balance_after.units().saturating_sub(self.amount.units()))
-    }
-}
+pub use crate::domain::ledger::model::Entry;
 
 crate::text_enum! {
     /// Whose entries a figure covers.

@@ -125,7 +125,9 @@ pub(super) fn keyset(
     let by_booking = members.into_iter().chain(statuses);
     match order_by {
         SessionOrder::BookedAt => {
-            by_booking.for_each(|condition| keyset.drive(condition));
+            for condition in by_booking {
+                keyset.drive(condition);
+            }
             keyset.residuals.extend(filter.starts_at.conditions("starts_at"));
         }
         SessionOrder::StartsAt => {

@@ -11,7 +11,7 @@ use crate::domain::database::records::{self, Fields, FromRow, columns_of};
 use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::searchable;
-use crate::domain::ledger::model::{HASH_VERSION, LotMovement, NewEntry, PastEntry, SessionRef};
+use crate::domain::ledger::model::{Entry, HASH_VERSION, LotMovement, PastEntry, SessionRef};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 
@@ -19,11 +19,9 @@ use super::{Batch, Named, Work, execute, query};
 
 /// A new line of the log, as it is inserted.
 #[derive(Record)]
-struct EntryRow<'a> {
-    account_id: AccountId,
+struct EntryRow {
     #[record(flatten)]
-    entry: &'a NewEntry,
-    taken_back: Credits,
+    entry: Entry,
     search_text: String,
     hash_version: i32,
 }
@@ -152,18 +150,18 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
 fn new_rows(works: &[Work]) -> (Rows, Rows) {
     let (mut entries, mut movements) = (Vec::new(), Vec::new());
     for work in works {
-        for entry in &work.changes.entries {
+        for new in &work.changes.entries {
+            let mut entry = new.entry.clone();
             // A later command of the batch may have reversed some of it already.
             let now = work.state.entries.get(&entry.id);
+            entry.taken_back = now.map_or(Credits::ZERO, |now| now.taken_back);
+            let moved = now.map_or(&new.movements, |now| &now.movements);
+            movements.extend(movement_rows(entry.account_id, entry.id, moved));
             entries.push(EntryRow {
-                account_id: work.account_id(),
                 entry,
-                taken_back: now.map_or(Credits::ZERO, |entry| entry.taken_back),
-                search_text: searchable(&entry.search_text),
+                search_text: searchable(&new.search_text),
                 hash_version: HASH_VERSION,
             });
-            let moved = now.map_or(&entry.movements, |entry| &entry.movements);
-            movements.extend(movement_rows(work.account_id(), entry.id, moved));
         }
     }
     (Rows::of(entries), Rows::of(movements))
@@ -174,7 +172,7 @@ fn past_rows(works: &[Work]) -> (Rows, Rows) {
     let (mut taken_back, mut returned) = (Vec::new(), Vec::new());
     for work in works {
         let account_id = work.account_id();
-        let first_new = work.changes.entries.first().map_or(i64::MAX, |entry| entry.sequence);
+        let first_new = work.changes.entries.first().map_or(i64::MAX, |new| new.entry.sequence);
         let changed = work.changes.past_entries.iter();
         let changed = changed.filter_map(|id| work.state.entries.get(id));
         for entry in changed.filter(|entry| entry.sequence < first_new) {

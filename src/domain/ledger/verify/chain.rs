@@ -3,7 +3,7 @@
 
 use data_encoding::HEXLOWER;
 
-use crate::domain::ledger::model::{ContraAccount, EntryKind, HashedFacts, genesis_hash};
+use crate::domain::ledger::model::{ContraAccount, Entry, EntryKind, genesis_hash};
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -157,7 +157,7 @@ fn hash(account_id: AccountId, entry: &EntryRow, previous: &[u8]) -> Result<[u8;
         entry.actor_key_id.map(ApiKeyId::from_uuid),
         entry.actor_member_id.map(MemberId::from_uuid),
     );
-    HashedFacts {
+    let facts = Entry {
         account_id,
         sequence: entry.sequence,
         id: EntryId::from_uuid(entry.id),
@@ -171,8 +171,12 @@ fn hash(account_id: AccountId, entry: &EntryRow, previous: &[u8]) -> Result<[u8;
         reverses: entry.reverses_entry_id.map(EntryId::from_uuid),
         cause: cause.ok_or("an actor whose columns agree")?,
         member_id: entry.member_id.map(MemberId::from_uuid),
-        description: &entry.description,
-    }
-    .hash(previous.try_into().unwrap_or(&[0; 32]), entry.hash_version)
-    .ok_or("a known hash version")
+        description: entry.description.clone(),
+        taken_back: Credits::ZERO,
+        hash: [0; 32],
+    };
+    let previous = previous.try_into().unwrap_or(&[0; 32]);
+    facts
+        .hash_after(previous, entry.hash_version)
+        .ok_or("a known hash version")
 }

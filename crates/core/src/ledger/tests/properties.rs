@@ -91,13 +91,13 @@ impl History {
         Some(external_id.map_or(SessionRef::Id(session.id), SessionRef::ExternalId))
     }
 
-    fn entry(&self, at: usize, of: impl Fn(&NewEntry) -> bool) -> Option<EntryId> {
+    fn entry(&self, at: usize, of: impl Fn(&Entry) -> bool) -> Option<EntryId> {
         let entries: Vec<_> = self
             .world
             .entries
             .iter()
-            .filter(|entry| of(entry))
-            .map(|entry| entry.id)
+            .filter(|new| of(&new.entry))
+            .map(|new| new.entry.id)
             .collect();
         entries.get(at.checked_rem(entries.len())?).copied()
     }
@@ -270,8 +270,8 @@ proptest! {
             let seen = history.world.entries.len();
             history.play(step);
             let world = &history.world;
-            for entry in world.entries[seen..].iter().filter(|entry| entry.kind == EntryKind::Expiry) {
-                let lot = &world.state.lots[&entry.movements[0].lot_id.expect("a lot expires")];
+            for new in world.entries[seen..].iter().filter(|new| new.entry.kind == EntryKind::Expiry) {
+                let lot = &world.state.lots[&new.movements[0].lot_id.expect("a lot expires")];
                 prop_assert!(lot.is_expired(world.state.header.expiry_now(world.now)));
             }
             // Every open hold can be charged in full from what is left.
@@ -312,7 +312,7 @@ proptest! {
 fn the_hash_of_an_entry_is_for_ever() {
     let mut world = World::new();
     world.grant("12.5", None);
-    let hash = data_encoding::HEXLOWER.encode(&world.entries[0].hash);
+    let hash = data_encoding::HEXLOWER.encode(&world.entries[0].entry.hash);
     assert_eq!(
         hash, "a91129ffc6766e9ad18023148df11867d8ebf5f9c79605ef6f92f8c4a2dc3b2e",
         "version 1 of the encoding"

@@ -216,7 +216,7 @@ fn f46_expired_credits_cannot_be_booked() {
     assert_eq!(world.figures().0, "10", "a refusal writes nothing, not even the expiry");
     world.sweep();
     assert_eq!(world.figures().0, "0");
-    assert_eq!(world.entries.last().map(|entry| entry.kind), Some(EntryKind::Expiry));
+    assert_eq!(world.entries.last().map(|new| new.entry.kind), Some(EntryKind::Expiry));
 }
 
 #[test]
@@ -412,7 +412,7 @@ fn closing_cancels_what_is_booked_and_is_final() {
 fn adjustments_draw_and_reverse_within_what_is_left() {
     let mut world = World::new();
     world.grant("10", None);
-    let grant = world.entries[0].id;
+    let grant = world.entries[0].entry.id;
     world.adjust("-4", Some(grant)).expect("partly reversed");
     assert_eq!(
         world.adjust("-7", Some(grant)).unwrap_err(),
@@ -443,7 +443,7 @@ fn f14_taking_back_is_one_running_total() {
     };
     world.ask(credit.clone(), None).expect("credited");
     assert!(matches!(world.ask(credit, None), Err(Refusal::AlreadyCredited { .. })));
-    let entry_id = world.entries[0].id;
+    let entry_id = world.entries[0].entry.id;
     let take_back = |target: &str| Command::TakeBack {
         entry_id,
         target: credits(target),
@@ -469,7 +469,7 @@ fn a_refunded_session_never_fills_a_lot_beyond_what_it_was_granted() {
         automatic: false,
     };
     world.ask(credit, None).expect("credited");
-    let entry_id = world.entries[0].id;
+    let entry_id = world.entries[0].entry.id;
     let session = world.book("5");
     world.complete(&session, None, false).expect("charged");
     world.grant("4", None);

@@ -196,7 +196,7 @@ impl Twin {
             }
         }
         self.entries
-            .extend(decision.entries.iter().map(|entry| (entry.id, entry.kind)));
+            .extend(decision.entries.iter().map(|new| (new.entry.id, new.entry.kind)));
         if matches!(request.command, Command::Book { .. }) && !decision.replayed {
             self.sessions.extend(decision.outcome.session_id);
         }
