@@ -209,7 +209,7 @@ impl Select {
         let numbers = accounts.iter().map(|account| account.number());
         if self.backend == DbBackend::Sqlite {
             self.push(" IN (SELECT value FROM json_each(")
-                .bind(serde_json::Value::from_iter(numbers).to_string())
+                .bind(numbers.collect::<serde_json::Value>().to_string())
                 .push("))")
         } else {
             self.push(" = ANY(").bind(numbers.collect::<Vec<i64>>()).push(")")

@@ -44,6 +44,7 @@ pub(crate) struct BookSessionInput {
 
 /// A session, by one of its ids.
 #[derive(InputObject, Debug)]
+#[expect(clippy::struct_field_names, reason = "the names of the contract")]
 pub(super) struct NamedSession {
     /// The account that pays. May be left out by a member, by a key that belongs to one account, or with a sessionId.
     pub(super) account_id: Option<Id<AccountId>>,

@@ -65,7 +65,7 @@ impl TestDatabase {
         let name = unique_name();
         let template = postgres_template(&server).await;
         for server in citus::servers(&server).await {
-            let admin = connect(&server).await;
+            let admin = connect(server).await;
             execute(&admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
             let _ = admin.close().await;
         }
@@ -109,7 +109,7 @@ impl TestDatabase {
     pub(crate) async fn remove(&mut self) {
         if let Some((server, name)) = self.postgres.take() {
             for server in citus::servers(&server).await {
-                let admin = connect(&server).await;
+                let admin = connect(server).await;
                 execute(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
                 let _ = admin.close().await;
             }

@@ -119,13 +119,13 @@ impl Visitor for Reader {
                 if let Some(from) = &update.from {
                     let (sqlparser::ast::UpdateTableFromKind::BeforeSet(from)
                     | sqlparser::ast::UpdateTableFromKind::AfterSet(from)) = from;
-                    from.iter().for_each(|table| scope.add_table(table));
+                    scope.add_tables(from);
                 }
                 scope.add_condition(update.selection.as_ref());
             }
             Statement::Delete(delete) => {
                 let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
-                from.iter().for_each(|table| scope.add_table(table));
+                scope.add_tables(from);
                 scope.add_condition(delete.selection.as_ref());
             }
             _ => return ControlFlow::Continue(()),
@@ -149,7 +149,7 @@ impl Reader {
         match body {
             SetExpr::Select(select) => {
                 let mut scope = Scope::default();
-                select.from.iter().for_each(|table| scope.add_table(table));
+                scope.add_tables(&select.from);
                 scope.add_condition(select.selection.as_ref());
                 self.end(&scope);
                 self.has_subquery_in_list |= has_subquery(select);
@@ -204,6 +204,12 @@ struct Scope {
 }
 
 impl Scope {
+    fn add_tables(&mut self, tables: &[TableWithJoins]) {
+        for table in tables {
+            self.add_table(table);
+        }
+    }
+
     fn add_table(&mut self, table: &TableWithJoins) {
         self.add_factor(&table.relation);
         for join in &table.joins {

@@ -26,8 +26,8 @@ fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
-fn at(millis: i64) -> Option<Timestamp> {
-    Some(Timestamp::from_millis(millis))
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
 }
 
 fn entries() -> CreditLogFilter {
@@ -47,7 +47,7 @@ fn entries() -> CreditLogFilter {
         member_ids: [MemberId::from_uuid(id(3))].into(),
         session_ids: [SessionId::from_uuid(id(4))].into(),
         top_up_ids: [TopUpId::from_uuid(id(5))].into(),
-        occurred_at: instants(at(1_000), at(2_000)),
+        occurred_at: instants(Some(at(1_000)), Some(at(2_000))),
         amount: amount.expect("valid"),
         search: words("Yoga co-op"),
     }
@@ -71,14 +71,14 @@ fn the_key_of_a_filter_is_pinned() {
     let sessions = SessionFilter {
         statuses: [ShownStatus::Processing].into(),
         member_ids: [].into(),
-        starts_at: instants(at(1_000), None),
+        starts_at: instants(Some(at(1_000)), None),
         external_id: Some("a \"b\"".to_owned()),
         search: words("Yoga"),
     };
     let top_ups = TopUpFilter {
         statuses: [TopUpStatus::Failed].into(),
         origins: [TopUpOrigin::Auto].into(),
-        created_at: instants(None, at(2_000)),
+        created_at: instants(None, Some(at(2_000))),
     };
     let alerts = AlertFilter {
         open_only: true,
@@ -165,7 +165,7 @@ fn a_cursor_is_pinned_and_belongs_to_one_filter() {
             ..base()
         },
         CreditLogFilter {
-            occurred_at: instants(None, at(2_000)),
+            occurred_at: instants(None, Some(at(2_000))),
             ..base()
         },
         CreditLogFilter {
