@@ -66,4 +66,14 @@ pub(super) const ACROSS: &[(&str, &str)] = &[
         "FROM account AS k WHERE true ORDER BY k.account_id",
         "operators list accounts: where a page begins",
     ),
+    ("AS counted", "attempts without an answer are counted"),
+    (
+        "JOIN top_up AS t ON t.account_id = a.account_id AND t.id = a.top_up_id GROUP BY",
+        "open attempts are counted by the status of their top-ups",
+    ),
+    (
+        "is_escalated AND (created_at, top_up_id) >",
+        "operators list top-ups to settle",
+    ),
+    ("AS came_back) AS failed", "operators list money that did not go back"),
 ];
