@@ -91,9 +91,9 @@ enum Command {
     Worker(worker::Worker),
     /// Bring the schema of the database up to date.
     Migrate(migrate::Migrate),
-    /// Copy the SQLite database into one file, while it is in use. The copy is verified.
+    /// Copy the SQLite database into one file, while it is in use, and verify the copy. Exits 1 if it does not verify.
     Backup(backup::Backup),
-    /// Put a copy into the place of the SQLite database, which must not exist. The copy is verified.
+    /// Verify a copy and put it into the place of the SQLite database, which must not exist. No server may run there.
     Restore(backup::Restore),
     /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
     Verify(verify::Verify),

@@ -76,7 +76,7 @@ fn write_anchor(path: &Path, marks: &[Mark]) -> Result<(), Failure> {
         .map_err(|reason| format!("cannot write the anchor {}: {reason}", path.display()).into())
 }
 
-fn describe(report: &VerifyReport) -> String {
+pub(super) fn describe(report: &VerifyReport) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     for violation in &report.violations {

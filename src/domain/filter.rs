@@ -23,8 +23,8 @@ pub fn check_count(field: &'static str, count: usize) -> Result<(), InvalidInput
     Ok(())
 }
 
-/// Returns a text that identifies a list's filter or order: page cursors are bound to it. Equal values have equal texts, in every
-/// build of the server.
+/// Returns a text that identifies a list's filter or order: page cursors are bound to it. A change of a
+/// field's name changes the text; `tests/it/reading/keys.rs` pins it.
 pub fn key(part: &impl Serialize) -> Result<String, Fault> {
     serde_json::to_string(part).map_err(|error| Fault::Internal(format!("a list has no key: {error}")))
 }
@@ -45,7 +45,7 @@ impl<T: Ord> AnyOf<T> {
         Self::parse(field, list, |value| Some(value.into()))
     }
 
-    /// As [`Self::new`], of a list in another form. What `parse` does not know matches nothing.
+    /// Parses each value of a list. A value for which `parse` returns `None` matches nothing.
     pub fn parse<U>(
         field: &'static str,
         list: Option<Vec<U>>,

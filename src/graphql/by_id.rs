@@ -15,7 +15,8 @@ use crate::primitives::ids::{
     TopUpAttemptId, TopUpDecisionId, TopUpId,
 };
 
-/// An object that is read by its id alone: its loader returns it only to callers who may see it.
+/// An object that is read by its id: its loader returns it only to callers who may see it. A member is returned to every caller of the
+/// account, for names in rows that the caller may see; `node` decides who may see one by itself.
 pub(super) trait ById: Sized + Send {
     /// The id within the account.
     type Id: PublicId + Send;

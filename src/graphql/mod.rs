@@ -190,8 +190,8 @@ impl Schema {
         let Some(named) = followed else {
             return Ok(cursors);
         };
-        for account_id in named.into_iter().take(MOST_CURSORS).chain(caller.actor.own_account()) {
-            if !caller.actor.reaches(account_id) || cursors.contains_key(&account_id) {
+        for account_id in caller.actor.own_account().into_iter().chain(named) {
+            if !caller.actor.reaches(account_id) || cursors.contains_key(&account_id) || cursors.len() > MOST_CURSORS {
                 continue;
             }
             if let Some(cursor) = self.services.events.present(account_id).await? {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -26,7 +27,9 @@ pub struct TrustedProxies {
 
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
-    Ok(texts.iter().filter_map(|text| network(text)).collect())
+    let unknown = |text: &str| D::Error::custom(format!("{text} is not a network"));
+    let networks = texts.iter().map(|text| network(text).ok_or_else(|| unknown(text)));
+    networks.collect()
 }
 
 /// Parses a network. A single address is a network of one address.

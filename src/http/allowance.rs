@@ -126,7 +126,7 @@ pub(super) struct Allowances<C: Ticks = Elapsed> {
 }
 
 impl<C: Ticks + Clone> Allowances<C> {
-    /// Creates the buckets. A kind of payer without a rate has no limit.
+    /// Creates the buckets. A kind of payer whose rate is 0 has no limit.
     pub(super) fn new(rates: Rates, clock: C) -> Self {
         Self {
             callers: Kind::new(rates.rate, rates.burst, &clock),

@@ -238,13 +238,14 @@ impl HttpState {
             Ok(cost) => cost,
             Err(refused) => return Executed::Made(*refused),
         };
+        // Also beside other fields, in a request of someone who is signed in.
+        if operation.selects_schema && self.settings.introspection == Introspection::Off {
+            let message = "the schema is not served here: see the published schema.graphql";
+            return Executed::Made(refused_request(ErrorCode::BadRequest, message));
+        }
         if !operation.is_introspection {
             let response = self.schema.execute(operation, caller).await;
             return Executed::Made(response.extension("cost", cost));
-        }
-        if self.settings.introspection == Introspection::Off {
-            let message = "the schema is not served here: see the published schema.graphql";
-            return Executed::Made(refused_request(ErrorCode::BadRequest, message));
         }
         match self.schema.introspect(operation.request).await {
             Ok(data) => Executed::Remembered { data, cost },

@@ -9,6 +9,7 @@ fn a_statement_names_its_account_on_each_table() {
         "SELECT s.id FROM session AS s JOIN member AS m ON m.account_id = s.account_id WHERE s.account_id = $1",
         "SELECT t.id FROM json_to_recordset(CAST($1 AS json)) AS r(id uuid) CROSS JOIN LATERAL \
          (SELECT * FROM session AS t WHERE t.account_id = $2 AND t.id = r.id OFFSET 0) AS t",
+        "SELECT s.id FROM session AS s LEFT JOIN member AS m ON m.account_id = s.account_id AND m.id = s.member_id WHERE s.account_id = $1",
         "UPDATE credit_lot SET remaining = 0 FROM json_to_recordset(CAST($1 AS json)) AS r(account_id bigint, id uuid) \
          WHERE credit_lot.account_id = r.account_id AND credit_lot.account_id = $2 AND credit_lot.id = r.id",
         "WITH late AS (SELECT id FROM delivery WHERE account_id = $1) DELETE FROM delivery WHERE account_id = $1 AND id IN (SELECT id FROM late)",
@@ -40,6 +41,14 @@ fn a_table_without_its_account_is_named() {
             "session_hold",
         ),
         ("UPDATE credit_lot SET remaining = 0 WHERE id = $1", "credit_lot"),
+        (
+            "SELECT s.id FROM session AS s LEFT JOIN member AS m ON m.account_id = s.account_id AND m.account_id = $1",
+            "session",
+        ),
+        (
+            "DELETE FROM delivery USING member AS m WHERE delivery.account_id = $1 AND m.id = delivery.recipient_id",
+            "member",
+        ),
         (
             "DELETE FROM delivery WHERE (account_id, id) IN (SELECT account_id, id FROM delivery WHERE account_id = $1)",
             "delivery",

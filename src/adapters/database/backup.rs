@@ -1,27 +1,44 @@
 //! Copies a SQLite database while it is in use, and puts a copy in its place.
 //!
-//! Called by the commands `backup` and `restore`. A copy is one file without a write-ahead log: the database as of one instant. A file
-//! gets its name only when it is complete and on disk, so that a crash leaves nothing that looks like a copy.
+//! Called by the commands `backup` and `restore`. A copy is one file without a write-ahead log: the database as of one instant.
+//! SQLite writes it into a directory of its own, beside the place that it is for. It is checked there, and only then gets its name,
+//! which must not exist. So nothing is overwritten, and a crash leaves nothing that looks like a copy.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _};
+use uuid::Uuid;
 
 use super::files;
 use crate::adapters::private_files;
 
+/// Account numbers that a restored database does not give again: those after the backup may have been given already, and public ids
+/// are made from them.
+const SKIPPED_ACCOUNTS: i64 = 1_000_000;
+
 /// Why a database cannot be copied. A message contains the problem, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The database is no SQLite database.
-    #[error("this command copies SQLite databases: use pg_dump and pg_restore for Postgres, see docs/operating.md")]
+    /// The database is no file of SQLite.
+    #[error(
+        "this command copies SQLite databases in files: use pg_dump and pg_restore for Postgres, see docs/operating.md"
+    )]
     NotSqlite,
-    /// The file that would be written exists.
-    #[error("{} exists: name another file, or move it away", .0.display())]
+    /// SQLite takes names of files as text only.
+    #[error("{} is not valid Unicode: name another file", .0.display())]
+    NotText(PathBuf),
+    /// The file that would be written exists, or a log that belongs to a file that was moved.
+    #[error("{} exists: move it away, together with its -wal and -shm, or name another file", .0.display())]
     Exists(PathBuf),
+    /// The file was not written by this program.
+    #[error("{} is no database of ledgerbell", .0.display())]
+    Foreign(PathBuf),
+    /// SQLite finds the copy damaged.
+    #[error("the copy is damaged ({0}), so it was removed: take another one")]
+    Damaged(String),
     /// A file cannot be read or written.
     #[error("{}: {reason}", path.display())]
     File {
@@ -35,116 +52,157 @@ pub enum BackupError {
     Database(#[from] sqlx::Error),
 }
 
-/// A complete copy that does not have its name yet. It is removed when dropped before [`Self::keep`].
+/// A complete copy that does not have its name yet. Dropping it before [`Self::keep`] removes it.
 #[derive(Debug)]
-pub struct UnfinishedCopy {
-    path: PathBuf,
+pub struct DatabaseCopy {
+    directory: PathBuf,
+    file: PathBuf,
     target: PathBuf,
-    is_kept: bool,
 }
 
-/// Writes a copy of the database at `url`, as of now, for the file `to`. Others may read and write the database meanwhile.
+/// Copies the database at `url`, as of now, for the file `to`. Others may read and write the database meanwhile.
 ///
 /// # Errors
 /// See [`BackupError`]. Then no file is left.
-pub async fn back_up(url: &str, to: &Path) -> Result<UnfinishedCopy, BackupError> {
-    let options: SqliteConnectOptions = match files(url).first() {
-        Some(_) => url.parse()?,
-        None => return Err(BackupError::NotSqlite),
-    };
-    let copy = UnfinishedCopy::begin(to)?;
-    let mut connection = options.create_if_missing(false).connect().await?;
-    let written = sqlx::query("VACUUM INTO $1")
-        .bind(copy.path.to_string_lossy().into_owned())
-        .execute(&mut connection)
-        .await;
-    connection.close().await?;
-    written?;
-    copy.sync()?;
+pub async fn back_up(url: &str, to: &Path) -> Result<DatabaseCopy, BackupError> {
+    let from = main_file(url)?;
+    let copy = DatabaseCopy::make(&from, to).await?;
+    copy.check(&from).await?.close().await?;
     Ok(copy)
 }
 
-/// Copies the file `from` to the place of the database at `url`, which must not exist.
+/// Copies the database in the file `from`, with its write-ahead log if there is one, for the place of the database at `url`, where no
+/// file may be. The caller holds the lock of that place.
 ///
 /// # Errors
 /// See [`BackupError`]. Then no file is left.
-pub fn restore(from: &Path, url: &str) -> Result<UnfinishedCopy, BackupError> {
-    let files = files(url);
-    let Some(target) = files.first() else {
-        return Err(BackupError::NotSqlite);
-    };
+pub async fn restore(from: &Path, url: &str) -> Result<DatabaseCopy, BackupError> {
+    let target = main_file(url)?;
     // A log that is left would be applied to the restored database.
-    if let Some(existing) = files.iter().find(|file| file.exists()) {
-        return Err(BackupError::Exists(existing.clone()));
+    for file in files(url) {
+        refuse_existing(&file)?;
     }
-    let copy = UnfinishedCopy::begin(target)?;
-    let mut source = File::open(from).map_err(at(from))?;
-    let mut written = File::options().write(true).open(&copy.path).map_err(at(&copy.path))?;
-    io::copy(&mut source, &mut written).map_err(at(&copy.path))?;
-    copy.sync()?;
+    // SQLite would create it.
+    File::open(from).map_err(at(from))?;
+    let copy = DatabaseCopy::make(from, &target).await?;
+    let mut connection = copy.check(from).await?;
+    sqlx::query("UPDATE installation SET next_account_id = next_account_id + $1")
+        .bind(SKIPPED_ACCOUNTS)
+        .execute(&mut connection)
+        .await?;
+    connection.close().await?;
     Ok(copy)
 }
 
-impl UnfinishedCopy {
-    fn begin(target: &Path) -> Result<Self, BackupError> {
-        if target.exists() {
-            return Err(BackupError::Exists(target.to_owned()));
-        }
-        let mut name = target.as_os_str().to_owned();
-        name.push(".unfinished");
-        let path = PathBuf::from(name);
-        // A crash may have left one.
-        match std::fs::remove_file(&path) {
-            Err(reason) if reason.kind() != io::ErrorKind::NotFound => return Err(at(&path)(reason)),
-            _ => {}
-        }
-        private_files::make_file(&path).map_err(at(&path))?;
-        Ok(Self {
-            path,
-            target: target.to_owned(),
-            is_kept: false,
-        })
+fn main_file(url: &str) -> Result<PathBuf, BackupError> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(BackupError::NotSqlite);
+    }
+    files(url).into_iter().next().ok_or(BackupError::NotSqlite)
+}
+
+/// Refuses a file that exists, or a link, even to nothing.
+fn refuse_existing(path: &Path) -> Result<(), BackupError> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(BackupError::Exists(path.to_owned())),
+        Err(reason) if reason.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(reason) => Err(at(path)(reason)),
+    }
+}
+
+fn options_of(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).create_if_missing(false)
+}
+
+impl DatabaseCopy {
+    async fn make(from: &Path, target: &Path) -> Result<Self, BackupError> {
+        // SQLite reads a name that begins with `file:` as a URI; an absolute one never does.
+        let from = std::path::absolute(from).map_err(at(from))?;
+        let target = std::path::absolute(target).map_err(at(target))?;
+        refuse_existing(&target)?;
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let directory = target.with_file_name(format!(".{name}.{}.unfinished", Uuid::new_v4().simple()));
+        let file = directory.join("copy.db");
+        let Some(path) = file.to_str().map(str::to_owned) else {
+            return Err(BackupError::NotText(target));
+        };
+        private_files::make_directory(&directory).map_err(at(&directory))?;
+        let copy = Self {
+            directory,
+            file,
+            target,
+        };
+        let mut connection = options_of(&from).connect().await?;
+        // SQLite reads what is only in the log too, and takes no lock that a writer waits for.
+        let written = sqlx::query("VACUUM INTO $1").bind(path).execute(&mut connection).await;
+        connection.close().await?;
+        written?;
+        // The directory is private already; the file is linked to a place that may not be.
+        private_files::tighten(&copy.file).map_err(at(&copy.file))?;
+        Ok(copy)
     }
 
-    /// The URL of the copy, to check it before it is kept.
+    /// Checks what SQLite knows of the copy. Returns the connection to it.
+    async fn check(&self, from: &Path) -> Result<SqliteConnection, BackupError> {
+        let mut connection = options_of(&self.file).connect().await?;
+        let migrations = "SELECT COUNT(*) FROM seaql_migrations";
+        match sqlx::query_scalar::<_, i64>(migrations)
+            .fetch_one(&mut connection)
+            .await
+        {
+            Ok(1..) => {}
+            Ok(_) | Err(sqlx::Error::Database(_)) => return Err(BackupError::Foreign(from.to_owned())),
+            Err(error) => return Err(error.into()),
+        }
+        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(1)")
+            .fetch_all(&mut connection)
+            .await?;
+        if let Some(damage) = found.into_iter().find(|line| line != "ok") {
+            return Err(BackupError::Damaged(damage));
+        }
+        let orphan = sqlx::query("PRAGMA foreign_key_check")
+            .fetch_optional(&mut connection)
+            .await?;
+        if orphan.is_some() {
+            return Err(BackupError::Damaged(
+                "a row refers to another one that is missing".to_owned(),
+            ));
+        }
+        Ok(connection)
+    }
+
+    /// The URL of the copy, to verify it before it is kept.
     pub fn url(&self) -> String {
-        format!("sqlite://{}", self.path.display())
+        // The driver decodes `%`, and cuts at `?`.
+        let path = self.file.display().to_string();
+        format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F"))
     }
 
-    /// Gives the copy its name.
+    /// Writes the copy to disk and gives it its name.
     ///
     /// # Errors
-    /// See [`BackupError`].
-    pub fn keep(mut self) -> Result<(), BackupError> {
-        std::fs::rename(&self.path, &self.target).map_err(at(&self.target))?;
-        self.is_kept = true;
-        let directory = self.target.parent().filter(|path| !path.as_os_str().is_empty());
-        let directory = directory.unwrap_or(Path::new("."));
-        // Otherwise a crash of the machine could lose the name.
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(at(directory))
-    }
-
-    fn sync(&self) -> Result<(), BackupError> {
-        File::open(&self.path)
-            .and_then(|file| file.sync_all())
-            .map_err(at(&self.path))
+    /// [`BackupError::Exists`] if there is a file of this name by now, which is not replaced. Another error after the copy has its name
+    /// reports that a crash of the machine could lose the name.
+    pub fn keep(self) -> Result<(), BackupError> {
+        sync(&self.file)?;
+        // Fails if the name exists; a rename would replace it.
+        std::fs::hard_link(&self.file, &self.target).map_err(|reason| match reason.kind() {
+            io::ErrorKind::AlreadyExists => BackupError::Exists(self.target.clone()),
+            _ => at(&self.target)(reason),
+        })?;
+        sync(self.target.parent().unwrap_or(Path::new("/")))
     }
 }
 
-impl Drop for UnfinishedCopy {
+impl Drop for DatabaseCopy {
     fn drop(&mut self) {
-        if !self.is_kept {
-            // It has no name that anything looks for.
-            let _ = std::fs::remove_file(&self.path);
-        }
-        for ending in ["-wal", "-shm"] {
-            let mut name = self.path.clone().into_os_string();
-            name.push(ending);
-            let _ = std::fs::remove_file(name);
-        }
+        // What is left has a name that nothing looks for.
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+fn sync(path: &Path) -> Result<(), BackupError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(at(path))
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {

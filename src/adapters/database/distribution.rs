@@ -57,10 +57,25 @@ pub async fn check_citus(database: &Database) -> Result<(), DistributionError> {
     Ok(())
 }
 
+/// Distributes new tables if the others are distributed: a migration has created them.
+///
+/// # Errors
+/// See [`DistributionError`].
+pub(super) async fn distribute_new(database: &Database) -> Result<(), DistributionError> {
+    match check_citus(database).await {
+        Ok(()) => {}
+        Err(DistributionError::NotPostgres | DistributionError::ExtensionMissing) => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    if !texts(database.schema(), DISTRIBUTED).await?.is_empty() {
+        distribute(database).await?;
+    }
+    Ok(())
+}
+
 /// Distributes the tables that are not distributed yet, and returns their names in the order of their distribution.
 ///
-/// It can be interrupted and run again, and must be run again after each migration that creates a table. Rows that exist are
-/// moved.
+/// It can be interrupted and run again. Rows that exist are moved, so no server may run meanwhile.
 ///
 /// # Errors
 /// See [`DistributionError`]. The tables before the one that failed are distributed.
@@ -80,12 +95,18 @@ pub async fn distribute(database: &Database) -> Result<Vec<String>, Distribution
         tx.commit().await?;
         colocated_with = Some(table.clone());
     }
+    for table in &tables {
+        // The rows that were moved are still on the coordinator, where no statement sees them.
+        let sql = "SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)";
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [table.as_str().into()]);
+        connection.query_one_raw(statement).await?;
+    }
     Ok(tables)
 }
 
 /// The tables that are distributed.
 const DISTRIBUTED: &str = "SELECT t.relname::text FROM pg_dist_partition AS d JOIN pg_class AS t ON t.oid = d.logicalrelid \
-     WHERE d.partmethod = 'h' AND t.relnamespace = current_schema()::regnamespace ORDER BY t.relname";
+     WHERE d.partmethod = 'h' AND column_to_column_name(d.logicalrelid, d.partkey) = 'account_id' AND t.relnamespace = current_schema()::regnamespace ORDER BY t.relname";
 
 /// The tables whose primary key begins with the account, and which are not distributed.
 const PENDING: &str = "SELECT t.relname::text FROM pg_index AS x JOIN pg_class AS t ON t.oid = x.indrelid \

@@ -25,7 +25,7 @@ use super::private_files;
 use crate::domain::database::{Database, Deadlines, Suspicion};
 use crate::domain::fault::Fault;
 
-pub use backup::{BackupError, UnfinishedCopy, back_up, restore};
+pub use backup::{BackupError, DatabaseCopy, back_up, restore};
 pub use distribution::{DistributionError, check_citus, distribute};
 pub use schema::{SchemaError, migrate, migrations_are_pending, pending_migrations, roll_back};
 

@@ -11,6 +11,8 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::bring_search_up_to_date;
 use crate::domain::member::bring_account_words_up_to_date;
 
+use super::distribution::{DistributionError, distribute_new};
+
 /// The id of the advisory lock for migrations: an arbitrary number, the same in all instances.
 const MIGRATION_LOCK: i64 = 0x6c65_6467_6572;
 
@@ -32,6 +34,9 @@ pub enum SchemaError {
          database.url to a new one; for a demo, set another --data-dir, or remove the old one (./data)"
     )]
     BeforeFirstRelease(String),
+    /// The migrations are applied, and a table that they created could not be distributed.
+    #[error("the migrations are applied, but not all tables are distributed; run migrate --profile citus: {0}")]
+    NotDistributed(#[from] DistributionError),
     /// The database does not respond, or a migration failed.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -102,7 +107,8 @@ pub async fn migrate(database: &Database) -> Result<(), SchemaError> {
     Migrator::up(&tx, None).await?;
     bring_account_words_up_to_date(&tx).await?;
     bring_search_up_to_date(&tx).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(distribute_new(database).await?)
 }
 
 /// Reverts the last `steps` migrations, or all of them. For development only: the data of the tables is lost.

@@ -4,7 +4,7 @@
 //! under an index of its own. A claim is a due time that was moved into the future. So if the claiming worker dies, the work becomes due
 //! again.
 //!
-//! Invariant: each question is one statement that reads at most [`MOST_COUNTED`] rows, whatever the number of accounts.
+//! Invariant: each question reads at most [`MOST_COUNTED`] rows of a kind, whatever the number of accounts.
 
 mod store;
 

@@ -1,10 +1,13 @@
 //! SQL of pending work. The statements cover all accounts, so they name none.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::domain::database::Database;
-use crate::domain::database::select::Select;
+use crate::domain::database::select::{Condition, Select};
 use crate::domain::fault::Fault;
 use crate::domain::top_up::FAILED_REFUNDS_FOR;
 use crate::primitives::clock::{MINUTE, Timestamp};
+use crate::primitives::ids::{AccountId, TopUpId};
 
 use super::{MOST_COUNTED, Queue, Stuck};
 
@@ -127,15 +130,6 @@ pub(super) async fn due(database: &Database, due: &Due, now: Timestamp) -> Resul
 
 /// Returns the work that no worker finishes automatically.
 pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, Fault> {
-    let unmended = |table: &str, failed: &str, top_up_id: &str, at: &str| {
-        format!(
-            "{table} AS f WHERE {failed} AND f.{at} > $1 AND NOT EXISTS (
-                SELECT 1 FROM top_up_refund AS again WHERE again.account_id = f.account_id
-                  AND again.top_up_id = f.{top_up_id} AND again.created_at > f.{at} AND again.status <> 'FAILED')"
-        )
-    };
-    let of_refunds = unmended("top_up_refund", "f.status = 'FAILED'", "top_up_id", "created_at");
-    let of_returns = unmended("top_up", "f.came_back_at IS NOT NULL", "id", "came_back_at");
     let (lost_before, failed_since) = (
         now.plus_millis(-LOST).millis(),
         now.plus_millis(-FAILED_REFUNDS_FOR).millis(),
@@ -146,9 +140,44 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, 
         parked_webhooks: count(database, "webhook_inbox WHERE status = 'PARKED'", None).await?,
         unsettled_charges: count(database, unsettled, None).await?,
         lost_mails: count(database, lost_mails, Some(lost_before)).await?,
-        failed_refunds: count(database, &of_refunds, Some(failed_since)).await?
-            + count(database, &of_returns, Some(failed_since)).await?,
+        failed_refunds: failed_refunds(database, failed_since).await?,
     })
+}
+
+/// Counts the newest refunds that failed and the money that came back, without those whose refund was requested again later.
+async fn failed_refunds(database: &Database, since: i64) -> Result<i64, Fault> {
+    let mut failed: Vec<(AccountId, TopUpId, i64)> = Vec::new();
+    for newest in [
+        "SELECT account_id, top_up_id, created_at FROM top_up_refund \
+         WHERE status = 'FAILED' AND created_at > $1 ORDER BY created_at DESC",
+        "SELECT account_id, id, came_back_at FROM top_up \
+         WHERE came_back_at IS NOT NULL AND came_back_at > $1 ORDER BY came_back_at DESC",
+    ] {
+        let sql = format!("{newest} LIMIT {MOST_COUNTED}");
+        let select = Select::across(database, &sql).with([since.into()]);
+        failed.extend(select.values::<(AccountId, TopUpId, i64)>(database).await?);
+    }
+    if failed.is_empty() {
+        return Ok(0);
+    }
+    let mut select = Select::across(
+        database,
+        "SELECT account_id, top_up_id, MAX(created_at) FROM top_up_refund WHERE status <> 'FAILED' AND created_at > $1 AND ",
+    )
+    .with([since.into()]);
+    let accounts: BTreeSet<AccountId> = failed.iter().map(|(account_id, _, _)| *account_id).collect();
+    select
+        .condition(&Condition::Accounts("account_id", accounts.into_iter().collect()))
+        .push(" GROUP BY account_id, top_up_id");
+    let again: Vec<(AccountId, TopUpId, i64)> = select.values(database).await?;
+    let again: HashMap<_, _> = again
+        .into_iter()
+        .map(|(account_id, id, at)| ((account_id, id), at))
+        .collect();
+    let open = failed
+        .iter()
+        .filter(|(account_id, id, at)| again.get(&(*account_id, *id)).is_none_or(|later| later <= at));
+    Ok(i64::try_from(open.count()).unwrap_or(i64::MAX).min(MOST_COUNTED))
 }
 
 /// Counts rows up to [`MOST_COUNTED`]. Each count is a statement of its own: a sharded database does not count in several tables at

@@ -110,8 +110,8 @@ pub struct Operation {
     pub is_introspection: bool,
     /// Its cost with the given variables.
     pub cost: u64,
-    /// Whether it queries the schema itself, perhaps beside other fields.
-    pub(super) selects_schema: bool,
+    /// Whether it selects `__schema` or `__type`, perhaps beside other fields.
+    pub selects_schema: bool,
     /// The accounts that it names by id, if it selects a live cursor. An unnecessary one only costs a read.
     pub(super) followed: Option<Vec<AccountId>>,
 }

@@ -18,7 +18,7 @@ pub(super) struct Operation {
     pub(super) kind: OperationKind,
     /// Whether it queries only the schema itself, which is public.
     pub(super) is_introspection: bool,
-    /// Whether it queries the schema itself, perhaps beside other fields.
+    /// Whether it selects `__schema` or `__type`, perhaps beside other fields.
     pub(super) selects_schema: bool,
     pub(super) cost: OperationCost,
     pub(super) variables: Vec<Definition>,
@@ -41,7 +41,10 @@ impl Operation {
             is_introspection: operation.ty == OperationKind::Query
                 && !roots.are_incomplete
                 && roots.fields.iter().all(|field| field.name.node.starts_with("__")),
-            selects_schema: roots.fields.iter().any(|field| field.name.node == "__schema"),
+            selects_schema: roots
+                .fields
+                .iter()
+                .any(|field| matches!(field.name.node.as_str(), "__schema" | "__type")),
             cost: OperationCost::of(document, operation, types),
             variables: Definition::all(operation),
         })

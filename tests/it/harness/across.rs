@@ -1,79 +1,160 @@
-//! The statements that read or write rows of several accounts, by a part of their text, with the reason.
+//! The statements that read or write rows of several accounts, by the beginning of their text, with the reason.
 
-/// A part of the text of each statement across accounts, and why it is one.
+/// The beginning of the text of each statement across accounts, and why it is one.
 pub(super) const ACROSS: &[(&str, &str)] = &[
-    ("due_at <= $1 ORDER BY due_at, account_id", "a worker finds what is due"),
-    ("next_attempt_at <= $1", "a worker finds what is to be charged or sent"),
     (
-        "low_since <= $1 ORDER BY",
+        "SELECT account_id FROM account_state WHERE due_at <= $1",
+        "the sweeper finds what is due",
+    ),
+    (
+        "SELECT account_id FROM account_state WHERE low_since <= $1",
         "a worker finds accounts that reached their trigger",
     ),
     (
-        "_since IS NOT NULL ORDER BY",
-        "a worker finds accounts with events that it has not read",
+        "SELECT account_id FROM account_state WHERE unread_since IS NOT NULL",
+        "a worker finds events without an alert",
     ),
-    ("checked_at <= $1 ORDER BY", "a worker finds accounts to check in turn"),
     (
-        "SELECT 1 FROM account_finding AS f WHERE f.account_id = a.account_id) ORDER BY",
+        "SELECT account_id FROM account_state WHERE unchecked_since IS NOT NULL",
+        "a worker finds events to check",
+    ),
+    (
+        "SELECT account_id FROM account_finding WHERE checked_at <= $1",
+        "a worker finds accounts to check in turn",
+    ),
+    (
+        "SELECT account_id FROM troubleshooting_place WHERE due_at <= $1",
+        "a worker finds findings that time may change",
+    ),
+    (
+        "SELECT account_id FROM troubleshooting_place WHERE account_id = ANY",
+        "a worker finds which accounts are followed",
+    ),
+    (
+        "SELECT account_id FROM alert_due WHERE due_at <= $1",
+        "a worker finds reminders",
+    ),
+    (
+        "SELECT account_id FROM auto_top_up WHERE due_at <= $1",
+        "a worker finds rules",
+    ),
+    (
+        "SELECT account_id, id FROM top_up WHERE next_attempt_at <= $1",
+        "a worker finds retries",
+    ),
+    (
+        "SELECT account_id, id FROM top_up_refund WHERE due_at <= $1",
+        "a worker finds refunds",
+    ),
+    (
+        "SELECT account_id, top_up_id FROM top_up_attempt WHERE due_at <= $1",
+        "a worker finds charges",
+    ),
+    (
+        "SELECT account_id, id, alert_id, recipient_kind",
+        "a worker finds mails",
+    ),
+    (
+        "SELECT account_id, id, email, locale, created_at, attempts, next_attempt_at FROM address_notice",
+        "a worker finds mails",
+    ),
+    ("SELECT 1 AS due FROM", "a worker asks whether mail is due"),
+    (
+        "SELECT a.account_id FROM account AS a WHERE a.created_at >= $1 AND NOT EXISTS",
         "a worker finds new accounts",
     ),
-    ("AS waiting", "pending work is counted for operators"),
-    ("AS found", "work that needs an operator is counted"),
-    ("FROM account AS a CROSS JOIN", "operators list accounts"),
     (
-        "FROM account_state AS s CROSS JOIN",
-        "operators list accounts in the order of their balance",
+        "SELECT s.account_id, s.event_sequence, s.event_nonce FROM json_to_recordset",
+        "the ends of the streams that are followed",
+    ),
+    ("SELECT COUNT(*), MIN(due) FROM (SELECT", "pending work is counted"),
+    (
+        "SELECT COUNT(*) FROM (SELECT 1 AS one FROM",
+        "work that needs an operator is counted",
     ),
     (
-        "SELECT account_id FROM account_finding WHERE",
+        "SELECT account_id, top_up_id, created_at FROM top_up_refund WHERE status = 'FAILED'",
+        "failed refunds are counted",
+    ),
+    (
+        "SELECT account_id, id, came_back_at FROM top_up",
+        "failed refunds are counted",
+    ),
+    (
+        "SELECT account_id, top_up_id, MAX(created_at) FROM top_up_refund",
+        "failed refunds are counted",
+    ),
+    (
+        "SELECT COUNT(*) AS many, MIN(since) AS since FROM (",
+        "attempts without an answer are counted",
+    ),
+    (
+        "SELECT t.status AS status, COUNT(*) AS many FROM (",
+        "open attempts are counted by status",
+    ),
+    (
+        "SELECT a.account_id, a.external_id, a.name, ",
+        "operators list accounts; those of one response are read together",
+    ),
+    (
+        "SELECT CAST(0 AS BIGINT), k.account_id FROM account AS k",
+        "operators list accounts: where a page begins",
+    ),
+    (
+        "SELECT k.posted - k.held, k.account_id FROM account_state AS k",
+        "operators list accounts: where a page begins",
+    ),
+    (
+        "SELECT account_id FROM account_finding WHERE findings > 0",
         "operators find accounts by their findings",
     ),
     (
-        "SELECT account_id FROM account_state WHERE",
-        "operators find accounts by their balance or status; verify goes through all",
+        "SELECT account_id FROM account_state WHERE posted - held <",
+        "operators find accounts by their balance",
     ),
     (
-        "SELECT account_id FROM account_word WHERE",
+        "SELECT account_id FROM account_state WHERE status <> 'ACTIVE'",
+        "operators find accounts by their status",
+    ),
+    (
+        "SELECT account_id FROM account_word WHERE word >=",
         "operators find accounts by words",
     ),
     (
-        "SELECT account_id FROM auto_top_up WHERE",
-        "operators find accounts whose rule is paused",
+        "SELECT account_id FROM auto_top_up WHERE is_enabled AND pause IS NOT NULL",
+        "operators find paused rules",
     ),
     (
-        "JOIN account a ON a.account_id = r.account_id",
-        "accounts of one response are read together",
+        "SELECT account_id, findings, severity, checked_at FROM account_finding",
+        "the findings of a page of accounts",
     ),
     (
-        "FROM account_finding WHERE checked_at > 0 AND account_id = ANY",
-        "the findings of the accounts of one page are read together",
-    ),
-    (
-        "FROM troubleshooting_place WHERE account_id = ANY",
-        "a worker finds which of the accounts with new events are followed",
-    ),
-    (
-        "JOIN member m ON m.account_id = r.account_id",
-        "the rights of callers who ask at the same time are read together",
-    ),
-    (
-        "JOIN api_key_use u ON u.account_id = r.account_id",
-        "the last use of the keys of one page is read together",
-    ),
-    ("COUNT(*) OVER () AS total FROM (", "verify compares all rows"),
-    ("SELECT COUNT(*) FROM account_state", "verify counts the accounts"),
-    (
-        "FROM account AS k WHERE true ORDER BY k.account_id",
-        "operators list accounts: where a page begins",
-    ),
-    ("AS counted", "attempts without an answer are counted"),
-    (
-        "JOIN top_up AS t ON t.account_id = a.account_id AND t.id = a.top_up_id GROUP BY",
-        "open attempts are counted by the status of their top-ups",
-    ),
-    (
-        "is_escalated AND (created_at, top_up_id) >",
+        "SELECT account_id, top_up_id, COALESCE(unknown_since, created_at) AS unknown_since",
         "operators list top-ups to settle",
     ),
-    ("AS came_back) AS failed", "operators list money that did not go back"),
+    (
+        "SELECT failed.account_id, failed.top_up_id,",
+        "operators list money that did not go back",
+    ),
+    (
+        "SELECT m.account_id, m.id FROM json_to_recordset",
+        "the rights of callers who ask at the same time",
+    ),
+    (
+        "SELECT u.account_id, u.api_key_id, u.last_used_at FROM json_to_recordset",
+        "the last use of a page of keys",
+    ),
+    (
+        "SELECT account_id FROM account_state WHERE account_id > $1 ORDER BY account_id",
+        "verify goes through all accounts",
+    ),
+    ("SELECT COUNT(*) FROM account_state", "verify counts the accounts"),
+    (
+        "SELECT id, CAST(expected AS BIGINT) AS expected, CAST(found AS BIGINT) AS found, COUNT(*) OVER () AS total FROM (SELECT a.account_id AS id",
+        "verify compares accounts with their state and directory",
+    ),
+    (
+        "SELECT id, CAST(expected AS BIGINT) AS expected, CAST(found AS BIGINT) AS found, COUNT(*) OVER () AS total FROM (SELECT s.account_id AS id",
+        "verify compares states with their accounts",
+    ),
 ];

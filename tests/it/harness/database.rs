@@ -167,10 +167,15 @@ async fn postgres_template(server: &str) -> &'static str {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     TEMPLATE
         .get_or_init(|| async {
-            let name = format!("ledgerbell_template_{}", digest_of_migrations());
+            let kind = if citus_coordinator().is_some() { "citus_" } else { "" };
+            let name = format!("ledgerbell_template_{kind}{}", digest_of_migrations());
             let admin = connect(server).await;
             execute(&admin, &format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
-            drop_left_behind(&admin, &name).await;
+            for server in citus::servers(server).await {
+                let admin = connect(server).await;
+                drop_left_behind(&admin, &name).await;
+                let _ = admin.close().await;
+            }
             if !exists(&admin, &name).await {
                 // Renamed when complete, so that a run that dies here leaves nothing that looks like a template.
                 let draft = unique_name();

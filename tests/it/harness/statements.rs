@@ -83,7 +83,7 @@ pub(crate) fn judge(sql: &str) -> Result<(), String> {
         return Ok(());
     }
     let tables: Vec<&str> = reader.unnamed.iter().map(String::as_str).collect();
-    let Some((_, reason)) = ACROSS.iter().find(|(text, _)| sql.contains(text)) else {
+    let Some((_, reason)) = ACROSS.iter().find(|(beginning, _)| sql.starts_with(beginning)) else {
         return Err(format!("it does not name the account on {}", tables.join(", ")));
     };
     assert!(!reason.is_empty(), "{sql}");
@@ -126,6 +126,7 @@ impl Visitor for Reader {
             Statement::Delete(delete) => {
                 let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
                 scope.add_tables(from);
+                scope.add_tables(delete.using.as_deref().unwrap_or_default());
                 scope.add_condition(delete.selection.as_ref());
             }
             _ => return ControlFlow::Continue(()),
@@ -198,6 +199,8 @@ struct Scope {
     tables: BTreeMap<String, String>,
     /// Aliases whose accounts are equal.
     equal: Vec<(String, String)>,
+    /// Aliases of which the second one's account is the first one's, by a left join.
+    outer: Vec<(String, String)>,
     /// Aliases whose account is a parameter.
     named: BTreeSet<String>,
     conditions: Vec<Expr>,
@@ -213,15 +216,34 @@ impl Scope {
     fn add_table(&mut self, table: &TableWithJoins) {
         self.add_factor(&table.relation);
         for join in &table.joins {
+            let known: BTreeSet<String> = self.tables.keys().cloned().collect();
             self.add_factor(&join.relation);
-            if let JoinOperator::Join(constraint)
-            | JoinOperator::Inner(constraint)
-            | JoinOperator::Left(constraint)
-            | JoinOperator::LeftOuter(constraint)
-            | JoinOperator::CrossJoin(constraint) = &join.join_operator
-                && let JoinConstraint::On(condition) = constraint
-            {
-                self.conditions.push(condition.clone());
+            match &join.join_operator {
+                JoinOperator::Join(JoinConstraint::On(condition))
+                | JoinOperator::Inner(JoinConstraint::On(condition))
+                | JoinOperator::CrossJoin(JoinConstraint::On(condition)) => self.conditions.push(condition.clone()),
+                // It restricts the rows that are added, not those that they are added to.
+                JoinOperator::Left(JoinConstraint::On(condition))
+                | JoinOperator::LeftOuter(JoinConstraint::On(condition)) => self.add_outer(&known, condition),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads the condition of a left join: the accounts of the tables before it name those that it adds, never the reverse.
+    fn add_outer(&mut self, known: &BTreeSet<String>, condition: &Expr) {
+        let mut joined = Self {
+            tables: self.tables.clone(),
+            ..Self::default()
+        };
+        joined.split(condition);
+        self.named
+            .extend(joined.named.into_iter().filter(|alias| !known.contains(alias)));
+        for (one, other) in joined.equal {
+            match (known.contains(&one), known.contains(&other)) {
+                (true, false) => self.outer.push((one, other)),
+                (false, true) => self.outer.push((other, one)),
+                _ => {}
             }
         }
     }
@@ -299,6 +321,11 @@ impl Scope {
             for (one, other) in &self.equal {
                 if named.contains(one) || named.contains(other) {
                     named.extend([one.clone(), other.clone()]);
+                }
+            }
+            for (one, other) in &self.outer {
+                if named.contains(one) {
+                    named.insert(other.clone());
                 }
             }
             if named.len() == known {

@@ -77,6 +77,16 @@ async fn the_schema_is_told_to_those_whom_a_setting_names() {
             .collect();
         (anonymous.as_u16(), signed_in.as_u16(), codes)
     };
+    // Beside other fields it is the same schema.
+    for mixed in [
+        "{ viewer { kind } __schema { queryType { name } } }",
+        "{ viewer { kind } ...F } fragment F on Query { __type(name: \"Money\") { name } }",
+    ] {
+        let app = TestApp::start_with(&[("documents.introspection", "off")]).await;
+        let (status, _, body) = ask(&app.team.owner.client, mixed, json!({})).await;
+        assert_eq!((status.as_u16(), code(&body)), (400, "BAD_REQUEST"), "{body}");
+        assert!(body["data"].is_null(), "{body}");
+    }
     let codes = |anonymous: &str, signed_in: &str| vec![anonymous.to_owned(), signed_in.to_owned()];
     assert_eq!(answers("anyone").await, (200, 200, codes("", "")));
     assert_eq!(answers("callers").await, (401, 200, codes("UNAUTHENTICATED", "")));

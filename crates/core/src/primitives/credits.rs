@@ -6,14 +6,13 @@ use std::ops::Neg;
 use std::str::FromStr;
 
 use rust_decimal::Decimal;
-use serde::Serialize;
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An exact amount of credits, counted in units of 1/10,000 credit.
 ///
 /// Integers throughout: one of the two databases binds decimals as floats, and floats lose credits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Credits(i64);
 
 impl Credits {
@@ -108,6 +107,13 @@ pub enum ParseCreditsError {
     /// Beyond [`Credits::MAX`] in either direction.
     #[error("must not exceed {} credits", Credits::MAX)]
     TooLarge,
+}
+
+// As text, as in the API: a number would be read as another amount by someone who counts in credits.
+impl Serialize for Credits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl<'de> Deserialize<'de> for Credits {

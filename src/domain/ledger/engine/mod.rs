@@ -43,7 +43,7 @@ use queue::{Job, Queue};
 /// Bounds of the posting engine.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct EngineSettings {
-    /// Number of concurrent transactions; one if not set. An account always uses the same lane.
+    /// Number of concurrent transactions. `None` means one; the server replaces it by the number for its database. An account always uses the same lane.
     pub lanes: Option<NonZeroUsize>,
     /// Commands in one transaction, at most.
     pub max_batch: usize,
