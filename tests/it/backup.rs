@@ -121,17 +121,8 @@ async fn a_backup_is_one_instant_of_a_busy_database_and_is_restored() {
     let mut subscriber = process.subscribe(&app.team.owner.client, EVENTS, variables).await;
     subscriber.expect("RESET").await;
     process.close().await;
-    let numbers = sea_orm::Database::connect(url_of(&restored)).await.expect("opens");
-    let sql = "SELECT next_account_id FROM installation";
-    let row = numbers.query_one_raw(sea_orm::Statement::from_string(numbers.get_database_backend(), sql));
-    let next: i64 = row
-        .await
-        .expect("reads")
-        .expect("a row")
-        .try_get_by_index(0)
-        .expect("a number");
-    assert!(next > lost, "{next} would be given again after {lost}");
-    numbers.close().await.expect("closes");
+    let (given, next) = (next_number(&files_beside(&url)[0]).await, next_number(&restored).await);
+    assert!(lost < given && given < next, "{next} after {lost} of {given}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,6 +216,16 @@ async fn a_copy_has_the_name_that_was_given_and_what_was_only_in_the_log() {
     let balances = process.services().ledger.balances(&[id]).await.expect("reads");
     assert_eq!(balances[&id].posted.to_string(), "75");
     process.close().await;
+}
+
+/// Returns the first account number that no process has reserved.
+async fn next_number(path: &Path) -> i64 {
+    let database = sea_orm::Database::connect(url_of(path)).await.expect("opens");
+    let sql = "SELECT next_account_id FROM installation";
+    let statement = sea_orm::Statement::from_string(database.get_database_backend(), sql);
+    let row = database.query_one_raw(statement).await.expect("reads").expect("a row");
+    database.close().await.expect("closes");
+    row.try_get_by_index(0).expect("a number")
 }
 
 fn files_beside(url: &str) -> Vec<PathBuf> {
