@@ -1,7 +1,7 @@
 //! `ledgerbell backup` and `ledgerbell restore`: copies a SQLite database, and puts a copy in its place.
 //!
 //! Both verify the copy before it gets its name. A backup that does not verify is kept, because nothing better may exist; the command
-//! fails, so that the operator is told at once.
+//! fails, so that the operator notices it at once.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

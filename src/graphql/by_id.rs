@@ -16,7 +16,7 @@ use crate::primitives::ids::{
 };
 
 /// An object that is read by its id: its loader returns it only to callers who may see it. A member is returned to every caller of the
-/// account, for names in rows that the caller may see; `node` decides who may see one by itself.
+/// account, for names in rows that the caller may see; `node` has its own check of who may see one.
 pub(super) trait ById: Sized + Send {
     /// The id within the account.
     type Id: PublicId + Send;

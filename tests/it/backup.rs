@@ -1,33 +1,21 @@
 //! Backups of a SQLite database, by the executable, while the server works.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use ledgerbell::adapters::lock_file::LockFile;
 use sea_orm::ConnectionTrait as _;
 use serde_json::json;
 
+use crate::cli::executable;
 use crate::harness::{TestApp, postgres_server};
 
 const BALANCE: &str = "{ account { balance { posted } } }";
 const EVENTS: &str =
     "subscription($after: LiveCursor) { creditEntryPosted(after: $after) { signal cursor entry { amount } } }";
 
-/// Runs the executable on a database, in development mode.
 fn run(directory: &Path, url: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerbell"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LEDGERBELL_")) {
-        command.env_remove(name);
-    }
-    command
-        .env("LEDGERBELL_MODE", "development")
-        .env("LEDGERBELL_DATA_DIR", directory)
-        .env("LEDGERBELL_DATABASE_URL", url)
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .output()
-        .expect("it runs")
+    executable(directory, url).args(arguments).output().expect("it runs")
 }
 
 fn printed(output: &Output) -> String {

@@ -1,6 +1,7 @@
 //! The executable, run as an operator runs it.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use ledgerbell::config::DEMO_SECRET;
@@ -14,16 +15,21 @@ pub(crate) const SECRET: &str = "0123456789012345678901234567890123456789";
 
 /// Returns the executable on its own database, in development mode, without the environment of the person who runs the tests.
 pub(crate) fn ledgerbell(database: &TestDatabase) -> Command {
+    executable(database.directory.path(), &database.url)
+}
+
+/// As [`ledgerbell`], on the database at `url`.
+pub(crate) fn executable(directory: &Path, url: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerbell"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LEDGERBELL_")) {
         command.env_remove(name);
     }
     command
         .env("LEDGERBELL_MODE", "development")
-        .env("LEDGERBELL_DATA_DIR", database.directory.path())
-        .env("LEDGERBELL_DATABASE_URL", &database.url)
+        .env("LEDGERBELL_DATA_DIR", directory)
+        .env("LEDGERBELL_DATABASE_URL", url)
         .env("LEDGERBELL_DATABASE_MAX_CONNECTIONS", "4")
-        .current_dir(database.directory.path())
+        .current_dir(directory)
         .stdin(Stdio::null());
     command
 }

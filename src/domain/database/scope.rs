@@ -10,12 +10,18 @@ use super::bulk::Rows;
 
 /// The account of the rows `$1`, which a statement then names as `$2`; none for several accounts.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::domain) struct AccountScope(Option<i64>);
+pub(in crate::domain) struct AccountScope {
+    backend: DbBackend,
+    account: Option<i64>,
+}
 
 impl AccountScope {
     /// Returns the scope of these rows. SQLite has one file, and joins each table by its `account_id`.
     pub(in crate::domain) fn of(backend: DbBackend, rows: &Rows) -> Self {
-        Self(rows.account().filter(|_| backend == DbBackend::Postgres))
+        Self {
+            backend,
+            account: rows.account().filter(|_| backend == DbBackend::Postgres),
+        }
     }
 
     /// Joins the rows of the relation `r` to those of `table`, as `t`, that are of the same account and meet `condition`: by an
@@ -23,9 +29,9 @@ impl AccountScope {
     ///
     /// On Postgres the join is a subquery that it may not flatten. Otherwise it plans these statements once, while the tables
     /// are small, as a hash join over all their rows. It keeps that plan until the tables are analyzed.
-    pub(in crate::domain) fn probe(self, backend: DbBackend, table: &str, condition: &str) -> String {
+    pub(in crate::domain) fn probe(self, table: &str, condition: &str) -> String {
         let scope = self.condition("t");
-        if backend == DbBackend::Sqlite {
+        if self.backend == DbBackend::Sqlite {
             format!("CROSS JOIN {table} AS t ON t.account_id = r.account_id AND {condition}")
         } else {
             format!(
@@ -36,19 +42,12 @@ impl AccountScope {
     }
 
     /// As [`Self::probe`], but for each row of `r` only the first `limit` in the order of the column `order`.
-    pub(in crate::domain) fn probe_first(
-        self,
-        backend: DbBackend,
-        table: &str,
-        condition: &str,
-        order: &str,
-        limit: usize,
-    ) -> String {
+    pub(in crate::domain) fn probe_first(self, table: &str, condition: &str, order: &str, limit: usize) -> String {
         let scope = self.condition("t");
         let found = format!(
             "FROM {table} AS t WHERE t.account_id = r.account_id{scope} AND {condition} ORDER BY {order} LIMIT {limit}"
         );
-        if backend == DbBackend::Sqlite {
+        if self.backend == DbBackend::Sqlite {
             format!("CROSS JOIN {table} AS t ON t.rowid IN (SELECT t.rowid {found})")
         } else {
             format!("CROSS JOIN LATERAL (SELECT t.* {found}) AS t")
@@ -56,9 +55,9 @@ impl AccountScope {
     }
 
     /// Adds to each row of `t` the rows of `table`, as `p`, that meet `condition`, or none.
-    pub(in crate::domain) fn parts(self, backend: DbBackend, table: &str, condition: &str) -> String {
+    pub(in crate::domain) fn parts(self, table: &str, condition: &str) -> String {
         let scope = self.condition("p");
-        if backend == DbBackend::Sqlite {
+        if self.backend == DbBackend::Sqlite {
             format!("LEFT JOIN {table} AS p ON p.account_id = t.account_id AND {condition}")
         } else {
             format!(
@@ -70,20 +69,20 @@ impl AccountScope {
 
     /// Returns ` AND table.account_id = $2`, or nothing for several accounts.
     pub(in crate::domain) fn condition(self, table: &str) -> String {
-        match self.0 {
+        match self.account {
             Some(_) => format!(" AND {table}.account_id = $2"),
             None => String::new(),
         }
     }
 
     /// Returns `sql` with `rows` as `$1`, and the account as `$2` where there is only one.
-    pub(in crate::domain) fn statement(self, backend: DbBackend, sql: impl Into<String>, rows: &Rows) -> Statement {
-        Statement::from_sql_and_values(backend, sql, self.values(rows))
+    pub(in crate::domain) fn statement(self, sql: impl Into<String>, rows: &Rows) -> Statement {
+        Statement::from_sql_and_values(self.backend, sql, self.values(rows))
     }
 
     /// Returns the parameters of a statement: `rows`, and the account where there is only one.
     pub(in crate::domain) fn values(self, rows: &Rows) -> Vec<Value> {
-        let account = self.0.map(Value::from);
+        let account = self.account.map(Value::from);
         std::iter::once(rows.value()).chain(account).collect()
     }
 }

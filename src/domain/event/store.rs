@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, columns_of};
 use crate::domain::database::scope::AccountScope;
-use crate::domain::database::select::Select;
+use crate::domain::database::select::{Condition, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -61,30 +61,15 @@ fn row(event: &Event) -> EventRow {
     }
 }
 
-#[derive(Record)]
-struct Named {
-    account_id: AccountId,
-}
-
 /// Returns the ends of the streams of accounts. Accounts that do not exist are left out.
 pub(super) async fn heads(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
 ) -> Result<Vec<(AccountId, StreamPosition)>, Fault> {
-    let backend = connection.get_database_backend();
-    let text = "SELECT s.account_id, s.event_sequence, s.event_nonce FROM";
-    let (sql, value) = if let [account_id] = accounts {
-        let sql = format!("{text} account_state AS s WHERE s.account_id = $1");
-        (sql, (*account_id).into())
-    } else {
-        let rows = Rows::of(accounts.iter().map(|account_id| Named {
-            account_id: *account_id,
-        }));
-        let relation = rows.relation(backend, 1);
-        let sql = format!("{text} {relation} JOIN account_state AS s ON s.account_id = r.account_id");
-        (sql, rows.value())
-    };
-    let heads: Vec<(AccountId, i64, i64)> = records::values(connection, sql, [value]).await?;
+    let text = "SELECT account_id, event_sequence, event_nonce FROM account_state WHERE ";
+    let mut select = Select::across(connection, text);
+    select.condition(&Condition::Accounts("account_id", accounts.to_vec()));
+    let heads: Vec<(AccountId, i64, i64)> = select.values(connection).await?;
     let heads = heads
         .into_iter()
         .map(|(account_id, sequence, nonce)| (account_id, StreamPosition { sequence, nonce }));
@@ -136,7 +121,7 @@ pub(in crate::domain) async fn between(
         "SELECT {} FROM {} {}",
         columns_of::<(AccountId, EventRow)>("t"),
         rows.relation(backend, 1),
-        scope.probe(backend, "event", "t.sequence > r.after AND t.sequence <= r.until")
+        scope.probe("event", "t.sequence > r.after AND t.sequence <= r.until")
     );
     let found: Vec<(AccountId, EventRow)> = records::all(database.read(), sql, scope.values(&rows)).await?;
     found

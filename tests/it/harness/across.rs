@@ -64,7 +64,7 @@ pub(super) const ACROSS: &[(&str, &str)] = &[
         "a worker finds new accounts",
     ),
     (
-        "SELECT s.account_id, s.event_sequence, s.event_nonce FROM json_to_recordset",
+        "SELECT account_id, event_sequence, event_nonce FROM account_state WHERE account_id = ANY",
         "the ends of the streams that are followed",
     ),
     ("SELECT COUNT(*), MIN(due) FROM (SELECT", "pending work is counted"),

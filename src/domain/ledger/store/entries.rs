@@ -71,16 +71,17 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     if named.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (AccountScope::of(batch.backend, named), batch.backend);
+    let backend = batch.backend;
+    let scope = AccountScope::of(backend, named);
     let sql = format!(
         "SELECT {}, {} FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
         columns_of::<(AccountId, PastEntry)>("t"),
         columns_of::<LotMovement>("p"),
         named.relation(backend, 1),
-        scope.probe(backend, "credit_entry", "t.id = r.id"),
-        scope.parts(backend, "lot_movement", "p.entry_id = t.id"),
+        scope.probe("credit_entry", "t.id = r.id"),
+        scope.parts("lot_movement", "p.entry_id = t.id"),
     );
-    for row in query(tx, scope.statement(backend, sql, named)).await? {
+    for row in query(tx, scope.statement(sql, named)).await? {
         let mut fields = Fields::of(&row);
         let (account_id, entry) = <(AccountId, PastEntry)>::read(&mut fields)?;
         let movement = Option::<LotMovement>::read(&mut fields)?;
@@ -94,14 +95,15 @@ async fn load_credited(tx: &Transaction, batch: &mut Batch<'_>, top_ups: &Rows) 
     if top_ups.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (AccountScope::of(batch.backend, top_ups), batch.backend);
+    let backend = batch.backend;
+    let scope = AccountScope::of(backend, top_ups);
     let condition = "t.top_up_id = r.id AND t.kind IN ('TOP_UP', 'AUTO_TOP_UP')";
     let sql = format!(
         "SELECT t.account_id, t.top_up_id, t.id FROM {} {}",
         top_ups.relation(backend, 1),
-        scope.probe(backend, "credit_entry", condition),
+        scope.probe("credit_entry", condition),
     );
-    for row in query(tx, scope.statement(backend, sql, top_ups)).await? {
+    for row in query(tx, scope.statement(sql, top_ups)).await? {
         let (account_id, top_up_id, entry_id): (_, TopUpId, EntryId) = row.try_get_many_by_index()?;
         let state = &mut batch.work(account_id)?.state;
         state.credited_top_ups.insert(top_up_id, entry_id);
@@ -139,7 +141,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
             taken_back.relation(backend, 1),
             scope.condition("credit_entry"),
         );
-        execute(tx, scope.statement(backend, sql, &taken_back)).await?;
+        execute(tx, scope.statement(sql, &taken_back)).await?;
     }
     if !returned.is_empty() {
         execute(tx, returned.save::<lot_movement::Entity>(backend, "")).await?;

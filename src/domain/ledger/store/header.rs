@@ -180,7 +180,7 @@ pub(in crate::domain) async fn mark_read(
              CROSS JOIN LATERAL (SELECT t.account_id FROM account_state AS t WHERE {is_read} OFFSET 0 FOR UPDATE SKIP LOCKED) AS t)){of_marked}"
         )
     };
-    execute(tx, scope.statement(backend, sql, &rows)).await
+    execute(tx, scope.statement(sql, &rows)).await
 }
 
 async fn accounts_by_time(
@@ -194,13 +194,10 @@ async fn accounts_by_time(
 
 fn selecting(source: &impl Source, accounts: &[AccountId], locking: &str) -> Select {
     let columns = column_list::<AccountHeader>();
-    let mut select = if let [account_id] = accounts {
-        Select::from::<AccountHeader>(source, *account_id, "account_state")
-    } else {
-        let mut select = Select::across(source, &format!("SELECT {columns} FROM account_state WHERE "));
-        select.condition(&Condition::Accounts("account_id", accounts.to_vec()));
-        select
-    };
-    select.push(" ORDER BY account_id").push(locking);
+    let mut select = Select::across(source, &format!("SELECT {columns} FROM account_state WHERE "));
+    select
+        .condition(&Condition::Accounts("account_id", accounts.to_vec()))
+        .push(" ORDER BY account_id")
+        .push(locking);
     select
 }

@@ -83,14 +83,15 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     if named.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (AccountScope::of(batch.backend, named), batch.backend);
+    let backend = batch.backend;
+    let scope = AccountScope::of(backend, named);
     let sql = format!(
         "SELECT t.account_id, t.origin, t.key, {} FROM {} {}",
         columns_of::<KeyRecord>("t"),
         named.relation(backend, 1),
-        scope.probe(backend, "idempotency_key", "t.origin = r.origin AND t.key = r.key"),
+        scope.probe("idempotency_key", "t.origin = r.origin AND t.key = r.key"),
     );
-    for row in query(tx, scope.statement(backend, sql, named)).await? {
+    for row in query(tx, scope.statement(sql, named)).await? {
         let mut fields = Fields::of(&row);
         let work = batch.work(fields.next()?)?;
         let key = (fields.next()?, fields.next()?);
@@ -146,14 +147,15 @@ pub(super) async fn load_members(tx: &Transaction, batch: &mut Batch<'_>) -> Res
         if named.is_empty() {
             continue;
         }
-        let (scope, backend) = (AccountScope::of(batch.backend, &named), batch.backend);
+        let backend = batch.backend;
+        let scope = AccountScope::of(backend, &named);
         let sql = format!(
             "SELECT {} FROM {} {}",
             columns_of::<KnownMember>("t"),
             named.relation(backend, 1),
-            scope.probe(backend, "member", condition),
+            scope.probe("member", condition),
         );
-        for row in query(tx, scope.statement(backend, sql, &named)).await? {
+        for row in query(tx, scope.statement(sql, &named)).await? {
             add_member(batch, &row)?;
         }
     }

@@ -66,7 +66,8 @@ async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fa
         return Ok(());
     }
     let wanted = Rows::of(wanted);
-    let (scope, backend) = (AccountScope::of(batch.backend, &wanted), batch.backend);
+    let backend = batch.backend;
+    let scope = AccountScope::of(backend, &wanted);
     let columns = columns_of::<(AccountId, Lot)>("t");
     let sql = format!(
         "SELECT {columns} FROM (
@@ -80,9 +81,9 @@ async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fa
          WHERE t.expired = 1 OR t.reached - t.remaining < t.demand
            OR (t.paid_too AND t.kind = 'PAID' AND t.expires_at IS NULL AND t.priority = 0)",
         wanted.relation(backend, 1),
-        scope.probe(backend, "credit_lot", "t.remaining > 0"),
+        scope.probe("credit_lot", "t.remaining > 0"),
     );
-    add(batch, &query(tx, scope.statement(backend, sql, &wanted)).await?)
+    add(batch, &query(tx, scope.statement(sql, &wanted)).await?)
 }
 
 /// More than the batch can draw: what its commands say themselves, the holds of sessions loaded, and what the batch itself
@@ -114,14 +115,15 @@ async fn load_returning(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), F
         return Ok(());
     }
     let named = Rows::of(named);
-    let (scope, backend) = (AccountScope::of(batch.backend, &named), batch.backend);
+    let backend = batch.backend;
+    let scope = AccountScope::of(backend, &named);
     let sql = format!(
         "SELECT {} FROM {} {}",
         columns_of::<(AccountId, Lot)>("t"),
         named.relation(backend, 1),
-        scope.probe(backend, "credit_lot", "t.id = r.id"),
+        scope.probe("credit_lot", "t.id = r.id"),
     );
-    add(batch, &query(tx, scope.statement(backend, sql, &named)).await?)
+    add(batch, &query(tx, scope.statement(sql, &named)).await?)
 }
 
 fn add(batch: &mut Batch<'_>, rows: &[QueryResult]) -> Result<(), Fault> {
@@ -149,14 +151,15 @@ async fn load_held_before(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(),
         return Ok(());
     }
     let expired = Rows::of(expired);
-    let (scope, backend) = (AccountScope::of(batch.backend, &expired), batch.backend);
+    let backend = batch.backend;
+    let scope = AccountScope::of(backend, &expired);
     let sql = format!(
         "SELECT r.account_id, r.id, (SELECT CAST(COALESCE(SUM(h.amount), 0) AS BIGINT) FROM session_hold AS h \
          WHERE h.account_id = r.account_id{} AND h.booked_at < r.expires_at) FROM {}",
         scope.condition("h"),
         expired.relation(backend, 1),
     );
-    for row in query(tx, scope.statement(backend, sql, &expired)).await? {
+    for row in query(tx, scope.statement(sql, &expired)).await? {
         let (account_id, lot_id, held): (_, LotId, Credits) = row.try_get_many_by_index()?;
         batch.work(account_id)?.state.held_before.insert(lot_id, held);
     }
@@ -186,10 +189,8 @@ pub(super) async fn shift_expiries(tx: &Transaction, works: &[Work]) -> Result<(
     if rows.is_empty() {
         return Ok(());
     }
-    let (scope, backend) = (
-        AccountScope::of(tx.get_database_backend(), &rows),
-        tx.get_database_backend(),
-    );
+    let backend = tx.get_database_backend();
+    let scope = AccountScope::of(backend, &rows);
     let relation = rows.relation(backend, 1);
     for (table, column, condition) in [
         (
@@ -204,7 +205,7 @@ pub(super) async fn shift_expiries(tx: &Transaction, works: &[Work]) -> Result<(
              WHERE {table}.account_id = r.account_id{} AND {condition}",
             scope.condition(table),
         );
-        execute(tx, scope.statement(backend, sql, &rows)).await?;
+        execute(tx, scope.statement(sql, &rows)).await?;
     }
     Ok(())
 }

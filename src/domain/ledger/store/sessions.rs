@@ -63,12 +63,9 @@ struct PartRow {
 /// Loads sessions that commands name, those that are due, and those whose external id a booking uses.
 pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> {
     let (by_id, by_external_id) = named(batch.works);
-    load_where(tx, batch, &by_id, |scope, backend| {
-        scope.probe(backend, "session", "t.id = r.id")
-    })
-    .await?;
-    load_where(tx, batch, &by_external_id, |scope, backend| {
-        scope.probe(backend, "session", &open_else_newest(scope))
+    load_where(tx, batch, &by_id, |scope| scope.probe("session", "t.id = r.id")).await?;
+    load_where(tx, batch, &by_external_id, |scope| {
+        scope.probe("session", &open_else_newest(scope))
     })
     .await?;
     load_due(tx, batch).await
@@ -139,20 +136,20 @@ async fn load_due(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fault> 
             to_cancel.push(range(now, Timestamp::MAX));
         }
     }
-    load_where(tx, batch, &Rows::of(holds), |scope, backend| {
+    load_where(tx, batch, &Rows::of(holds), |scope| {
         let condition = "t.status = 'BOOKED' AND t.hold_expires_at >= r.since AND t.hold_expires_at <= r.until";
-        scope.probe_first(backend, "session", condition, "t.hold_expires_at", MAX_DUE)
+        scope.probe_first("session", condition, "t.hold_expires_at", MAX_DUE)
     })
     .await?;
-    let ended = load_where(tx, batch, &Rows::of(ended), |scope, backend| {
+    let ended = load_where(tx, batch, &Rows::of(ended), |scope| {
         let condition =
             "t.status = 'BOOKED' AND NOT t.processing_announced AND t.ends_at >= r.since AND t.ends_at <= r.until";
-        scope.probe_first(backend, "session", condition, "t.ends_at", MAX_DUE)
+        scope.probe_first("session", condition, "t.ends_at", MAX_DUE)
     })
     .await?;
-    let to_cancel = load_where(tx, batch, &Rows::of(to_cancel), |scope, backend| {
+    let to_cancel = load_where(tx, batch, &Rows::of(to_cancel), |scope| {
         let condition = "t.status = 'BOOKED' AND t.ends_at > r.since AND t.ends_at <= r.until";
-        scope.probe_first(backend, "session", condition, "t.ends_at", MAX_DUE)
+        scope.probe_first("session", condition, "t.ends_at", MAX_DUE)
     })
     .await?;
     for account_id in full(&to_cancel) {
@@ -187,21 +184,22 @@ async fn load_where(
     tx: &Transaction,
     batch: &mut Batch<'_>,
     rows: &Rows,
-    join: impl FnOnce(AccountScope, sea_orm::DbBackend) -> String,
+    join: impl FnOnce(AccountScope) -> String,
 ) -> Result<Vec<(AccountId, SessionId)>, Fault> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let (scope, backend) = (AccountScope::of(batch.backend, rows), batch.backend);
+    let backend = batch.backend;
+    let scope = AccountScope::of(backend, rows);
     let sql = format!(
         "SELECT {}, {} FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
         columns_of::<(AccountId, Session)>("t"),
         columns_of::<HoldPart>("p"),
         rows.relation(backend, 1),
-        join(scope, backend),
-        scope.parts(backend, "session_hold", "p.session_id = t.id"),
+        join(scope),
+        scope.parts("session_hold", "p.session_id = t.id"),
     );
-    let found = query(tx, scope.statement(backend, sql, rows)).await?;
+    let found = query(tx, scope.statement(sql, rows)).await?;
     let mut loaded: Vec<(AccountId, SessionId)> = Vec::with_capacity(found.len());
     for row in &found {
         let mut fields = Fields::of(row);
@@ -256,18 +254,14 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
     let (parts, gone) = part_rows(works);
     if !gone.is_empty() {
         let scope = AccountScope::of(backend, &gone);
-        let probe = scope.probe(
-            backend,
-            "session_hold",
-            "t.session_id = r.session_id AND t.ordinal = r.ordinal",
-        );
+        let probe = scope.probe("session_hold", "t.session_id = r.session_id AND t.ordinal = r.ordinal");
         let sql = format!(
             "DELETE FROM session_hold WHERE (account_id, session_id, ordinal) IN \
              (SELECT t.account_id, t.session_id, t.ordinal FROM {} {probe}){}",
             gone.relation(backend, 1),
             scope.condition("session_hold"),
         );
-        execute(tx, scope.statement(backend, sql, &gone)).await?;
+        execute(tx, scope.statement(sql, &gone)).await?;
     }
     if !parts.is_empty() {
         execute(tx, parts.save::<session_hold::Entity>(backend, "")).await?;

@@ -46,14 +46,15 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
         return Ok(());
     }
     let named = Rows::of(named);
-    let (scope, backend) = (AccountScope::of(batch.backend, &named), batch.backend);
+    let backend = batch.backend;
+    let scope = AccountScope::of(backend, &named);
     let sql = format!(
         "SELECT {} FROM {} {}",
         columns_of::<HoldRow>("t"),
         named.relation(backend, 1),
-        scope.probe(backend, "top_up_hold", "t.top_up_id = r.top_up_id"),
+        scope.probe("top_up_hold", "t.top_up_id = r.top_up_id"),
     );
-    for row in query(tx, scope.statement(backend, sql, &named)).await? {
+    for row in query(tx, scope.statement(sql, &named)).await? {
         let HoldRow { of, hold } = HoldRow::from_row(&row)?;
         let state = &mut batch.work(of.account_id)?.state;
         state.top_up_holds.insert(of.top_up_id, hold);
@@ -88,10 +89,10 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
         let sql = format!(
             "DELETE FROM top_up_hold WHERE (account_id, top_up_id) IN (SELECT t.account_id, t.top_up_id FROM {} {}){}",
             released.relation(backend, 1),
-            scope.probe(backend, "top_up_hold", "t.top_up_id = r.top_up_id"),
+            scope.probe("top_up_hold", "t.top_up_id = r.top_up_id"),
             scope.condition("top_up_hold"),
         );
-        execute(tx, scope.statement(backend, sql, &released)).await?;
+        execute(tx, scope.statement(sql, &released)).await?;
     }
     Ok(())
 }

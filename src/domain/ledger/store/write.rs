@@ -73,7 +73,7 @@ async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fau
         one("e"),
         rows.relation(backend, 1),
     );
-    for row in query(tx, scope.statement(backend, sql, &rows)).await? {
+    for row in query(tx, scope.statement(sql, &rows)).await? {
         let (account_id, lot, hold, end) = row.try_get_many_by_index()?;
         let work = batch.work(account_id)?;
         let (due, swept) = (work.due, work.changes.swept);

@@ -78,7 +78,7 @@ pub(in super::super) async fn addresses_by_id(
         "SELECT {} FROM {} {} {CONTACT}{}",
         columns(),
         rows.relation(backend, 1),
-        scope.probe(backend, "notification_address", "t.id = r.id"),
+        scope.probe("notification_address", "t.id = r.id"),
         scope.condition("c"),
     );
     let found: Vec<Found> = records::all(connection, sql, scope.values(&rows)).await?;
@@ -118,10 +118,10 @@ pub(in super::super) async fn addresses_of(
         "SELECT r.number, {} FROM {} {} {CONTACT}{} ORDER BY t.created_at, t.id",
         columns(),
         rows.relation(backend, 1),
-        scope.probe(backend, "notification_address", "t.removed_at IS NULL"),
+        scope.probe("notification_address", "t.removed_at IS NULL"),
         scope.condition("c"),
     );
-    let found = tx.query_all_raw(scope.statement(backend, sql, &rows)).await?;
+    let found = tx.query_all_raw(scope.statement(sql, &rows)).await?;
     let addresses = found.iter().map(|row| {
         let mut fields = Fields::of(row);
         Ok((fields.next()?, Found::read(&mut fields)?.address()?))

@@ -168,7 +168,7 @@ pub(in super::super) async fn glances(
         of("n"),
         of("n"),
         rows.relation(backend, 1),
-        scope.probe(backend, "account_state", "true")
+        scope.probe("account_state", "true")
     );
     records::all(connection, sql, scope.values(&rows)).await
 }

@@ -184,7 +184,7 @@ async fn add_members(
         "SELECT r.number, t.account_id, t.id, t.role, c.email_status, c.timezone FROM {} {} \
          JOIN contact c ON c.account_id = t.account_id AND c.recipient_id = t.id{} ORDER BY t.created_at, t.id",
         rows.relation(backend, 1),
-        scope.probe(backend, "member", condition),
+        scope.probe("member", condition),
         scope.condition("c"),
     );
     for member in records::all::<Found>(tx, sql, scope.values(rows)).await? {

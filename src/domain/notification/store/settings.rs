@@ -86,8 +86,8 @@ pub(in super::super) async fn settings(
     let backend = connection.get_database_backend();
     let relation = rows.relation(backend, 1);
     let scope = AccountScope::of(backend, &rows);
-    let of_members = scope.probe(backend, "notification_settings", "t.member_id = r.member_id");
-    let of_account = scope.probe(backend, "notification_defaults", "true");
+    let of_members = scope.probe("notification_settings", "t.member_id = r.member_id");
+    let of_account = scope.probe("notification_defaults", "true");
     // One statement, because alerts of many accounts need this several times.
     let sql = format!(
         "SELECT FALSE, {} FROM {relation} {of_members} UNION ALL \
