@@ -13,6 +13,7 @@ mod allowance;
 mod answer;
 mod auth;
 mod body;
+mod compression;
 mod confirm_address;
 mod console;
 pub mod csv;
@@ -283,7 +284,8 @@ fn router(state: SharedHttpState) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&state), refuse_upgrades))
         .with_state(state)
         .merge(payment_page)
-        .layer(CatchPanicLayer::custom(|_| answer::panicked()));
+        .layer(CatchPanicLayer::custom(|_| answer::panicked()))
+        .layer(compression::layer());
     let routes = match cross_origin {
         Some(layer) => routes.layer(layer),
         None => routes,

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod clients;
+mod compression;
 mod connections;
 mod cross_origin;
 mod documents;
