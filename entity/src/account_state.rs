@@ -15,6 +15,8 @@ pub struct Model {
     pub halt_reason: Option<String>,
     /// Sum of all entries.
     pub posted: i64,
+    /// Sum of all entries that added credits. It wraps around.
+    pub added: i64,
     /// Reserved for open sessions, disputed top-ups and refunds of top-ups in progress.
     pub held: i64,
     /// Credits in top-ups that are being charged.

@@ -19,6 +19,8 @@ pub struct Model {
     pub amount: i64,
     /// The posted balance after the entry.
     pub balance_after: i64,
+    /// What entries have added, up to this one. It wraps around.
+    pub added_after: i64,
     /// Human-readable text.
     pub description: String,
     /// The kind of actor that caused it.

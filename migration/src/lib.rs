@@ -50,6 +50,7 @@ mod m20261130_103800_create_mail_report;
 mod m20261130_103900_create_address_notice;
 mod m20261130_104000_create_quota;
 mod m20261130_104100_create_troubleshooting_place;
+mod m20261130_220000_add_running_sums;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -104,6 +105,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_103900_create_address_notice::MIGRATION),
             Box::new(m20261130_104000_create_quota::MIGRATION),
             Box::new(m20261130_104100_create_troubleshooting_place::MIGRATION),
+            Box::new(m20261130_220000_add_running_sums::MIGRATION),
         ]
     }
 }

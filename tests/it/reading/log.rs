@@ -314,7 +314,7 @@ async fn f64_equal_times_and_new_entries_between_pages_repeat_and_lose_nothing()
                 }
                 request.after = seen.last().copied();
                 if rows.len() < before + 20 {
-                    let new = log_row(&mut dice, i64::try_from(rows.len()).expect("fits") + 1, START, 0);
+                    let new = log_row(&mut dice, i64::try_from(rows.len()).expect("fits") + 1, START, (0, 0));
                     insert_log(&ground, ACCOUNT, std::slice::from_ref(&new)).await;
                     rows.push(new);
                 }
@@ -478,7 +478,7 @@ async fn an_export_ends_with_the_last_entry_before_it_began() {
     while let Some(chunk) = stream.next().await {
         sizes.push(chunk.expect("a chunk").len());
         let next = 2_500 + i64::try_from(sizes.len()).expect("fits");
-        insert_log(&ground, ACCOUNT, &[log_row(&mut dice, next, i64::MAX / 4, 0)]).await;
+        insert_log(&ground, ACCOUNT, &[log_row(&mut dice, next, i64::MAX / 4, (0, 0))]).await;
     }
     assert_eq!(sizes, [1_000, 1_000, 500]);
 }

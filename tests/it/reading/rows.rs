@@ -27,6 +27,7 @@ pub(crate) struct LogRow {
     pub(crate) kind: EntryKind,
     pub(crate) amount: i64,
     pub(crate) balance_after: i64,
+    pub(crate) added_after: i64,
     pub(crate) description: String,
     pub(crate) actor_kind: &'static str,
     pub(crate) actor_key: Option<Uuid>,
@@ -52,7 +53,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// Returns the next entry of a log after one with this sequence, time and balance.
-pub(crate) fn log_row(dice: &mut Dice, sequence: i64, after: i64, balance: i64) -> LogRow {
+pub(crate) fn log_row(dice: &mut Dice, sequence: i64, after: i64, (balance, added): (i64, i64)) -> LogRow {
     let kind = dice.pick(EntryKind::ALL);
     let (actor_kind, actor_key, actor_member) = match dice.below(5) {
         0 | 1 => ("MEMBER", None, Some(id(MEMBERS, dice.below(8)))),
@@ -76,6 +77,7 @@ pub(crate) fn log_row(dice: &mut Dice, sequence: i64, after: i64, balance: i64) 
         kind,
         amount,
         balance_after: balance + amount,
+        added_after: added + amount.max(0),
         description: [dice.pick(WORDS), dice.pick(WORDS), dice.pick(WORDS)].join(" "),
         actor_kind,
         actor_key,
@@ -92,11 +94,11 @@ pub(crate) fn log_row(dice: &mut Dice, sequence: i64, after: i64, balance: i64) 
 }
 
 pub(crate) fn log_rows(dice: &mut Dice, count: i64, start: i64) -> Vec<LogRow> {
-    let (mut at, mut balance) = (start, 0);
+    let (mut at, mut balance, mut added) = (start, 0, 0);
     (1..=count)
         .map(|sequence| {
-            let row = log_row(dice, sequence, at, balance);
-            (at, balance) = (row.occurred_at, row.balance_after);
+            let row = log_row(dice, sequence, at, (balance, added));
+            (at, balance, added) = (row.occurred_at, row.balance_after, row.added_after);
             row
         })
         .collect()
@@ -112,6 +114,7 @@ struct EntryColumns {
     contra: ContraAccount,
     amount: i64,
     balance_after: i64,
+    added_after: i64,
     description: String,
     #[record(text)]
     actor_kind: &'static str,
@@ -145,6 +148,7 @@ pub(crate) fn log_insertion(account: AccountId, log: &[LogRow]) -> Rows {
         contra: ContraAccount::Adjustments,
         amount: row.amount,
         balance_after: row.balance_after,
+        added_after: row.added_after,
         description: row.description.clone(),
         actor_kind: row.actor_kind,
         actor_key_id: row.actor_key,

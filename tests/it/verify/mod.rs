@@ -31,6 +31,14 @@ const TAMPERINGS: &[(&str, &str)] = &[
         "balance after an entry",
     ),
     (
+        "UPDATE credit_entry SET added_after = added_after + 3 WHERE account_id = $1 AND sequence = 4",
+        "added until an entry",
+    ),
+    (
+        "UPDATE account_state SET added = added - 1 WHERE account_id = $1",
+        "added in all",
+    ),
+    (
         "UPDATE credit_entry SET description = 'Nothing' WHERE account_id = $1 AND sequence = 1",
         "hash follows",
     ),

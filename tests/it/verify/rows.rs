@@ -31,6 +31,7 @@ struct Builder {
     number: i64,
     hash: [u8; 32],
     balance: i64,
+    added: i64,
     sequence: i64,
 }
 
@@ -57,6 +58,7 @@ impl Builder {
     fn entry(&mut self, line: &Line) -> credit_entry::Model {
         self.sequence += 1;
         self.balance += line.amount;
+        self.added += line.amount.max(0);
         let id = self.entry_id(self.sequence);
         let session_id = line.session.then(|| self.id(Thing::Completed, 0));
         let top_up_id = line.top_up.then(|| self.id(Thing::TopUp, 0));
@@ -71,6 +73,7 @@ impl Builder {
             contra: line.contra,
             amount: Credits::from_units(line.amount),
             balance_after: Credits::from_units(self.balance),
+            added_after: Credits::from_units(self.added),
             occurred_at: Timestamp::from_millis(occurred_at),
             session_id: session_id.map(SessionId::from_uuid),
             top_up_id: top_up_id.map(TopUpId::from_uuid),
@@ -91,6 +94,7 @@ impl Builder {
             contra: line.contra.as_str().to_owned(),
             amount: line.amount,
             balance_after: self.balance,
+            added_after: self.added,
             description: "Something".to_owned(),
             actor_kind: "SYSTEM".to_owned(),
             actor_key_id: None,
@@ -229,6 +233,7 @@ impl Builder {
             halted_at: None,
             halt_reason: None,
             posted: 10,
+            added: self.added,
             held: 10,
             incoming: 0,
             debt: 0,
@@ -286,6 +291,7 @@ pub(crate) async fn insert_account(tx: &Transaction, number: i64) -> Result<(), 
         number,
         hash: genesis_hash(AccountId::from_number(number)),
         balance: 0,
+        added: 0,
         sequence: 0,
     };
     let external_id = format!("team-{number}");

@@ -227,6 +227,8 @@ impl<'a> Draft<'a> {
         movements: Vec<LotMovement>,
     ) -> Result<(), Refusal> {
         let balance_after = self.header.posted.checked_add(facts.amount).ok_or(Refusal::Overflow)?;
+        let added = facts.amount.max(Credits::ZERO);
+        let added_after = self.header.added.wrapping_add(added);
         let sequence = self.header.entry_sequence + 1;
         let mut entry = Entry {
             id,
@@ -237,6 +239,7 @@ impl<'a> Draft<'a> {
             contra: facts.contra,
             amount: facts.amount,
             balance_after,
+            added_after,
             description: facts.description,
             cause: facts.cause,
             member_id: facts.member_id,
@@ -251,6 +254,7 @@ impl<'a> Draft<'a> {
             .expect("the current version is known");
         self.header.entry_sequence = sequence;
         self.header.posted = balance_after;
+        self.header.added = added_after;
         self.header.last_hash = entry.hash;
         self.announce(EventContent::EntryPosted {
             entry_id: id,

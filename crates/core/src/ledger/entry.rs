@@ -41,6 +41,8 @@ pub struct Entry {
     pub amount: Credits,
     /// The posted balance after the entry.
     pub balance_after: Credits,
+    /// What entries have added, up to this one. It wraps around; only differences are used.
+    pub added_after: Credits,
     /// Human-readable text.
     pub description: String,
     /// Who caused the entry.

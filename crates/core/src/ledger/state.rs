@@ -133,6 +133,8 @@ pub struct AccountHeader {
     pub halt_reason: Option<String>,
     /// Sum of all entries.
     pub posted: Credits,
+    /// Sum of all entries that added credits. It wraps around; only differences are used.
+    pub added: Credits,
     /// Reserved for open sessions, disputed top-ups and refunds of top-ups in progress.
     pub held: Credits,
     /// Credits in top-ups that are being charged.
@@ -212,6 +214,7 @@ impl AccountHeader {
             halted_at: None,
             halt_reason: None,
             posted: Credits::ZERO,
+            added: Credits::ZERO,
             held: Credits::ZERO,
             incoming: Credits::ZERO,
             debt: Credits::ZERO,

@@ -48,6 +48,18 @@ impl Credits {
         self.0.checked_sub(other.0).map(Self)
     }
 
+    /// The sum, which wraps around on overflow: for sums of which only differences are used.
+    #[must_use]
+    pub const fn wrapping_add(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+
+    /// The difference, which wraps around on overflow.
+    #[must_use]
+    pub const fn wrapping_sub(self, other: Self) -> Self {
+        Self(self.0.wrapping_sub(other.0))
+    }
+
     /// The amount without its sign.
     #[must_use]
     pub fn abs(self) -> Self {

@@ -18,6 +18,7 @@ pub(super) struct Chain {
     account_id: AccountId,
     sequence: i64,
     balance: i64,
+    added: i64,
     /// The sum of amounts, independent of the stored balances.
     sum: i128,
     occurred_at: i64,
@@ -30,6 +31,7 @@ impl Chain {
             account_id,
             sequence: 0,
             balance: 0,
+            added: 0,
             sum: 0,
             occurred_at: i64::MIN,
             hash: genesis_hash(account_id).to_vec(),
@@ -69,6 +71,14 @@ impl Chain {
                 show(entry.balance_after),
             );
         }
+        let added = self.added.wrapping_add(entry.amount.max(0));
+        if entry.added_after != added {
+            wrong(
+                "what was added until an entry is what was added before and its amount, if that is above 0",
+                show(added),
+                show(entry.added_after),
+            );
+        }
         if entry.occurred_at < self.occurred_at {
             wrong(
                 "time never runs backwards in an account",
@@ -91,6 +101,7 @@ impl Chain {
         }
         self.sequence = entry.sequence;
         self.balance = entry.balance_after;
+        self.added = entry.added_after;
         self.sum += i128::from(entry.amount);
         self.occurred_at = entry.occurred_at;
         self.hash.clone_from(&entry.hash);
@@ -123,6 +134,11 @@ impl Chain {
             "posted is the sum of all entries",
             show(i64::try_from(self.sum).unwrap_or(i64::MAX)),
             show(header.posted),
+        );
+        compare(
+            "what was added in all is what was added until the last entry",
+            show(self.added),
+            show(header.added),
         );
         compare(
             "the account's last hash is the last entry's",
@@ -165,6 +181,7 @@ fn hash(account_id: AccountId, entry: &EntryRow, previous: &[u8]) -> Result<[u8;
         contra: ContraAccount::from_text(&entry.contra).ok_or("a known contra account")?,
         amount: Credits::from_units(entry.amount),
         balance_after: Credits::from_units(entry.balance_after),
+        added_after: Credits::from_units(entry.added_after),
         occurred_at: Timestamp::from_millis(entry.occurred_at),
         session_id: entry.session_id.map(SessionId::from_uuid),
         top_up_id: entry.top_up_id.map(TopUpId::from_uuid),

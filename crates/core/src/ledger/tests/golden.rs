@@ -38,6 +38,7 @@ fn the_hash_of_an_entry_never_changes() {
         contra: ContraAccount::SessionRevenue,
         amount: credits("2.5"),
         balance_after: credits("97.5"),
+        added_after: Credits::ZERO,
         occurred_at: AT,
         session_id: Some(SessionId::from_uuid(id(2))),
         top_up_id: Some(TopUpId::from_uuid(id(3))),

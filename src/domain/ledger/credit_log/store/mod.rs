@@ -4,12 +4,13 @@ pub(super) mod explanation;
 pub(super) mod selection;
 pub(super) mod usage;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
 use uuid::Uuid;
 
 use crate::domain::database::Database;
+use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, Fields, FromRow, column_list, columns_of};
 use crate::domain::database::select::{Condition, Select};
 use crate::domain::fault::Fault;
@@ -28,8 +29,13 @@ pub(in crate::domain) fn broken(column: &str) -> Fault {
     Fault::Internal(format!("a row has an impossible {column}"))
 }
 
-/// Returns sums over a selection, by one statement.
+/// Returns sums over a selection: over a range from its ends, otherwise from all its entries.
 pub(super) async fn totals(database: &Database, selection: &Selection) -> Result<CreditTotals, Fault> {
+    if selection.is_range() {
+        let sums = range_sums(database, selection, &[(selection.from, selection.to)]).await?;
+        let sums = sums.into_iter().flatten().next();
+        return Ok(sums.unwrap_or_else(|| no_totals(selection.scope)));
+    }
     let mut select = Select::of(database, selection.account_id, "SELECT ");
     select.push(SUMS).push(" FROM credit_entry WHERE account_id = $1");
     selection.and_range(&mut select);
@@ -37,6 +43,70 @@ pub(super) async fn totals(database: &Database, selection: &Selection) -> Result
         Some(row) => sums(&mut Fields::of(&row), selection.scope),
         None => Ok(no_totals(selection.scope)),
     }
+}
+
+/// The end of a range as a parameter of a statement.
+#[derive(Record)]
+struct End {
+    sequence: i64,
+}
+
+/// What an entry knows of all entries before it and itself.
+#[derive(Clone, Copy, FromRow, Record)]
+struct RunningSums {
+    sequence: i64,
+    balance_after: Credits,
+    added_after: Credits,
+}
+
+/// The sums before the first entry.
+const NO_SUMS: RunningSums = RunningSums {
+    sequence: 0,
+    balance_after: Credits::ZERO,
+    added_after: Credits::ZERO,
+};
+
+/// Returns sums over ranges of sequences, whose ends are inclusive; `None` for a range without entries. Only the entries at the
+/// ends are read, however many are between them.
+async fn range_sums(
+    database: &Database,
+    selection: &Selection,
+    ranges: &[(i64, i64)],
+) -> Result<Vec<Option<CreditTotals>>, Fault> {
+    let ends = ranges.iter().filter(|(low, high)| low <= high);
+    let ends: BTreeSet<i64> = ends.flat_map(|(low, high)| [low - 1, *high]).collect();
+    let rows = Rows::of(ends.into_iter().map(|sequence| End { sequence }));
+    let mut found = HashMap::new();
+    if !rows.is_empty() {
+        let mut select = Select::of(database, selection.account_id, "SELECT ");
+        // The last range may reach beyond the log. CROSS JOIN keeps SQLite from scanning the log.
+        select
+            .push(&columns_of::<RunningSums>("e"))
+            .push(", r.sequence FROM ")
+            .relation(&rows)
+            .push(
+                " CROSS JOIN credit_entry AS e WHERE e.account_id = $1 AND e.sequence = (SELECT l.sequence FROM credit_entry AS l \
+                 WHERE l.account_id = $1 AND l.sequence <= r.sequence ORDER BY l.sequence DESC LIMIT 1)",
+            );
+        for row in select.all(database).await? {
+            let mut fields = Fields::of(&row);
+            let sums = RunningSums::read(&mut fields)?;
+            found.insert(fields.next::<i64>()?, sums);
+        }
+    }
+    let until = |end: i64| found.get(&end).copied().unwrap_or(NO_SUMS);
+    let sums = ranges.iter().map(|(low, high)| {
+        let (before, after) = (until(low - 1), until(*high));
+        let added = after.added_after.wrapping_sub(before.added_after);
+        let net = after.balance_after.wrapping_sub(before.balance_after);
+        (low <= high && before.sequence < after.sequence).then(|| CreditTotals {
+            scope: selection.scope,
+            count: after.sequence - before.sequence,
+            added,
+            deducted: added.wrapping_sub(net),
+        })
+    });
+    Ok(sums.collect())
 }
 
 /// The sums as columns. [`sums`] reads them.

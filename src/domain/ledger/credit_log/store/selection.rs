@@ -59,6 +59,11 @@ impl Selection {
         self.from > self.to || self.conditions().any(Condition::matches_nothing)
     }
 
+    /// Whether it is a range of the log, without other conditions.
+    pub(in crate::domain::ledger::credit_log) fn is_range(&self) -> bool {
+        self.conditions().next().is_none()
+    }
+
     fn conditions(&self) -> impl Iterator<Item = &Condition> {
         self.indexed.iter().chain(&self.residuals)
     }

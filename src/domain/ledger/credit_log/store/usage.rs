@@ -17,7 +17,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
 
 use super::selection::Selection;
-use super::{SUMS, broken, no_totals, sums};
+use super::{SUMS, broken, no_totals, range_sums, sums};
 
 /// An instant as a parameter of a statement.
 #[derive(Record)]
@@ -63,6 +63,51 @@ fn columns(grouping: &Grouping, select: &mut Select) -> (Vec<String>, Vec<&'stat
     (computed, names)
 }
 
+/// A group of a period, without its other parts and its sums.
+fn empty_group(period: Option<&Period>, selection: &Selection) -> UsageGroup {
+    UsageGroup {
+        key: String::new(),
+        member_id: None,
+        kind: None,
+        actor: None,
+        date: period.map(|period| period.date),
+        period_start: period.map(|period| period.start),
+        period_end: period.map(|period| period.end),
+        totals: no_totals(selection.scope),
+        closing_balance: None,
+    }
+}
+
+/// The part of a group's key that names its period.
+fn period_key(part: UsageGrouping, group: &UsageGroup) -> String {
+    let key = match part {
+        UsageGrouping::Hour => group.period_start.map(|start| start.to_string()),
+        _ => group.date.map(|date| date.to_string()),
+    };
+    key.unwrap_or_default()
+}
+
+/// Returns the groups of spans without other parts and conditions, at most `room`, from the ends of the spans.
+async fn periods(
+    database: &Database,
+    rest: &Selection,
+    part: UsageGrouping,
+    spans: &[Span],
+    room: usize,
+) -> Result<Vec<UsageGroup>, Fault> {
+    let ranges: Vec<(i64, i64)> = spans.iter().map(|span| (span.low, span.high)).collect();
+    let sums = range_sums(database, rest, &ranges).await?;
+    let groups = spans.iter().zip(sums).filter_map(|(span, sums)| {
+        let group = empty_group(Some(&span.period), rest);
+        Some(UsageGroup {
+            key: period_key(part, &group),
+            totals: sums?,
+            ..group
+        })
+    });
+    Ok(groups.take(room).collect())
+}
+
 /// Reads a group from the columns of its parts and the sums; `period` is the one that contains it.
 fn group(
     grouping: &Grouping,
@@ -73,17 +118,7 @@ fn group(
     let id = |fields: &mut Fields<'_>| -> Result<Option<Uuid>, Fault> {
         Ok(Some(fields.next::<Uuid>()?).filter(|id| !id.is_nil()))
     };
-    let mut group = UsageGroup {
-        key: String::new(),
-        member_id: None,
-        kind: None,
-        actor: None,
-        date: period.map(|period| period.date),
-        period_start: period.map(|period| period.start),
-        period_end: period.map(|period| period.end),
-        totals: no_totals(selection.scope),
-        closing_balance: None,
-    };
+    let mut group = empty_group(period, selection);
     let mut keys = Vec::new();
     for part in &grouping.parts {
         keys.push(match part {
@@ -106,9 +141,8 @@ fn group(
                 group.actor = Some(cause);
                 actor_key(cause, selection.account_id)
             }
-            UsageGrouping::Hour => group.period_start.map(|start| start.to_string()).unwrap_or_default(),
-            UsageGrouping::Day | UsageGrouping::Week | UsageGrouping::Month => {
-                group.date.map(|date| date.to_string()).unwrap_or_default()
+            UsageGrouping::Hour | UsageGrouping::Day | UsageGrouping::Week | UsageGrouping::Month => {
+                period_key(*part, &group)
             }
         });
     }
@@ -177,6 +211,11 @@ pub(in crate::domain::ledger::credit_log) async fn summed(
     within: Option<&(Period, Vec<Value>)>,
     room: usize,
 ) -> Result<Vec<UsageGroup>, Fault> {
+    if let [part] = grouping.parts[..]
+        && rest.is_range()
+    {
+        return periods(database, rest, part, spans, room).await;
+    }
     let numbered = (0_i64..).zip(spans).filter(|(_, span)| span.low <= span.high);
     let rows = Rows::of(numbered.map(|(place, span)| Sequences {
         place,
