@@ -134,6 +134,15 @@ deploy() {
     scripts/deploy.sh
 }
 
+# Instructions of a page, a posting, a live message and a check, beside the committed counts.
+instructions() {
+    if ! find_or_install valgrind; then
+        reason=$python_reason
+        return 64
+    fi
+    cargo test --locked --quiet --bench smoke
+}
+
 simulation() {
     SIMULATION_SEEDS=500 cargo test --locked --quiet --test simulation -- --nocapture
 }
@@ -305,6 +314,7 @@ else
 fi
 stage "figures, alert rules and dashboard (promtool)" figures
 stage "files of deploy/ (schemas of Compose and Kubernetes, systemd-analyze)" deploy
+stage "instructions of four operations, beside committed counts (valgrind)" instructions
 stage "simulation of purchases, 500 seeds" simulation
 stage "dependencies (cargo deny)" dependencies
 stage "advisories about dependencies" advisories

@@ -10,12 +10,17 @@ export const typeDefs = `
     actor: Actor! member: Member session: Session }
   type PageInfo { endCursor: String }
   type EntryConnection { nodes: [Entry!]! pageInfo: PageInfo! }
-  type Account { creditLog(first: Int!, after: String): EntryConnection! }
+  type Balance { posted: String! available: String! }
+  type LastFindings { count: Int! }
+  type Account { creditLog(first: Int!, after: String): EntryConnection! balance: Balance! unreadCount(member: ID!): Int! lastFindings: LastFindings }
   type Query { account(id: String!): Account! }
 `;
+const NODE = `id sequence occurredAt kind amount balanceAfter description actor { label } member { name } session { title }`;
+/** What an application shows first: the balance, the newest entries, the number of unread alerts, and the findings of the last check. */
+export const screen = `query Screen($account: String!, $member: ID!) { account(id: $account) { balance { posted available }
+  creditLog(first: 20) { pageInfo { endCursor } nodes { ${NODE} } } unreadCount(member: $member) lastFindings { count } } }`;
 export const query = `query Page($account: String!, $after: String) { account(id: $account) { creditLog(first: 50, after: $after) {
-  pageInfo { endCursor } nodes { id sequence occurredAt kind amount balanceAfter description actor { label } member { name }
-  session { title } } } } }`;
+  pageInfo { endCursor } nodes { ${NODE} } } } }`;
 
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 5 });
 const read = async (name, text, values) => (await pool.query({ name, text, values })).rows;
@@ -55,5 +60,17 @@ async function page(account, first, after) {
 // A compiled query of mercurius calls resolvers only, not functions in values.
 export const resolvers = {
   Query: { account: (_, { id }) => ({ id }) },
-  Account: { creditLog: ({ id }, { first, after }) => page(id, first, after) },
+  Account: {
+    creditLog: ({ id }, { first, after }) => page(id, first, after),
+    balance: async ({ id }) => {
+      const [{ posted, held }] = await read("balance", "SELECT posted, held FROM account_state WHERE account_id = $1", [id]);
+      return { posted: credits(posted), available: credits(posted - held) };
+    },
+    unreadCount: async ({ id }, { member }) => {
+      const unread = `SELECT COUNT(*) AS count FROM delivery WHERE account_id = $1 AND recipient_id = $2 AND channel = 'IN_APP'
+        AND read_at IS NULL AND archived_at IS NULL`;
+      return (await read("unread", unread, [id, member]))[0].count;
+    },
+    lastFindings: async ({ id }) => (await read("findings", "SELECT findings AS count FROM account_finding WHERE account_id = $1", [id]))[0],
+  },
 };

@@ -1,5 +1,6 @@
 //! An account with everything that the measured operations read.
 
+use std::path::Path;
 use std::time::Duration;
 
 use ledgerbell::app::{self, App};
@@ -7,7 +8,7 @@ use ledgerbell::config::Settings;
 use ledgerbell::domain::member::{NewAccount, NewMember};
 use ledgerbell::domain::notification::Progress;
 use ledgerbell::domain::top_up::TopUpOrigin;
-use ledgerbell::graphql::{Caller, EXPORTED_ENTRY, Parameters, Schema};
+use ledgerbell::graphql::{Caller, EXPORTED_ENTRY, Operation, Parameters, Schema, to_json};
 use ledgerbell::primitives::actor::{Actor, Cause, MemberRole};
 use ledgerbell::primitives::clock::Clock;
 use ledgerbell::primitives::credits::Credits;
@@ -19,31 +20,33 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::Failure;
-use crate::operations::{Operation, Who};
+use crate::operations::{self, Who};
 
 /// The number of members, top-ups and open sessions of the account: more than one page of each.
 const MANY: usize = 120;
 
+/// The external id of the account.
+const BUSY: &str = "busy";
+
 pub(crate) struct Ground {
     app: App,
-    schema: Schema,
-    owner: Actor,
-    account: String,
+    pub(crate) schema: Schema,
+    pub(crate) owner: Actor,
+    pub(crate) account: String,
     members: Vec<String>,
     stop: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
-    _directory: tempfile::TempDir,
 }
 
 impl Ground {
-    pub(crate) async fn prepare(sessions: usize) -> Result<Self, Failure> {
-        let directory = tempfile::tempdir()?;
+    /// Opens the database in a directory. Makes it and its account, with this number of past sessions, unless it exists.
+    pub(crate) async fn open(directory: &Path, sessions: usize) -> Result<Self, Failure> {
         let settings = Settings::load(
             None,
             [],
             vec![
                 ("mode", Some("development".to_owned())),
-                ("data_dir", Some(directory.path().display().to_string())),
+                ("data_dir", Some(directory.display().to_string())),
                 ("limits.cost", Some("1000000000".to_owned())),
                 ("limits.burst", Some("1000000000".to_owned())),
                 ("live.cost_per_caller", Some("1000000000".to_owned())),
@@ -61,7 +64,15 @@ impl Ground {
             http_state,
             stop.clone().cancelled_owned(),
         ));
-        let account_id = make_account(&app).await?;
+        let known = app
+            .services()
+            .accounts
+            .find_by_external_id(&Actor::System, BUSY)
+            .await?;
+        let account_id = match &known {
+            Some(account) => account.id,
+            None => make_account(&app).await?,
+        };
         let mut ground = Self {
             schema: app.schema(&settings, &base),
             owner: owner(&app, account_id).await?,
@@ -70,18 +81,30 @@ impl Ground {
             app,
             stop,
             server,
-            _directory: directory,
         };
-        ground.fill(account_id, sessions).await?;
+        if known.is_none() {
+            ground.add_members(account_id).await?;
+        }
+        for number in 0..MANY {
+            let members = &ground.app.services().members;
+            let member = members
+                .find_by_external_id(&Actor::System, account_id, &external_id(number))
+                .await?;
+            let member = member.ok_or("a member of the account")?;
+            ground.members.push(member.id.global(account_id).to_string());
+        }
+        if known.is_none() {
+            ground.fill(sessions).await?;
+        }
         Ok(ground)
     }
 
-    async fn fill(&mut self, account_id: AccountId, sessions: usize) -> Result<(), Failure> {
-        let services = self.app.services().clone();
+    async fn add_members(&self, account_id: AccountId) -> Result<(), Failure> {
+        let services = self.app.services();
         let owner_id = self.owner.member_id().ok_or("the owner is a member")?;
         for number in 0..MANY {
             let new = NewMember {
-                external_id: Some(format!("member-{number}")),
+                external_id: Some(external_id(number)),
                 name: format!("Member {number}"),
                 email: Some(format!("member-{number}@example.com")),
                 role: if number % 10 == 0 {
@@ -92,8 +115,7 @@ impl Ground {
                 locale: None,
                 email_verified: false,
             };
-            let member = services.members.add(&Actor::System, account_id, new).await?;
-            self.members.push(member.id.global(account_id).to_string());
+            services.members.add(&Actor::System, account_id, new).await?;
             let credits = Credits::whole(1_000);
             let paid = services.top_ups.record_paid(
                 &Actor::System,
@@ -104,6 +126,11 @@ impl Ground {
             );
             paid.await?;
         }
+        Ok(())
+    }
+
+    async fn fill(&self, sessions: usize) -> Result<(), Failure> {
+        let services = self.app.services();
         for at in (0..sessions).step_by(100) {
             self.book(at, true).await?;
         }
@@ -169,28 +196,26 @@ impl Ground {
         Ok(response["data"].take())
     }
 
-    /// Returns the price and the response of an operation.
-    async fn execute(&self, actor: Actor, query: &str, variables: Value) -> Result<(u64, String), Failure> {
+    /// Checks a document, as the server does before it executes it.
+    pub(crate) fn check(&self, query: &str, variables: Value) -> Result<Operation, Failure> {
         let parameters = Parameters {
             query: Some(query.to_owned()),
             variables: async_graphql::Variables::from_json(variables),
             ..Parameters::default()
         };
-        let checked = self
-            .schema
-            .check(parameters)
-            .map_err(|refused| format!("{refused:?}"))?;
-        let caller = Caller {
-            actor,
-            expires_at: None,
-            language: None,
-        };
+        let checked = self.schema.check(parameters);
+        checked.map_err(|refused| format!("{query}: {refused:?}").into())
+    }
+
+    /// Returns the price and the response of an operation.
+    async fn execute(&self, actor: Actor, query: &str, variables: Value) -> Result<(u64, String), Failure> {
+        let checked = self.check(query, variables)?;
         let cost = checked.cost;
-        let response = self.schema.execute(checked, Some(caller)).await;
+        let response = self.schema.execute(checked, Some(caller(actor))).await;
         if !response.errors.is_empty() {
             return Err(format!("{query}: {:?}", response.errors).into());
         }
-        let text = serde_json::to_string(&response)?;
+        let text = to_json(&response)?;
         if text.contains("\"code\":\"") && text.contains("userErrors\":[{") {
             return Err(format!("{query} is refused: {text}").into());
         }
@@ -198,7 +223,7 @@ impl Ground {
     }
 
     /// Runs an operation, and returns its price and the length of its response. Mutations differ by `run`.
-    pub(crate) async fn run(&self, operation: &Operation, run: u32) -> Result<(u64, usize), Failure> {
+    pub(crate) async fn run(&self, operation: &operations::Operation, run: u32) -> Result<(u64, usize), Failure> {
         let actor = match operation.who {
             Who::Owner => self.owner.clone(),
             Who::Platform => Actor::System,
@@ -234,9 +259,22 @@ impl Ground {
     }
 }
 
+fn external_id(number: usize) -> String {
+    format!("member-{number}")
+}
+
+/// A caller who is signed in for as long as the program runs.
+pub(crate) fn caller(actor: Actor) -> Caller {
+    Caller {
+        actor,
+        expires_at: None,
+        language: None,
+    }
+}
+
 async fn make_account(app: &App) -> Result<AccountId, Failure> {
     let new = NewAccount {
-        external_id: None,
+        external_id: Some(BUSY.to_owned()),
         name: "Busy".to_owned(),
         credit_price: CreditPrice::from_millionths(1_000_000),
         currency: "EUR".parse().map_err(|_| "a currency")?,

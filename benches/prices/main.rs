@@ -33,7 +33,8 @@ async fn main() -> Result<(), Failure> {
     };
     let sessions = given("--entries").and_then(|text| text.parse().ok()).unwrap_or(5_000);
     let only = given("--only").unwrap_or_default();
-    let ground = Box::pin(Ground::prepare(sessions)).await?;
+    let directory = tempfile::tempdir()?;
+    let ground = Box::pin(Ground::open(directory.path(), sessions)).await?;
     println!("Before: {MEASURED}");
     println!(
         "{:<34} {:>8} {:>12} {:>12} {:>10} {:>12}",

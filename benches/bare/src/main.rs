@@ -1,5 +1,5 @@
 //! The comparison for a page of the credit log: a bare axum handler with the same statements, and serde. It knows nothing of
-//! GraphQL, permissions or limits. It serves the page that `benches/page/measure.mjs` requests, on any free port.
+//! GraphQL, permissions or limits. It serves the page that `benches/reads/page.mjs` requests, on any free port.
 
 #![allow(clippy::print_stdout, reason = "the script reads the address from there")]
 

@@ -1,0 +1,169 @@
+// Measures reads of the credit log: how pages grow with the number of entries, a small team, the typical screen of an application, sums,
+// and the export of everything.
+//
+//   node benches/reads/reads.mjs [--binary target/release/ledgerbell] [--postgres URL] [--entries 1000000] [--pages 1000] [--peers]
+//
+// One account has the given number of entries and 200,000 sessions; another has 10,000 entries, another is a team of 10 with 150 sessions.
+
+import { spawn } from "node:child_process";
+import { Agent, get } from "node:http";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+import { record, short } from "../report/rows.mjs";
+import { FIRST, Ground, STEP, load, machine, percentile, residentMib, send } from "../ground.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    binary: { type: "string", default: "target/release/ledgerbell" },
+    postgres: { type: "string", default: "postgres://postgres@127.0.0.1:5432/postgres" },
+    entries: { type: "string", default: "1000000" },
+    pages: { type: "string", default: "1000" },
+    peers: { type: "boolean", default: false },
+  },
+});
+const ENTRIES = Number(options.entries);
+const PAGES = Number(options.pages);
+const SMALL = 10_000;
+
+const NODE = `id sequence occurredAt kind amount balanceAfter description actor { label } member { name } session { title }`;
+const page = (first) => `creditLog(first: ${first}, filter: $filter) { nodes { ${NODE} } pageInfo { endCursor } }`;
+const PAGE = `query Page($id: ID!, $filter: CreditLogFilter) { account(id: $id) { ${page(50)} } }`;
+const screen = (findings) => `query Screen($id: ID!, $filter: CreditLogFilter) { account(id: $id) { balance { posted available }
+  ${page(20)} alerts(first: 1) { unreadCount } ${findings} } }`;
+const TOTALS = `query Totals($id: ID!) { account(id: $id) { creditLog(first: 1) { totals { count added deducted } } } }`;
+const BY_DAY = `query Days($id: ID!) { account(id: $id) { creditUsage(groupBy: [DAY], first: 100) { nodes { totals { count net } } } } }`;
+const ZONE = "UTC";
+
+const names = new Intl.NumberFormat("en");
+const ground = new Ground(options.postgres, "ledgerbell_bench_reads");
+const here = dirname(fileURLToPath(import.meta.url));
+const check = (response) => {
+  if (response.includes('"errors"') || !response.includes('"data"')) throw new Error(response.slice(0, 500));
+};
+
+/** Pages that end at random instants of the whole log, so that deep ones are measured as well as the first. */
+const anywhere = ({ id, entries }) => () => ({
+  id,
+  filter: { occurredAt: { before: new Date(FIRST + STEP * (100 + Math.floor(Math.random() * (entries - 100)))).toISOString() } },
+});
+
+async function growth(server, large, small) {
+  const measure = (account) => load(ground, server, PAGE, { count: PAGES * 2, clients: 1, variables: anywhere(account), check });
+  const [of_small, of_large] = [await measure(small), await measure(large)];
+  const [p99, peer] = [of_large, of_small].map(({ times }) => percentile(times, 0.99));
+  console.log(`a page: p50 ${short(percentile(of_small.times, 0.5))} and ${short(percentile(of_large.times, 0.5))} ms, p99 ${short(peer)} and ${short(p99)} ms`);
+  record({ work: `a page anywhere among ${names.format(ENTRIES)} entries, p99`, beside: `${names.format(SMALL)} entries`, value: p99 / peer, most: 1.5 });
+}
+
+async function smallTeam(server, large, team) {
+  const measure = (account) => load(ground, server, PAGE, { count: PAGES, variables: () => ({ id: account.id }), check });
+  const [of_team, of_large] = [await measure(team), await measure(large)];
+  const cost = ({ own, postgres }) => own + postgres;
+  record({
+    work: "a page of a team of 10 members and 150 sessions, server and Postgres",
+    beside: "the same page at 200,000 sessions",
+    value: cost(of_team) / cost(of_large),
+    most: 1.1,
+  });
+}
+
+async function typicalScreen(server, account, number) {
+  const measure = (query) => load(ground, server, query, { count: PAGES, variables: () => ({ id: account.id }), check });
+  const found = await measure(screen("troubleshooting { code }"));
+  const last = await measure(screen("lastFindings { count }"));
+  const costs = ({ own, postgres }) => `${short(own)} + ${short(postgres)} ms`;
+  console.log(`the typical screen: ${costs(found)}; with the findings of the last check: ${costs(last)}`);
+  if (!options.peers) return;
+  const peer = await ground.start("node", [join(here, "..", "peers", "apollo.mjs")], { DATABASE_URL: ground.url(), NODE_ENV: "production" });
+  const member = ground.sql(`SELECT id FROM member WHERE account_id = ${number} AND external_id = 'owner'`);
+  const variables = () => ({ account: number, member });
+  const theirs = await load(ground, peer, peer.screen, { count: PAGES, variables, check });
+  await peer.stop();
+  console.log(`Apollo Server: ${costs(theirs)}`);
+  const total = ({ own, postgres }) => own + postgres;
+  record({ work: "the typical screen, server and Postgres", beside: "Apollo Server, which reads the findings of the last check", value: total(found) / total(theirs), most: 0.2 });
+  record({ work: "the typical screen with the findings of the last check", beside: "Apollo Server", value: total(last) / total(theirs), most: 0.2 });
+}
+
+/** Runs SQL as often as the operation, and compares the elapsed times. */
+async function sums(server, { id, number }) {
+  const raw = {
+    totals: `SELECT COUNT(*), SUM(CASE WHEN amount > 0 THEN amount ELSE 0 END), SUM(CASE WHEN amount < 0 THEN -amount ELSE 0 END)
+      FROM credit_entry WHERE account_id = ${number};`,
+    "usage by day": `SELECT date_trunc('day', to_timestamp(occurred_at / 1000.0) AT TIME ZONE '${ZONE}') AS day, COUNT(*), SUM(amount)
+      FROM credit_entry WHERE account_id = ${number} GROUP BY day ORDER BY day DESC LIMIT 100;`,
+  };
+  for (const [work, query] of [["totals", TOTALS], ["usage by day", BY_DAY]]) {
+    const [ours, theirs] = [[], []];
+    const agent = new Agent({ keepAlive: true });
+    for (let round = 0; round < 5; round++) {
+      let begun = performance.now();
+      check(await send(agent, server, query, { id }));
+      ours.push(performance.now() - begun);
+      begun = performance.now();
+      ground.sql(raw[work]);
+      theirs.push(performance.now() - begun);
+    }
+    agent.destroy();
+    const median = (times) => percentile(times.sort((one, other) => one - other), 0.5);
+    console.log(`${work}: ${short(median(ours))} ms, raw SQL ${short(median(theirs))} ms`);
+    record({ work: `${work} of ${names.format(ENTRIES)} entries, speed`, beside: "the same as raw SQL", value: median(theirs) / median(ours), least: 20 });
+  }
+}
+
+async function exported(server, { id, number }) {
+  const agent = new Agent();
+  const link = JSON.parse(await send(agent, server, `query E($id: ID!) { account(id: $id) { creditLogExport { url } } }`, { id }));
+  const before = residentMib(server.pid);
+  let [most, bytes] = [before, 0];
+  let begun = performance.now();
+  await new Promise((resolve, reject) => {
+    get(link.data.account.creditLogExport.url, (response) => {
+      response.on("data", (chunk) => {
+        if (bytes >> 22 !== (bytes + chunk.length) >> 22) most = Math.max(most, residentMib(server.pid));
+        bytes += chunk.length;
+      });
+      response.on("end", resolve);
+      response.on("error", reject);
+    }).on("error", reject);
+  });
+  const ours = performance.now() - begun;
+  const columns = "id, sequence, occurred_at, kind, amount, balance_after, description, actor_kind, member_id, session_id";
+  begun = performance.now();
+  await new Promise((resolve, reject) => {
+    const copy = spawn("psql", [ground.url(), "-qX"], { stdio: ["pipe", "ignore", "inherit"] });
+    copy.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`psql ended with ${code}`))));
+    copy.stdin.end(`\\copy (SELECT ${columns} FROM credit_entry WHERE account_id = ${number} ORDER BY sequence) TO STDOUT WITH (FORMAT csv)\n`);
+  });
+  const theirs = performance.now() - begun;
+  console.log(`the export: ${short(bytes / 1e6)} MB in ${short(ours / 1_000)} s, \\copy ${short(theirs / 1_000)} s`);
+  record({ work: `export of ${names.format(ENTRIES)} entries as CSV, speed`, beside: "psql \\copy", value: theirs / ours, least: 0.7 });
+  record({ work: "memory that the export adds to the server", value: most - before, unit: "MiB", most: 16 });
+}
+
+try {
+  console.log(machine());
+  const server = await ground.ledgerbell(options.binary, { LEDGERBELL_LIMITS_RATE: "1000000000", LEDGERBELL_LIMITS_BURST: "1000000000" });
+  const accounts = {};
+  for (const [name, size] of Object.entries({
+    large: { entries: ENTRIES, sessions: 200_000 },
+    small: { entries: SMALL },
+    team: { entries: 150, sessions: 150, members: 10 },
+  })) {
+    const [id, number] = [await ground.account(server, name), ground.newest()];
+    ground.fill(number, size);
+    accounts[name] = { id, number, ...size };
+  }
+  const { large, small, team } = accounts;
+  const owner = { ...server, apiKey: await ground.token(server, large.id) };
+  await growth(server, large, small);
+  await smallTeam(server, large, team);
+  await typicalScreen(owner, large, large.number);
+  await sums(server, large);
+  await exported(server, large);
+  await server.stop();
+} finally {
+  ground.end();
+}
