@@ -101,6 +101,32 @@ impl<T: Copy> AnyOf<T> {
     }
 }
 
+/// A parsed text. It is serialized as the client gave it, so that page cursors are bound to that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Given<T> {
+    text: Option<String>,
+    #[serde(skip)]
+    parsed: T,
+}
+
+impl<T> Given<T> {
+    /// Parses the text.
+    pub fn parse(
+        field: &'static str,
+        text: Option<String>,
+        parse: fn(&'static str, Option<&str>) -> Result<T, InvalidInput>,
+    ) -> Result<Self, InvalidInput> {
+        let parsed = parse(field, text.as_deref())?;
+        Ok(Self { text, parsed })
+    }
+
+    /// What the text means.
+    pub const fn parsed(&self) -> &T {
+        &self.parsed
+    }
+}
+
 /// Instants from one (inclusive) to another (exclusive).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InstantRange {

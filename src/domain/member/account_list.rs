@@ -11,14 +11,14 @@ use std::collections::BTreeSet;
 
 use crate::domain::database::Database;
 use crate::domain::database::select::Condition;
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::Search;
 use crate::domain::ledger::model::AccountStatus;
-use crate::primitives::ids::{AccountId, GlobalId, IdKind};
+use crate::primitives::ids::AccountId;
 use crate::primitives::page::{Page, PageRequest};
 
-use super::model::{Account, AccountFilter, AccountOrder, AccountPosition};
-use super::scan::{MAX_LISTED, too_many};
+use super::filter::{AccountFilter, AccountSearch};
+use super::model::{Account, AccountOrder, AccountPosition};
 use super::store::{self, Finder};
 
 /// Accounts of a condition that are read as candidates, at most. Of 100,000 accounts, a condition that matches more fills a page soon.
@@ -34,7 +34,7 @@ pub(super) async fn page(
     filter: &AccountFilter,
     order: AccountOrder,
     request: &PageRequest<AccountPosition>,
-) -> Result<Page<Account, AccountPosition>, QueryError> {
+) -> Result<Page<Account, AccountPosition>, Fault> {
     let plan = Plan::of(database, filter).await?;
     if request.limit == 0 || plan.is_empty() {
         return Ok(Page {
@@ -82,31 +82,23 @@ struct Plan {
 }
 
 impl Plan {
-    async fn of(database: &Database, filter: &AccountFilter) -> Result<Self, QueryError> {
+    async fn of(database: &Database, filter: &AccountFilter) -> Result<Self, Fault> {
         let mut plan = Self {
             conditions: Vec::new(),
             finders: Vec::new(),
             named: None,
         };
-        if let Some(external_ids) = &filter.external_ids {
-            if external_ids.len() > MAX_LISTED {
-                return Err(too_many("externalIds"));
-            }
-            plan.named = Some(
-                store::account_ids(database.read(), external_ids)
-                    .await?
-                    .into_iter()
-                    .collect(),
-            );
+        if let Some(external_ids) = filter.external_ids.values() {
+            let ids = store::account_ids(database.read(), external_ids).await?;
+            plan.named = Some(ids.into_iter().collect());
         }
-        if let Some(text) = &filter.search {
-            plan.add_search(text)?;
+        match filter.search.parsed() {
+            AccountSearch::Account(id) => plan.name([*id].into()),
+            AccountSearch::Words(search) => plan.add_search(search),
         }
-        if let Some(statuses) = &filter.statuses {
-            plan.conditions.push(store::has_status(statuses));
-            if !statuses.contains(&AccountStatus::Active) {
-                plan.finders.push(Finder::Halted);
-            }
+        plan.conditions.extend(store::has_status(&filter.statuses));
+        if !filter.statuses.allows(&AccountStatus::Active) {
+            plan.finders.push(Finder::Halted);
         }
         if let Some(credits) = filter.available_below {
             plan.conditions.push(store::available_below(credits));
@@ -123,13 +115,7 @@ impl Plan {
         Ok(plan)
     }
 
-    fn add_search(&mut self, text: &str) -> Result<(), QueryError> {
-        let id = text.trim().parse::<GlobalId>().ok();
-        if let Some(id) = id.filter(|id| id.kind == IdKind::Account) {
-            self.name([id.account_id].into());
-            return Ok(());
-        }
-        let search = Search::parse("search", Some(text))?;
+    fn add_search(&mut self, search: &Search) {
         // In a script without spaces a word of the search is several words of the name. The longest one finds the fewest accounts.
         let longest = search.words().iter().filter_map(|word| {
             let parts = word.split_whitespace();
@@ -141,7 +127,6 @@ impl Plan {
         self.finders.extend(longest.into_iter().map(Finder::Word));
         self.conditions
             .extend(search.words().iter().map(|word| store::has_word(word)));
-        Ok(())
     }
 
     /// Restricts the list to these accounts.

@@ -14,10 +14,11 @@ use crate::primitives::page::{Page, PageRequest};
 
 use super::account_list;
 use super::error::{CreateAccountRefusal, UpdateAccountRefusal};
+use super::filter::AccountFilter;
 use super::input::{checked_external_id, checked_grace_hours, checked_member, checked_name};
 use super::model::{
-    Account, AccountFilter, AccountOrder, AccountPatch, AccountPosition, Contact, DEFAULT_SESSION_GRACE_HOURS,
-    Installation, Member, NewAccount, NewMember, Vouch, grace_millis,
+    Account, AccountOrder, AccountPatch, AccountPosition, Contact, DEFAULT_SESSION_GRACE_HOURS, Installation, Member,
+    NewAccount, NewMember, Vouch, grace_millis,
 };
 use super::store;
 
@@ -168,7 +169,7 @@ impl Accounts {
         if !actor.reaches(AccountId::PLATFORM) {
             return Err(AccessError::Forbidden(Permission::ManageAccounts).into());
         }
-        account_list::page(&self.database, filter, order, request).await
+        Ok(account_list::page(&self.database, filter, order, request).await?)
     }
 
     /// Returns the result of `create` for a known external id: the account if it was created from this input.

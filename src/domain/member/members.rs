@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::EventContent;
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
-use crate::domain::ledger::credit_log::search::Search;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
 use crate::primitives::clock::Timestamp;
@@ -18,10 +17,11 @@ use super::contacts::notify_old_address;
 use super::error::{AddMemberRefusal, RemoveMemberRefusal, UpdateMemberRefusal, UpsertMemberRefusal};
 use super::input::{check_vouch, checked_email, checked_external_id, checked_label, checked_locale, checked_member};
 use super::model::{
-    Change, Contact, Member, MemberFilter, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember, Vouch,
+    Change, Contact, Member, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember, Vouch,
     may_change_owners, may_vouch, require_directory, require_over, require_own_or_settings,
 };
-use super::scan::{MAX_LISTED, Scan, too_many};
+use super::filter::MemberFilter;
+use super::scan::Scan;
 use super::store;
 
 /// Use cases about members.
@@ -184,18 +184,14 @@ impl Members {
         request: PageRequest<MemberPosition>,
     ) -> Result<Page<Member, MemberPosition>, QueryError> {
         require_directory(actor, account_id)?;
-        let search = Search::parse("search", filter.search.as_deref())?;
-        let among = filter.external_ids.as_deref();
-        if among.is_some_and(|external_ids| external_ids.len() > MAX_LISTED) {
-            return Err(too_many("externalIds"));
-        }
+        let among = filter.external_ids.values();
         let mut scan = Scan::new(&request);
         while let Some((after, limit)) = scan.next() {
             let rows = store::members_after(self.database.read(), account_id, after, among, limit).await?;
             scan.take(rows, Member::position, |member| {
                 (filter.include_removed || member.removed_at.is_none())
-                    && filter.roles.as_ref().is_none_or(|roles| roles.contains(&member.role))
-                    && search.matches(&member.name)
+                    && filter.roles.allows(&member.role)
+                    && filter.search.parsed().matches(&member.name)
             });
         }
         Ok(scan.finish())

@@ -20,6 +20,7 @@ mod api_keys;
 mod contacts;
 mod current_rights;
 mod error;
+mod filter;
 #[doc(hidden)]
 pub mod fuzzing;
 mod input;
@@ -46,6 +47,7 @@ pub use error::{
     RemoveMemberRefusal, RevokeApiKeyRefusal, SignInError, StartVerificationRefusal, UpdateAccountRefusal,
     UpdateContactRefusal, UpdateMemberRefusal, UpsertMemberRefusal, VerifyContactRefusal,
 };
+pub use filter::{AccountFilter, AccountSearch, MemberFilter};
 pub(in crate::domain) use input::checked_label;
 pub use key_set::KeySetSource;
 use ledgerbell_core::member as model;
@@ -56,10 +58,9 @@ pub(in crate::domain) use members::{
     Holder, announce_details, locked_holder, locked_member, locked_members, locked_person, record_contact,
 };
 pub use model::{
-    Account, AccountFilter, AccountOrder, AccountPatch, AccountPosition, ApiKey, ApiKeyName, Change, Contact,
-    ContactPatch, ContactStatus, DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS,
-    MAX_SESSION_GRACE_HOURS, Member, MemberFilter, MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember,
-    UpsertMember, Vouch, require_own_or_settings,
+    Account, AccountOrder, AccountPatch, AccountPosition, ApiKey, ApiKeyName, Change, Contact, ContactPatch,
+    ContactStatus, DEFAULT_SESSION_GRACE_HOURS, Installation, MAX_ACTIVE_API_KEYS, MAX_SESSION_GRACE_HOURS, Member,
+    MemberPatch, MemberPosition, NewAccount, NewApiKey, NewMember, UpsertMember, Vouch, require_own_or_settings,
 };
 pub(in crate::domain) use model::{may_change_owners, may_vouch, require_over};
 pub use sign_in::{SignIn, SignInSettings, SignedIn};

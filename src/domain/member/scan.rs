@@ -1,14 +1,11 @@
 //! Lists with filters that have no index: a page reads a bounded number of rows.
 
-use crate::domain::fault::{InvalidInput, QueryError};
 use crate::primitives::page::{Page, PageRequest};
 
 /// Rows that one page reads. A page ends there, even empty, and the next one continues.
 const MAX_SCANNED: u32 = 1_000;
 /// Rows of a further query, when the first one did not fill the page.
 const FURTHER: u32 = 250;
-/// Values in one list of a filter, at most.
-pub(super) const MAX_LISTED: usize = 100;
 
 /// One page in progress.
 #[derive(Debug)]
@@ -75,11 +72,6 @@ impl<T, P: Copy> Scan<T, P> {
             items: self.kept,
         }
     }
-}
-
-/// The refusal of a filter with too many values.
-pub(super) fn too_many(field: &'static str) -> QueryError {
-    InvalidInput::new(field, format!("must have at most {MAX_LISTED} items")).into()
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use super::api_key::ApiKey;
 use super::money::Money;
 use super::person::{Member, MemberConnection, MemberRole};
 use crate::domain::event::LiveCursor;
-use crate::domain::filter::key;
+use crate::domain::filter::{AnyOf, Given, key};
 use crate::domain::forecast::TrialSettings;
+use crate::domain::ledger::credit_log::search::Search;
 use crate::domain::ledger::model::AccountStatus as Status;
 use crate::domain::ledger::{self, Posted};
 use crate::domain::member;
@@ -296,12 +297,10 @@ impl Account {
     ) -> Nullable<MemberConnection> {
         visible(async {
             let scope = scope(ctx)?;
-            at_most_100("externalIds", external_ids.as_deref())?;
-            at_most_100("roles", roles.as_deref())?;
             let filter = member::MemberFilter {
-                search,
-                external_ids,
-                roles: roles.map(|roles| roles.into_iter().map(Into::into).collect()),
+                search: Given::parse("search", search, Search::parse)?,
+                external_ids: AnyOf::new("externalIds", external_ids)?,
+                roles: AnyOf::new("roles", roles)?,
                 include_removed: include_removed.unwrap_or(false),
             };
             let place = self.list("members", &key(&filter)?, "");

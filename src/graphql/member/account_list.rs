@@ -3,13 +3,12 @@
 use async_graphql::{Context, Enum, InputObject};
 
 use super::account::{Account, AccountConnection};
-use crate::domain::fault::QueryError;
-use crate::domain::filter::key;
-use crate::domain::member::{self, AccountPosition};
+use crate::domain::filter::{AnyOf, Given, key};
+use crate::domain::member::{self, AccountPosition, AccountSearch};
 use crate::graphql::connection::{PageArguments, Position};
 use crate::graphql::context::scope;
 use crate::graphql::errors::ApiError;
-use crate::graphql::ledger::{AccountStatus, at_most_100};
+use crate::graphql::ledger::AccountStatus;
 use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::AccountId;
@@ -55,10 +54,8 @@ pub(super) struct ListArguments {
 }
 
 impl ListArguments {
-    /// Returns the domain's filter, and the path of the argument that holds the words of the search.
-    fn filter(self) -> Result<(member::AccountFilter, &'static str), ApiError> {
-        at_most_100("externalIds", self.external_ids.as_deref())?;
-        at_most_100("filter.statuses", self.filter.statuses.as_deref())?;
+    /// Parses the filter of the domain.
+    fn filter(self) -> Result<member::AccountFilter, ApiError> {
         if self.search.is_some() && self.filter.search.is_some() {
             return Err(ApiError::invalid(
                 "search",
@@ -71,21 +68,19 @@ impl ListArguments {
                 "must be left out where filter.statuses is given",
             ));
         }
-        let field = if self.search.is_some() {
-            "search"
-        } else {
-            "filter.search"
+        let (field, search) = match (self.search, self.filter.search) {
+            (Some(search), _) => ("search", Some(search)),
+            (None, search) => ("filter.search", search),
         };
         let statuses = self.filter.statuses.or(self.status.map(|status| vec![status]));
-        let filter = member::AccountFilter {
-            search: self.search.or(self.filter.search),
-            statuses: statuses.map(|statuses| statuses.into_iter().map(Into::into).collect()),
-            external_ids: self.external_ids,
+        Ok(member::AccountFilter {
+            search: Given::parse(field, search, AccountSearch::parse)?,
+            statuses: AnyOf::new("filter.statuses", statuses)?,
+            external_ids: AnyOf::new("externalIds", self.external_ids)?,
             available_below: self.filter.available_below,
             auto_top_up_paused: self.filter.auto_top_up_paused,
             has_findings: self.filter.has_findings,
-        };
-        Ok((filter, field))
+        })
     }
 }
 
@@ -97,15 +92,11 @@ pub(super) async fn page(
 ) -> Result<Option<AccountConnection>, ApiError> {
     let scope = scope(ctx)?;
     let order: member::AccountOrder = arguments.order.unwrap_or(AccountOrder::OldestFirst).into();
-    let (filter, field) = arguments.filter()?;
+    let filter = arguments.filter()?;
     let list = CursorScope::of(&["accounts", &key(&filter)?, &key(&order)?]);
     let request = page.request(list)?;
     let accounts = &scope.services.accounts;
-    let page = accounts.page(scope.actor(), &filter, order, &request).await;
-    let page = page.map_err(|error| match error {
-        QueryError::Invalid(invalid) if invalid.field == "search" => ApiError::invalid(field, invalid.message),
-        error => error.into(),
-    })?;
+    let page = accounts.page(scope.actor(), &filter, order, &request).await?;
     let page = page.map(|account| Account::new(scope, account));
     Ok(Some(AccountConnection::new(request.relay(page))))
 }

@@ -1,7 +1,8 @@
 //! Generated accounts, inserted in bulk, and what each filter has to find among them.
 
+use ledgerbell::domain::filter::{AnyOf, Given};
 use ledgerbell::domain::ledger::model::AccountStatus;
-use ledgerbell::domain::member::{AccountFilter, AccountOrder};
+use ledgerbell::domain::member::{AccountFilter, AccountOrder, AccountSearch};
 use ledgerbell::primitives::credits::Credits;
 use sea_orm::DbBackend;
 
@@ -44,14 +45,13 @@ impl Generated {
     }
 
     pub(super) fn matches(self, filter: &AccountFilter) -> bool {
-        let words = filter.search.as_deref().unwrap_or_default().to_lowercase();
-        let mut words = words.split_whitespace().flat_map(|word| word.split('-'));
+        let AccountSearch::Words(search) = filter.search.parsed() else {
+            panic!("{filter:?}");
+        };
+        let mut words = search.words().iter().flat_map(|word| word.split_whitespace());
         let (own, available) = (self.words(), Credits::from_units(self.available()));
         words.all(|word| own.iter().any(|own| own.starts_with(word)))
-            && filter
-                .statuses
-                .as_ref()
-                .is_none_or(|statuses| statuses.contains(&self.status()))
+            && filter.statuses.allows(&self.status())
             && filter.available_below.is_none_or(|below| available < below)
             && filter
                 .auto_top_up_paused
@@ -126,15 +126,15 @@ pub(super) fn filters() -> Vec<(String, AccountFilter)> {
         ("unknown word", "piano"),
     ];
     let searches = searches.map(|(name, text)| {
-        let search = Some(text.to_owned());
+        let search = Given::parse("search", Some(text.to_owned()), AccountSearch::parse).expect("valid");
         (name, AccountFilter { search, ..filter() })
     });
     let below = |units| AccountFilter {
         available_below: Some(Credits::from_units(units)),
         ..filter()
     };
-    let statuses = |statuses: &[AccountStatus]| AccountFilter {
-        statuses: Some(statuses.to_vec()),
+    let statuses = |statuses: AnyOf<AccountStatus>| AccountFilter {
+        statuses,
         ..filter()
     };
     let paused = |is_paused| AccountFilter {
@@ -146,8 +146,8 @@ pub(super) fn filters() -> Vec<(String, AccountFilter)> {
         ..filter()
     };
     let others = [
-        ("active", statuses(&[AccountStatus::Active])),
-        ("halted", statuses(&[AccountStatus::Frozen, AccountStatus::Closed])),
+        ("active", statuses([AccountStatus::Active].into())),
+        ("halted", statuses([AccountStatus::Frozen, AccountStatus::Closed].into())),
         ("few credits", below(100_000)),
         ("all but many credits", below(90_000_000)),
         ("paused", paused(true)),

@@ -3,13 +3,13 @@
 //! The texts are pinned. A change of one of them ends every cursor that clients hold, so it belongs into the changelog.
 
 use chrono::NaiveDate;
-use ledgerbell::domain::filter::key;
+use ledgerbell::domain::filter::{Given, key};
 use ledgerbell::domain::ledger::credit_log::{
     ActorKind, ActorRef, AmountRange, CreditLogFilter, DateRange, Direction, UsageGrouping,
 };
 use ledgerbell::domain::ledger::model::{AccountStatus, EntryKind};
 use ledgerbell::domain::ledger::sessions::{SessionFilter, SessionOrder, ShownStatus};
-use ledgerbell::domain::member::{AccountFilter, AccountOrder, MemberFilter};
+use ledgerbell::domain::member::{AccountFilter, AccountOrder, AccountSearch, MemberFilter};
 use ledgerbell::domain::notification::model::{AlertKind, Channel, DeliveryStatus, Severity};
 use ledgerbell::domain::notification::{AlertFilter, DeliveriesOf, DeliveryFilter};
 use ledgerbell::domain::top_up::{TopUpFilter, TopUpOrigin, TopUpStatus};
@@ -93,14 +93,14 @@ fn the_key_of_a_filter_is_pinned() {
         ..DeliveryFilter::default()
     };
     let accounts = AccountFilter {
-        search: Some("Team".to_owned()),
-        statuses: Some(vec![AccountStatus::Frozen]),
+        search: Given::parse("search", Some("Team".to_owned()), AccountSearch::parse).expect("valid"),
+        statuses: [AccountStatus::Frozen].into(),
         available_below: Some(Credits::whole(1)),
         has_findings: Some(true),
         ..AccountFilter::default()
     };
     let members = MemberFilter {
-        roles: Some(vec![MemberRole::Admin]),
+        roles: [MemberRole::Admin].into(),
         ..MemberFilter::default()
     };
     let keys = [

@@ -5,7 +5,6 @@ mod rights;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use crate::ledger::AccountStatus;
 use crate::primitives::actor::{Actor, Cause, MemberRole, Permissions, Side};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, RecipientId};
@@ -107,23 +106,6 @@ impl Account {
             ..self
         }
     }
-}
-
-/// Selects accounts. A field that is `None` is not a condition; an empty list matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct AccountFilter {
-    /// Words that must each start a word of the name or the external id, ignoring case; or the account's own id.
-    pub search: Option<String>,
-    /// The account has one of these statuses.
-    pub statuses: Option<Vec<AccountStatus>>,
-    /// The platform's own id is one of these.
-    pub external_ids: Option<Vec<String>>,
-    /// Fewer credits than this are available.
-    pub available_below: Option<Credits>,
-    /// Whether the auto top-up rule is enabled and paused until a person acts.
-    pub auto_top_up_paused: Option<bool>,
-    /// Whether the last check of the account has found something wrong.
-    pub has_findings: Option<bool>,
 }
 
 /// The order of a list of accounts.
@@ -450,19 +432,6 @@ pub struct MemberPatch {
     pub name: Option<String>,
     /// Decides the member's permissions.
     pub role: Option<MemberRole>,
-}
-
-/// Selects members. A field that is `None` is not a condition; an empty list matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct MemberFilter {
-    /// Words that must each start a word of the name, ignoring case.
-    pub search: Option<String>,
-    /// The platform's own id is one of these.
-    pub external_ids: Option<Vec<String>>,
-    /// The role is one of these.
-    pub roles: Option<Vec<MemberRole>>,
-    /// Whether members who left the team are included.
-    pub include_removed: bool,
 }
 
 /// The name of an API key, for entries and sums that it caused.

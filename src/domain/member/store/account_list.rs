@@ -9,6 +9,7 @@ use crate::domain::database::Database;
 use crate::domain::database::records::{Fields, FromRow, columns_of};
 use crate::domain::database::select::{Condition, Select};
 use crate::domain::fault::Fault;
+use crate::domain::filter::AnyOf;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
@@ -208,9 +209,8 @@ pub(in super::super) fn has_word(word: &str) -> Condition {
     Condition::Like("a.search_text", format!("%{word}%"))
 }
 
-pub(in super::super) fn has_status(statuses: &[AccountStatus]) -> Condition {
-    let names = statuses.iter().map(|status| status.as_str().to_owned());
-    Condition::Texts("s.status", names.collect())
+pub(in super::super) fn has_status(statuses: &AnyOf<AccountStatus>) -> Option<Condition> {
+    statuses.texts("s.status", AccountStatus::as_str)
 }
 
 pub(in super::super) fn available_below(credits: Credits) -> Condition {

@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use crate::domain::fault::{QueryError, Refused, UseCaseError};
+use crate::domain::filter::Given;
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::actor::{AccessError, Actor, MemberRole, Permission};
 use crate::primitives::ids::AccountId;
@@ -8,8 +9,8 @@ use crate::primitives::money::CreditPrice;
 use crate::primitives::page::PageRequest;
 
 use super::super::{
-    AccountFilter, AccountOrder, AccountPatch, AccountPosition, CreateAccountRefusal, NewAccount, NewMember,
-    UpdateAccountRefusal, open_installation,
+    AccountFilter, AccountOrder, AccountPatch, AccountPosition, AccountSearch, CreateAccountRefusal, NewAccount,
+    NewMember, UpdateAccountRefusal, open_installation,
 };
 use super::{Room, account, actor, key, named};
 
@@ -346,22 +347,22 @@ async fn the_platform_lists_accounts_by_page_and_filter() {
     assert_eq!((rest.items.len(), rest.has_next, rest.has_previous), (1, false, true));
 
     let by_name = AccountFilter {
-        search: Some("TEAM thr".to_owned()),
+        search: Given::parse("search", Some("TEAM thr".to_owned()), AccountSearch::parse).expect("valid"),
         ..AccountFilter::default()
     };
     assert_eq!(list(by_name, 20, None).await.items.len(), 1);
     let frozen = AccountFilter {
-        statuses: Some(vec![AccountStatus::Frozen]),
+        statuses: [AccountStatus::Frozen].into(),
         ..AccountFilter::default()
     };
     assert_eq!(list(frozen, 20, None).await.items.len(), 0);
     let by_id = AccountFilter {
-        external_ids: Some(vec!["one".to_owned(), "four".to_owned(), "unknown".to_owned()]),
+        external_ids: ["one", "four", "unknown"].map(str::to_owned).into(),
         ..AccountFilter::default()
     };
     assert_eq!(list(by_id, 20, None).await.items.len(), 2);
     let nothing = AccountFilter {
-        external_ids: Some(Vec::new()),
+        external_ids: [].into(),
         ..AccountFilter::default()
     };
     assert_eq!(list(nothing, 20, None).await.items.len(), 0);

@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::fault::{QueryError, Refused, UseCaseError};
+use crate::domain::filter::Given;
+use crate::domain::ledger::credit_log::search::Search;
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission, Side};
 use crate::primitives::ids::AccountId;
 use crate::primitives::page::PageRequest;
@@ -466,29 +468,29 @@ async fn f64_members_are_listed_once_each_also_when_added_at_one_instant() {
     all.dedup();
     assert_eq!(all.len(), 13);
     let admins = MemberFilter {
-        roles: Some(vec![MemberRole::Admin]),
+        roles: [MemberRole::Admin].into(),
         ..MemberFilter::default()
     };
     let mut found = list(&admins, 2).await;
     found.sort();
     assert_eq!(found, ["m0", "m3", "m6", "m9"]);
     let searched = MemberFilter {
-        search: Some("member M1".to_owned()),
+        search: Given::parse("search", Some("member M1".to_owned()), Search::parse).expect("valid"),
         ..MemberFilter::default()
     };
     let mut found = list(&searched, 20).await;
     found.sort();
     assert_eq!(found, ["m1", "m10", "m11"]);
     let by_id = MemberFilter {
-        external_ids: Some(vec!["m7".to_owned(), "zz".to_owned()]),
+        external_ids: ["m7", "zz"].map(str::to_owned).into(),
         ..MemberFilter::default()
     };
     assert_eq!(list(&by_id, 20).await, ["m7"]);
-    let nobody = MemberFilter {
-        roles: Some(Vec::new()),
+    let none = MemberFilter {
+        roles: [].into(),
         ..MemberFilter::default()
     };
-    assert!(list(&nobody, 20).await.is_empty());
+    assert!(list(&none, 20).await.is_empty());
 
     let m7 = room
         .members
