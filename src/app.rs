@@ -389,7 +389,7 @@ impl App {
         ExportLinks::new(self.secret.reveal().as_bytes(), base_url)
     }
 
-    /// Answers waiting commands, stores what is kept in memory, and closes the database.
+    /// Finishes waiting commands, stores what is kept in memory, and closes the database.
     pub async fn close(&self) -> Result<(), Fault> {
         self.end().await?;
         self.database.close().await

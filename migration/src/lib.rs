@@ -4,7 +4,7 @@
 //! databases; [`ddl`] replaces the few words in which these differ. `adapters::database::migrate` calls it and holds a lock, so that several instances can start together.
 //!
 //! Invariant, checked by a test against the catalog: every key and every unique index begins with `account_id`, so that the
-//! tables can be distributed over several servers (`adapters::database::distribute`). The exceptions are the few global tables: `installation`,
+//! tables can be distributed over several servers (`adapters::database::Citus`). The exceptions are the few global tables: `installation`,
 //! `account_directory`, `api_key`, `gateway_object`, `webhook_inbox`, `quota`.
 
 mod ddl;

@@ -64,7 +64,7 @@ impl Foundation {
     }
 }
 
-/// Answers waiting commands and stops notifying other processes.
+/// Finishes waiting commands and stops notifying other processes.
 pub(super) async fn end_ledger(ledger: &Ledger, bell: Option<&Arc<PostgresBell>>) {
     ledger.shutdown().await;
     if let Some(bell) = bell {

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapters::gateway::simulated::{self, Courier, PUBLISHABLE_KEY, SimulatedGateway, WEBHOOK_SECRET};
+use crate::adapters::gateway::simulated::{self, PUBLISHABLE_KEY, SimulatedGateway, WEBHOOK_SECRET, WebhookSender};
 use crate::adapters::private_files;
 use crate::app::GATEWAY_SERVER_FILE;
 use crate::config::{Mode, Settings};
@@ -53,7 +53,7 @@ pub(super) async fn run(command: &Gateway, settings: &Settings) -> Ending {
     let stop = CancellationToken::new();
     let sending = match &command.webhooks {
         Some(webhooks) => Some(tokio::spawn(
-            Courier::new(gateway.clone(), webhooks.clone())?.run(stop.clone()),
+            WebhookSender::new(gateway.clone(), webhooks.clone())?.run(stop.clone()),
         )),
         None => None,
     };
@@ -84,12 +84,12 @@ fn greeting(command: &Gateway, url: &str) -> String {
         });
         return ready.to_string();
     }
-    let told = match &command.webhooks {
-        Some(webhooks) => format!("It sends webhooks to {webhooks}."),
+    let webhooks = match &command.webhooks {
+        Some(url) => format!("It sends webhooks to {url}."),
         None => "It sends no webhooks: set their address with --webhooks.".to_owned(),
     };
     format!(
-        "The simulated payment gateway answers as Stripe does, at {url}, and moves no money. {told}\n\
+        "The simulated payment gateway answers as Stripe does, at {url}, and moves no money. {webhooks}\n\
          To have Ledgerbell charge it:\n\n\
          \x20 export LEDGERBELL_GATEWAY_KIND=stripe LEDGERBELL_GATEWAY_STRIPE_URL={url}\n\
          \x20 export LEDGERBELL_GATEWAY_STRIPE_SECRET_KEY={secret_key} LEDGERBELL_GATEWAY_STRIPE_PUBLISHABLE_KEY={PUBLISHABLE_KEY}\n\

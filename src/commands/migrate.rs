@@ -30,13 +30,14 @@ enum Profile {
 pub(super) async fn run(command: &Migrate, settings: &Settings) -> Ending {
     start_logging(settings);
     let database = app::open_database(settings).await?;
-    if command.profile == Profile::Citus {
-        // Before anything changes.
-        database::check_citus(&database).await?;
-    }
+    // Before anything changes.
+    let citus = match command.profile {
+        Profile::Single => None,
+        Profile::Citus => Some(database::Citus::find(&database).await?),
+    };
     database::migrate(&database).await?;
-    if command.profile == Profile::Citus {
-        let tables = database::distribute(&database).await?;
+    if let Some(citus) = citus {
+        let tables = citus.distribute().await?;
         say(&format!("{} tables were distributed", tables.len()))?;
     }
     database.close().await?;

@@ -58,7 +58,7 @@ pub(super) struct Server {
     listener: TcpListener,
     metrics: Metrics,
     url: String,
-    told_to_stop: StopSignal,
+    stop_requested: StopSignal,
     /// Whether it also runs the workers.
     has_workers: bool,
 }
@@ -77,7 +77,7 @@ impl Server {
             listener,
             metrics: Metrics::bind(settings).await?,
             url: url_of(bound),
-            told_to_stop: stop_signal()?,
+            stop_requested: stop_signal()?,
             has_workers: true,
         })
     }
@@ -106,12 +106,12 @@ impl Server {
         let delivering = tokio::spawn(app.clone().keep_delivering(stop.clone()));
         let serving = tokio::spawn(http::serve(self.listener, http_state, stop.clone().cancelled_owned()));
         let measuring = self.metrics.serve(app, stop.clone());
-        let told = match ready() {
+        let ready = match ready() {
             Ok(()) => {
-                self.told_to_stop.await;
+                self.stop_requested.await;
                 Ok(())
             }
-            told => told,
+            ready => ready,
         };
         tracing::info!("stopping");
         stop.cancel();
@@ -121,7 +121,7 @@ impl Server {
             delivering.await?;
             metrics::end(measuring).await?;
             app.close().await?;
-            told?;
+            ready?;
             Ok(served??)
         })
         .await

@@ -31,17 +31,16 @@ pub struct GatewaySettings {
 
 pub(super) fn read_gateway(read: &Reader) -> Result<GatewaySettings, ConfigError> {
     let mut gateway: GatewaySettings = read.section("gateway")?;
-    // Fails if one of its settings is missing.
-    let stripe = read.section("gateway").ok();
+    // Read for each kind, because a setting that nothing reads is refused.
+    let stripe = read.section_if_complete("gateway");
     if gateway.kind == GatewayKind::Stripe {
-        if stripe.is_none() {
-            return Err(ConfigError::Together(
+        let incomplete = |error| {
+            ConfigError::Together(format!(
                 "gateway.kind stripe needs gateway.stripe_secret_key, gateway.stripe_publishable_key, \
-                 gateway.stripe_webhook_secret and gateway.return_url beside it"
-                    .to_owned(),
-            ));
-        }
-        gateway.stripe = stripe;
+                 gateway.stripe_webhook_secret and gateway.return_url beside it: {error}"
+            ))
+        };
+        gateway.stripe = Some(stripe.map_err(incomplete)?);
     }
     Ok(gateway)
 }

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn stripe_needs_its_keys_and_nobody_charges_unasked_in_production() {
+    fn stripe_needs_its_keys_and_production_needs_a_gateway_by_name() {
         let development = "mode = \"development\"\n";
         let settings = load(development, &[], vec![]).expect("valid");
         assert_eq!(settings.gateway.kind, GatewayKind::Simulated);
@@ -291,6 +291,7 @@ mod tests {
         let stripe = [("LEDGERBELL_GATEWAY_KIND", "stripe")];
         let refused = load(&production, &stripe, vec![]).expect_err("keys are missing");
         assert!(refused.contains("gateway.stripe_webhook_secret"), "{refused}");
+        assert!(refused.contains("missing field `stripe_secret_key`"), "{refused}");
         let given = [
             ("LEDGERBELL_GATEWAY_KIND", "stripe"),
             ("LEDGERBELL_GATEWAY_STRIPE_SECRET_KEY", "sk_secret"),

@@ -57,6 +57,11 @@ pub enum ConfigError {
     /// Settings that are each valid but conflict.
     #[error("{0}")]
     Together(String),
+    /// The list of settings and the structs that are read from it differ.
+    #[error(
+        "{0}. This is a defect of this version, not of your settings: report it, and run the previous version meanwhile"
+    )]
+    Defect(String),
 }
 
 #[derive(Clone, Debug)]
@@ -262,26 +267,34 @@ impl Reader {
     /// Reads one setting.
     pub(super) fn value<T: DeserializeOwned>(&self, path: &str) -> Result<T, ConfigError> {
         let value: Option<T> = self.optional(path)?;
-        value.ok_or_else(|| ConfigError::Together(format!("setting {path} has no value")))
+        value.ok_or_else(|| ConfigError::Defect(format!("setting {path} has neither a value nor a default")))
     }
 
     /// Reads one setting that may be absent.
     pub(super) fn optional<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ConfigError> {
         let value = self.find(path).and_then(|value| value.map(T::deserialize).transpose());
-        value.map_err(|error| ConfigError::Together(format!("setting {path}: {error}")))
+        value.map_err(|error| ConfigError::Defect(format!("setting {path} cannot be read: {error}")))
     }
 
     /// Reads the settings of a section that are fields of a struct.
     pub(super) fn section<T: DeserializeOwned>(&self, section: &'static str) -> Result<T, ConfigError> {
-        let read = T::deserialize(Section { reader: self, section });
-        read.map_err(|error| ConfigError::Together(format!("settings of {section}: {error}")))
+        let read = self.section_if_complete(section);
+        read.map_err(|error| ConfigError::Defect(format!("the settings of {section} cannot be read: {error}")))
+    }
+
+    /// Does what [`Self::section`] does, for a struct whose settings are required in some configurations only.
+    pub(super) fn section_if_complete<T: DeserializeOwned>(&self, section: &'static str) -> Result<T, toml::de::Error> {
+        T::deserialize(Section { reader: self, section })
     }
 
     /// Refuses a list with a setting that no struct has.
     pub(super) fn check_all_are_read(&self) -> Result<(), ConfigError> {
         let read = self.read.borrow();
         match KEYS.iter().find(|key| !read.contains(key.path)) {
-            Some(key) => Err(ConfigError::Together(format!("setting {} is not used", key.path))),
+            Some(key) => Err(ConfigError::Defect(format!(
+                "setting {} is in the list of settings, but no struct has it",
+                key.path
+            ))),
             None => Ok(()),
         }
     }

@@ -68,6 +68,29 @@ pub enum UseCaseError<R> {
     Fault(#[from] Fault),
 }
 
+/// Declares enums of refusals: each variant with its human-readable text.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident {
+        $(
+            $(#[$variant_doc:meta])* $variant:ident
+            $(($($held:ty),+))?
+            $({ $($(#[$field_doc:meta])* $field:ident: $ty:ty),+ $(,)? })?
+            = $text:literal,
+        )*
+    })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+        pub enum $name {
+            $(
+                $(#[$variant_doc])*
+                #[error($text)]
+                $variant $(($($held),+))? $({ $($(#[$field_doc])* $field: $ty),+ })?,
+            )*
+        }
+    )*};
+}
+pub(in crate::domain) use refusals;
+
 pub use UseCaseError::Refused;
 
 /// The error of a use case without refusals of its own, such as a query.

@@ -89,9 +89,12 @@ impl<T: Ord, const N: usize> From<[T; N]> for AnyOf<T> {
 
 impl<T: Copy> AnyOf<T> {
     /// The condition that a column is one of these ids.
-    pub(in crate::domain) fn uuids(&self, column: &'static str, uuid: impl Fn(T) -> Uuid) -> Option<Condition> {
+    pub(in crate::domain) fn uuids(&self, column: &'static str) -> Option<Condition>
+    where
+        T: Into<Uuid>,
+    {
         let values = self.0.as_ref()?.iter();
-        Some(Condition::Uuids(column, values.map(|value| uuid(*value)).collect()))
+        Some(Condition::Uuids(column, values.map(|value| (*value).into()).collect()))
     }
 
     /// The condition that a column is one of these names.

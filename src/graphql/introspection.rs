@@ -1,4 +1,4 @@
-//! Answers to queries about the schema itself: each is computed once.
+//! Responses to queries about the schema itself: each is computed once.
 //!
 //! The schema never changes while a process runs and is the same for every caller. So an answer depends only on the document,
 //! the operation and the variables. A full introspection takes as much work as thousands of ordinary fields.
@@ -14,9 +14,9 @@ use super::description;
 use super::{Schema, errors};
 use crate::graphql::errors::{ErrorCode, refused_request};
 
-/// The maximum memory of cached answers, in bytes.
+/// The maximum memory of cached responses, in bytes.
 const MOST_MEMORY: u64 = 16 * 1_024 * 1_024;
-/// The expected number of cached answers.
+/// The expected number of cached responses.
 const LIKELY: usize = 100;
 
 type Key = [u8; 32];
@@ -30,7 +30,7 @@ impl Weighter<Key, Arc<str>> for Size {
     }
 }
 
-/// A cache of recent answers, limited by their memory.
+/// A cache of recent responses, limited by their memory.
 #[derive(Clone)]
 pub(super) struct Introspections(Arc<Cache<Key, Arc<str>, Size>>);
 

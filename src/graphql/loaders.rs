@@ -134,87 +134,45 @@ loaded! {
         |source, account_id, ids| source.services.top_ups.by_ids(&source.actor, account_id, &ids).await;
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct AccountKey(AccountId);
+/// Declares a key that is complete by itself, with its loader and its method.
+macro_rules! loaded_by_id {
+    ($($(#[$doc:meta])* $key:ident($id:ty) => $method:ident -> $value:ty = |$source:ident, $ids:ident| $load:expr;)*) => {$(
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        struct $key($id);
 
-impl Loader<AccountKey> for Source {
-    type Value = Account;
-    type Error = ApiError;
+        impl Loader<$key> for Source {
+            type Value = $value;
+            type Error = ApiError;
 
-    async fn load(&self, keys: &[AccountKey]) -> Result<HashMap<AccountKey, Account>, ApiError> {
-        let ids: Vec<AccountId> = keys.iter().map(|key| key.0).collect();
-        let accounts = self.services.accounts.find_by_ids(&self.actor, &ids).await?;
-        Ok(accounts
-            .into_iter()
-            .map(|(id, account)| (AccountKey(id), account))
-            .collect())
-    }
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>, ApiError> {
+                let ($source, $ids) = (self, keys.iter().map(|key| key.0).collect::<Vec<$id>>());
+                let found = $load?;
+                Ok(found.into_iter().map(|(id, value)| ($key(id), value)).collect())
+            }
+        }
+
+        impl Loaders {
+            $(#[$doc])*
+            pub(super) async fn $method(&self, id: $id) -> Result<Option<$value>, ApiError> {
+                self.0.load_one($key(id)).await
+            }
+        }
+    )*};
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct BalanceKey(AccountId);
-
-impl Loader<BalanceKey> for Source {
-    type Value = Balance;
-    type Error = ApiError;
-
-    async fn load(&self, keys: &[BalanceKey]) -> Result<HashMap<BalanceKey, Balance>, ApiError> {
-        let reached = keys.iter().map(|key| key.0).filter(|id| self.actor.reaches(*id));
-        let ids: Vec<AccountId> = reached.collect();
-        let balances = self.services.ledger.balances(&ids).await?;
-        Ok(balances
-            .into_iter()
-            .map(|(id, balance)| (BalanceKey(id), balance))
-            .collect())
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct LastFindingsKey(AccountId);
-
-impl Loader<LastFindingsKey> for Source {
-    type Value = LastFindings;
-    type Error = ApiError;
-
-    async fn load(&self, keys: &[LastFindingsKey]) -> Result<HashMap<LastFindingsKey, LastFindings>, ApiError> {
-        let ids: Vec<AccountId> = keys.iter().map(|key| key.0).collect();
-        let found = self.services.troubleshooting.last_findings(&self.actor, &ids).await?;
-        Ok(found
-            .into_iter()
-            .map(|(id, found)| (LastFindingsKey(id), found))
-            .collect())
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct ApiKeyNameKey(ApiKeyId);
-
-impl Loader<ApiKeyNameKey> for Source {
-    type Value = ApiKeyName;
-    type Error = ApiError;
-
-    async fn load(&self, keys: &[ApiKeyNameKey]) -> Result<HashMap<ApiKeyNameKey, ApiKeyName>, ApiError> {
-        let ids: Vec<ApiKeyId> = keys.iter().map(|key| key.0).collect();
-        let names = self.services.api_keys.names(&ids).await?;
-        Ok(names.into_iter().map(|(id, name)| (ApiKeyNameKey(id), name)).collect())
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct ApiKeyKey(ApiKeyId);
-
-impl Loader<ApiKeyKey> for Source {
-    type Value = ApiKey;
-    type Error = ApiError;
-
-    async fn load(&self, keys: &[ApiKeyKey]) -> Result<HashMap<ApiKeyKey, ApiKey>, ApiError> {
-        let ids: Vec<ApiKeyId> = keys.iter().map(|key| key.0).collect();
-        let api_keys = self.services.api_keys.find_by_ids(&ids).await?;
-        Ok(api_keys
-            .into_iter()
-            .map(|(id, api_key)| (ApiKeyKey(id), api_key))
-            .collect())
-    }
+loaded_by_id! {
+    AccountKey(AccountId) => account -> Account =
+        |source, ids| source.services.accounts.find_by_ids(&source.actor, &ids).await;
+    BalanceKey(AccountId) => balance -> Balance = |source, ids| {
+        let reached: Vec<_> = ids.into_iter().filter(|id| source.actor.reaches(*id)).collect();
+        source.services.ledger.balances(&reached).await
+    };
+    /// Loads the numbers of an account's last check, for callers that may read its log.
+    LastFindingsKey(AccountId) => last_findings -> LastFindings =
+        |source, ids| source.services.troubleshooting.last_findings(&source.actor, &ids).await;
+    /// Loads the name of an API key. A viewer of what the key has done may see its name and nothing else.
+    ApiKeyNameKey(ApiKeyId) => api_key_name -> ApiKeyName = |source, ids| source.services.api_keys.names(&ids).await;
+    ApiKeyKey(ApiKeyId) => api_key -> ApiKey = |source, ids| source.services.api_keys.find_by_ids(&ids).await;
 }
 
 impl Loaders {
@@ -260,28 +218,6 @@ impl Loaders {
         let keys: Vec<_> = ids.iter().copied().map(ApiKeyNameKey).collect();
         let found = self.0.loader().load(&keys).await?;
         Ok(found.into_iter().map(|(ApiKeyNameKey(id), name)| (id, name)).collect())
-    }
-
-    pub(super) async fn account(&self, account_id: AccountId) -> Result<Option<Account>, ApiError> {
-        self.0.load_one(AccountKey(account_id)).await
-    }
-
-    pub(super) async fn balance(&self, account_id: AccountId) -> Result<Option<Balance>, ApiError> {
-        self.0.load_one(BalanceKey(account_id)).await
-    }
-
-    /// Loads the numbers of an account's last check, for callers that may read its log.
-    pub(super) async fn last_findings(&self, account_id: AccountId) -> Result<Option<LastFindings>, ApiError> {
-        self.0.load_one(LastFindingsKey(account_id)).await
-    }
-
-    /// Loads the name of an API key. A viewer of what the key has done may see its name and nothing else.
-    pub(super) async fn api_key_name(&self, api_key_id: ApiKeyId) -> Result<Option<ApiKeyName>, ApiError> {
-        self.0.load_one(ApiKeyNameKey(api_key_id)).await
-    }
-
-    pub(super) async fn api_key(&self, api_key_id: ApiKeyId) -> Result<Option<ApiKey>, ApiError> {
-        self.0.load_one(ApiKeyKey(api_key_id)).await
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
+use async_graphql::parser::types::{self, FragmentDefinition, Selection, SelectionSet};
 use async_graphql::registry::Registry;
 use async_graphql::resolver_utils::EnumType;
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, QueryPathSegment, ServerResult, Value};
@@ -29,16 +29,45 @@ pub(super) trait Row: Sized + Sync {
     /// The name of the type.
     const TYPE: &'static str;
     /// A field that can be written. A field with an object contains the columns of that object.
-    type Field: Send + Sync;
+    type Field: Field;
     /// What the fields need besides the row.
     type Related: Send + Sync;
-
-    /// Returns the field with this name and selection. `None` if only the executor can resolve it.
-    fn field(name: &str, selected: Selected<'_>) -> Option<Self::Field>;
 
     /// Writes the value of a field.
     fn write(&self, field: &Self::Field, related: &Self::Related, json: &mut Json);
 }
+
+/// The fields of a type that can be written directly.
+pub(super) trait Field: Sized + Send + Sync {
+    /// Returns the field with this name and selection. `None` if only the executor can resolve it.
+    fn named(name: &str, selected: Selected<'_>) -> Option<Self>;
+}
+
+/// Returns whether a variant of [`fields`] is the field of this name, which begins with a small letter.
+pub(super) fn is_named(name: &str, variant: &str) -> bool {
+    let (mut name, mut variant) = (name.chars(), variant.chars());
+    let first = variant.next().map(|letter| letter.to_ascii_lowercase());
+    name.next() == first && name.as_str() == variant.as_str()
+}
+
+/// Declares [`Field`]s, each by its name in the schema. A field with an object contains the columns of that object.
+macro_rules! fields {
+    ($($(#[$doc:meta])* $fields:ident { $($field:ident $(($columns:ty))?,)* })*) => {$(
+        $(#[$doc])*
+        pub(crate) enum $fields { $($field $(($columns))?,)* }
+
+        impl $crate::graphql::rows::Field for $fields {
+            #[allow(unused_variables, reason = "some types have no fields with objects")]
+            fn named(name: &str, selected: $crate::graphql::rows::Selected<'_>) -> Option<Self> {
+                $(if $crate::graphql::rows::is_named(name, stringify!($field)) {
+                    return Some(Self::$field $((<$columns>::of(selected)?))?);
+                })*
+                None
+            }
+        }
+    )*};
+}
+pub(super) use fields;
 
 /// A row of a list.
 pub(super) trait Listed: Row + OutputType {
@@ -61,7 +90,7 @@ pub(super) struct Selected<'a> {
 impl<'a> Selected<'a> {
     /// Adds the fields in the order of the response to `fields`. Returns `None` if a fragment is of another type than `of_type`, or
     /// has a directive.
-    fn collect(self, of_type: Option<&str>, fields: &mut Vec<&'a Field>) -> Option<()> {
+    fn collect(self, of_type: Option<&str>, fields: &mut Vec<&'a types::Field>) -> Option<()> {
         for selection in &self.set.items {
             let (condition, set) = match &selection.node {
                 Selection::Field(field) => {
@@ -90,7 +119,7 @@ impl<'a> Selected<'a> {
         Some(())
     }
 
-    fn of(self, field: &'a Field) -> Self {
+    fn of(self, field: &'a types::Field) -> Self {
         Self {
             set: &field.selection_set.node,
             ..self
@@ -129,7 +158,7 @@ impl<R: Row> Columns<R> {
             }
             let content = match field.name.node.as_str() {
                 "__typename" => Content::TypeName,
-                name => Content::Field(R::field(name, selected.of(field))?),
+                name => Content::Field(R::Field::named(name, selected.of(field))?),
             };
             columns.push(Column { key, content });
         }
@@ -275,7 +304,7 @@ impl<R: Listed> OutputType for Rows<'_, R> {
         <Vec<&R>>::create_type_info(registry)
     }
 
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<types::Field>) -> ServerResult<Value> {
         match self.written(ctx).await {
             Some(written) => Ok(written),
             None => self.0.resolve(ctx, field).await,

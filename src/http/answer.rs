@@ -68,8 +68,8 @@ fn rejected(rejection: Rejection, media: Media) -> (StatusCode, Box<Response>) {
             let refused = refused_request(ErrorCode::Unauthenticated, message);
             (StatusCode::UNAUTHORIZED, Box::new(refused))
         }
-        Rejection::TooManyConnections(no_seat) => {
-            let refused = refused_request(ErrorCode::RateLimited, no_seat.to_string());
+        Rejection::TooManyConnections(refusal) => {
+            let refused = refused_request(ErrorCode::RateLimited, refusal.to_string());
             (StatusCode::TOO_MANY_REQUESTS, Box::new(refused))
         }
         Rejection::Stopping => {

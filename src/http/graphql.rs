@@ -153,7 +153,7 @@ impl Exchange {
         };
         let is_open = operation.is_introspection && state.settings.introspection == Introspection::Anyone;
         if caller.is_none() && !is_open {
-            return Err(nobody());
+            return Err(unauthenticated());
         }
         Ok(caller)
     }
@@ -186,7 +186,7 @@ impl Exchange {
         if by_get && operation.kind == OperationKind::Mutation {
             return Err(Rejection::MutationByGet);
         }
-        let caller = self.caller(state, &operation).await?.ok_or_else(nobody)?;
+        let caller = self.caller(state, &operation).await?.ok_or_else(unauthenticated)?;
         if state.stopping.is_cancelled() {
             return Err(Rejection::Stopping);
         }
@@ -219,6 +219,6 @@ fn from_address(parameters: Option<Query<HashMap<String, String>>>) -> Result<Pa
     parameters::from_url(parameters.ok_or_else(unreadable)?.0)
 }
 
-fn nobody() -> Rejection {
+fn unauthenticated() -> Rejection {
     Rejection::Unauthenticated("sign in: send `Authorization: Bearer <token or API key>`".to_owned())
 }

@@ -17,7 +17,7 @@ use crate::domain::pulse::Limits;
 use crate::primitives::clock::Clock;
 
 /// The time limit for the database to answer a probe.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// Worker loops beyond this make the process not ready. A watchdog cancels long runs later than this.
 pub(super) const LATE: Limits = Limits {
     turn: Duration::from_mins(2),
@@ -88,7 +88,7 @@ fn live_of(services: &Services) -> Response {
 }
 
 async fn ready_of(services: &Services) -> Response {
-    if let Err(fault) = services.database.writes(PATIENCE).await {
+    if let Err(fault) = services.database.writes(TIMEOUT).await {
         let trouble = services.database.trouble().map(|(trouble, _)| trouble.name());
         tracing::warn!(%fault, trouble, "not ready: the database accepts no writes");
         let answer = json!({ "status": "unavailable", "database": "unavailable", "trouble": trouble });

@@ -5,13 +5,14 @@
 use std::net::SocketAddr;
 
 use axum::body::Body;
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
-use super::SharedHttpState;
 use super::allowance::Payer;
 use super::body::{self, Unread};
+use super::{HttpState, SharedHttpState};
 use crate::domain::fault::Fault;
 
 /// The maximum size of a body, in bytes: it holds the required pair in either form.
@@ -21,11 +22,62 @@ const VISIT: u64 = 20;
 
 #[derive(Deserialize)]
 pub(super) struct Parameters {
-    pub(super) token: String,
+    token: String,
+}
+
+/// What the holder of a link requests.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// The page that explains what the link does. Nothing is changed.
+    Show,
+    /// That it is done.
+    CarryOut,
+}
+
+/// What the links of one kind do.
+pub(super) trait MailLink {
+    /// The response to a POST with another body.
+    const WRONG_BODY: &'static str;
+
+    /// Returns whether a body requests what the link does.
+    fn accepts(headers: &HeaderMap, body: &[u8]) -> bool;
+
+    /// Returns the page. `None` means that the link is not valid.
+    fn page(state: &HttpState, token: &str, step: Step) -> impl Future<Output = Result<Option<String>, Fault>> + Send;
+}
+
+/// Returns the page that explains what the link does.
+pub(super) async fn show<L: MailLink>(
+    State(state): State<SharedHttpState>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    Query(parameters): Query<Parameters>,
+) -> Response {
+    if let Some(refused) = refused(&state, remote) {
+        return refused;
+    }
+    respond(&state, remote, L::page(&state, &parameters.token, Step::Show).await)
+}
+
+/// Does what the link does.
+pub(super) async fn carry_out<L: MailLink>(
+    State(state): State<SharedHttpState>,
+    ConnectInfo(remote): ConnectInfo<SocketAddr>,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let body = match posted(&state, remote, body).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
+    };
+    if !L::accepts(&headers, &body) {
+        return plain(StatusCode::BAD_REQUEST, L::WRONG_BODY);
+    }
+    respond(&state, remote, L::page(&state, &parameters.token, Step::CarryOut).await)
 }
 
 /// Returns the refusal if the address has followed too many links.
-pub(super) fn refused(state: &SharedHttpState, remote: SocketAddr) -> Option<Response> {
+fn refused(state: &SharedHttpState, remote: SocketAddr) -> Option<Response> {
     let wait = state.allowances.charge(&Payer::address(remote.ip()), VISIT).err()?;
     let retry_after = [(header::RETRY_AFTER, (wait.as_secs() + 1).to_string())];
     let text = "Too many links were followed from this address. Try again later.\n";
@@ -33,11 +85,7 @@ pub(super) fn refused(state: &SharedHttpState, remote: SocketAddr) -> Option<Res
 }
 
 /// Returns the body of a POST to a link, or the response if the address is refused or the body cannot be read.
-pub(super) async fn posted(
-    state: &SharedHttpState,
-    remote: SocketAddr,
-    body: Body,
-) -> Result<impl AsRef<[u8]> + use<>, Response> {
+async fn posted(state: &SharedHttpState, remote: SocketAddr, body: Body) -> Result<Vec<u8>, Response> {
     if let Some(refused) = refused(state, remote) {
         return Err(refused);
     }
@@ -66,8 +114,8 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
     media_type.trim().to_ascii_lowercase()
 }
 
-/// Returns the page of a link. `None` means that the link is not valid.
-pub(super) fn answer(state: &SharedHttpState, remote: SocketAddr, page: Result<Option<String>, Fault>) -> Response {
+/// Returns the response with the page of a link. `None` means that the link is not valid.
+fn respond(state: &SharedHttpState, remote: SocketAddr, page: Result<Option<String>, Fault>) -> Response {
     match page {
         Ok(Some(page)) => {
             let mut response = Html(page).into_response();
@@ -96,6 +144,6 @@ pub(super) fn answer(state: &SharedHttpState, remote: SocketAddr, page: Result<O
     }
 }
 
-pub(super) fn plain(status: StatusCode, text: &'static str) -> Response {
+fn plain(status: StatusCode, text: &'static str) -> Response {
     (status, text).into_response()
 }

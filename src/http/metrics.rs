@@ -37,7 +37,7 @@ use crate::domain::top_up::TopUpFigures;
 use crate::primitives::clock::{Clock, Timestamp};
 
 /// The time limit for the database.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// How long figures of the database are reused for all readers.
 const FRESH: Duration = Duration::from_secs(5);
 /// The format that Prometheus requests: `OpenMetrics`.
@@ -121,7 +121,7 @@ impl Metrics {
             return figures.clone();
         }
         // These are plain reads: cancelling them leaves no transaction open.
-        let figures = match tokio::time::timeout(PATIENCE, self.read()).await {
+        let figures = match tokio::time::timeout(TIMEOUT, self.read()).await {
             Ok(Ok(figures)) => Some(figures),
             Ok(Err(fault)) => {
                 tracing::warn!(%fault, "figures of the database cannot be read");

@@ -64,8 +64,10 @@ use crate::graphql::{Caller, ErrorCode, ExportLinks, Operation, Schema, rate_lim
 use address::PerAddress;
 use allowance::{Allowances, Elapsed, Payer, REFUSED_CREDENTIAL};
 use answer::Executed;
+use confirm_address::ConfirmAddress;
 use export_bounds::Exports;
 use origin::Origins;
+use unsubscribe::Unsubscribe;
 
 pub use address::TrustedProxies;
 pub(crate) use address::network;
@@ -271,10 +273,13 @@ fn router(state: SharedHttpState) -> Router {
         .route("/console/clock", post(console::move_clock))
         .route("/graphql", post(graphql::post).get(graphql::get))
         .route("/exports/credit-log", get(export::credit_log))
-        .route("/unsubscribe", get(unsubscribe::show).post(unsubscribe::carry_out))
+        .route(
+            "/unsubscribe",
+            get(mail_link::show::<Unsubscribe>).post(mail_link::carry_out::<Unsubscribe>),
+        )
         .route(
             "/confirm-address",
-            get(confirm_address::show).post(confirm_address::carry_out),
+            get(mail_link::show::<ConfirmAddress>).post(mail_link::carry_out::<ConfirmAddress>),
         )
         .route("/webhooks/stripe", post(webhooks::stripe))
         .route("/webhooks/mail", post(webhooks::mail))

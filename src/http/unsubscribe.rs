@@ -2,54 +2,37 @@
 //!
 //! A GET changes nothing, because malware scanners follow links. Only a POST with the body that the RFC requires does.
 
-use std::net::SocketAddr;
+use axum::http::HeaderMap;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
-
-use super::SharedHttpState;
-use super::mail_link::{self, Parameters};
+use super::HttpState;
+use super::mail_link::{MailLink, Step, is_form_with, media_type};
 use crate::domain::fault::Fault;
-use crate::domain::notification::Offer;
 
-/// Returns the page that explains what the link does.
-pub(super) async fn show(
-    State(state): State<SharedHttpState>,
-    ConnectInfo(remote): ConnectInfo<SocketAddr>,
-    Query(parameters): Query<Parameters>,
-) -> Response {
-    if let Some(refused) = mail_link::refused(&state, remote) {
-        return refused;
-    }
-    let offer = state.services.unsubscribing.offer(&parameters.token).await;
-    answer(&state, remote, offer)
-}
+/// The link that unsubscribes.
+pub(super) enum Unsubscribe {}
 
-/// Carries out the unsubscription.
-pub(super) async fn carry_out(
-    State(state): State<SharedHttpState>,
-    ConnectInfo(remote): ConnectInfo<SocketAddr>,
-    Query(parameters): Query<Parameters>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let body = match mail_link::posted(&state, remote, body).await {
-        Ok(body) => body,
-        Err(refused) => return refused,
-    };
-    if !is_one_click(&headers, body.as_ref()) {
-        let text = "The body must be List-Unsubscribe=One-Click, as a form (RFC 8058).\n";
-        return mail_link::plain(StatusCode::BAD_REQUEST, text);
+impl MailLink for Unsubscribe {
+    const WRONG_BODY: &'static str = "The body must be List-Unsubscribe=One-Click, as a form (RFC 8058).\n";
+
+    fn accepts(headers: &HeaderMap, body: &[u8]) -> bool {
+        is_one_click(headers, body)
     }
-    let offer = state.services.unsubscribing.carry_out(&parameters.token).await;
-    answer(&state, remote, offer)
+
+    async fn page(state: &HttpState, token: &str, step: Step) -> Result<Option<String>, Fault> {
+        let unsubscribing = &state.services.unsubscribing;
+        let offer = match step {
+            Step::Show => unsubscribing.offer(token).await?,
+            Step::CarryOut => unsubscribing.carry_out(token).await?,
+        };
+        offer
+            .map(|offer| state.services.wording.unsubscribe_page(&offer))
+            .transpose()
+    }
 }
 
 /// Returns whether a body has the one field that RFC 8058 requires, in one of its two allowed forms.
 fn is_one_click(headers: &HeaderMap, body: &[u8]) -> bool {
-    if mail_link::is_form_with(headers, body, "List-Unsubscribe=One-Click") {
+    if is_form_with(headers, body, "List-Unsubscribe=One-Click") {
         return true;
     }
     let Ok(body) = std::str::from_utf8(body) else {
@@ -57,15 +40,7 @@ fn is_one_click(headers: &HeaderMap, body: &[u8]) -> bool {
     };
     let named = body.split_once("name=\"List-Unsubscribe\"");
     let is_named = named.is_some_and(|(_, rest)| rest.trim_start().starts_with("One-Click"));
-    mail_link::media_type(headers) == "multipart/form-data" && is_named
-}
-
-fn answer(state: &SharedHttpState, remote: SocketAddr, offer: Result<Option<Offer>, Fault>) -> Response {
-    let page = offer.and_then(|offer| {
-        let page = offer.map(|offer| state.services.wording.unsubscribe_page(&offer));
-        page.transpose()
-    });
-    mail_link::answer(state, remote, page)
+    media_type(headers) == "multipart/form-data" && is_named
 }
 
 #[cfg(test)]

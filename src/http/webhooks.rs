@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::SharedHttpState;
 use super::body::{self, Unread};
-use crate::domain::notification::{InvalidReport, ReceiveReportError, TakenIn};
+use crate::domain::notification::{InvalidReport, ReceiveReportError, ReportResult};
 use crate::domain::top_up::ReceiveError;
 
 /// The maximum size of a message of the gateway or of a report about mail, in bytes.
@@ -65,8 +65,8 @@ pub(super) async fn mail(
         .receive(&body, signature(&headers, SIGNATURE))
         .await
     {
-        Ok(TakenIn::Applied | TakenIn::Repeated) => reply(StatusCode::OK, "kept"),
-        Ok(TakenIn::NotOurs) => {
+        Ok(ReportResult::Applied | ReportResult::Repeated) => reply(StatusCode::OK, "kept"),
+        Ok(ReportResult::NotOurs) => {
             tracing::info!("a report was ignored: it is not about a mail of this server, or names another address");
             reply(StatusCode::OK, "not about a mail of this server")
         }

@@ -67,13 +67,13 @@ impl AlertWatch {
         let mut were_all = true;
         for accounts in accounts.chunks(TOGETHER) {
             let alone = self.services.alerts.evaluate(accounts, progress).await?;
-            were_all &= self.notice_each(alone).await;
+            were_all &= self.evaluate_each(alone).await;
         }
         Ok(were_all)
     }
 
     /// A failed account does not block others, and is retried later. Returns whether all succeeded.
-    async fn notice_each(&self, accounts: Vec<AccountId>) -> bool {
+    async fn evaluate_each(&self, accounts: Vec<AccountId>) -> bool {
         let evaluate = async |account_id: AccountId| {
             loop {
                 match self.services.alerts.evaluate_alone(account_id).await {

@@ -281,12 +281,7 @@ fn all_filters() -> Vec<(String, CreditLogFilter)> {
 }
 
 async fn page(ground: &Ground, filter: &CreditLogFilter, order: SortOrder, after: Option<i64>) -> Vec<Statement> {
-    let request = PageRequest {
-        limit: 50,
-        backward: false,
-        after,
-        before: None,
-    };
+    let request = PageRequest::forward(50, after);
     let log = CreditLog::new(ground.database.clone());
     ground.take_asked();
     log.page(&Actor::System, ACCOUNT, filter, order, &request)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ledgerbell::adapters::gateway::simulated::SimulatedGateway;
 use ledgerbell::domain::top_up::gateway::{
-    Answer, Card, CardSetup, Charge, Confirmation, InvalidWebhook, NewCharge, Notice, PaymentGateway,
+    Card, CardSetup, Charge, Confirmation, InvalidWebhook, NewCharge, Notice, PaymentGateway, Response,
 };
 use ledgerbell::primitives::clock::Timestamp;
 use ledgerbell::primitives::money::{Currency, Money};
@@ -94,9 +94,9 @@ impl Unreliable {
 
     fn call<'a, T: Send + 'a>(
         &'a self,
-        call: impl FnOnce() -> Answer<'a, T> + Send + 'a,
+        call: impl FnOnce() -> Response<'a, T> + Send + 'a,
         heard: impl FnOnce(&mut Mischief, T) -> T + Send + 'a,
-    ) -> Answer<'a, T> {
+    ) -> Response<'a, T> {
         let (stalls, before) = {
             let mut mischief = self.mischief();
             let chance = mischief.stalls;
@@ -138,43 +138,43 @@ impl PaymentGateway for Unreliable {
         self.inner.minimum(currency)
     }
 
-    fn create_customer(&self, key: String, reference: String) -> Answer<'_, String> {
+    fn create_customer(&self, key: String, reference: String) -> Response<'_, String> {
         self.inner.create_customer(key, reference)
     }
 
-    fn start_setup(&self, customer_id: String) -> Answer<'_, CardSetup> {
+    fn start_setup(&self, customer_id: String) -> Response<'_, CardSetup> {
         self.inner.start_setup(customer_id)
     }
 
-    fn keep_card(&self, customer_id: String, token: String) -> Answer<'_, Card> {
+    fn keep_card(&self, customer_id: String, token: String) -> Response<'_, Card> {
         self.inner.keep_card(customer_id, token)
     }
 
-    fn forget_card(&self, card_id: String) -> Answer<'_, ()> {
+    fn forget_card(&self, card_id: String) -> Response<'_, ()> {
         self.inner.forget_card(card_id)
     }
 
-    fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge> {
+    fn create_charge(&self, new: NewCharge) -> Response<'_, Charge> {
         self.call(|| self.inner.create_charge(new), noted)
     }
 
-    fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge> {
+    fn confirm_charge(&self, confirmation: Confirmation) -> Response<'_, Charge> {
         self.call(|| self.inner.confirm_charge(confirmation), noted)
     }
 
-    fn read_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+    fn read_charge(&self, charge_id: String) -> Response<'_, Charge> {
         self.call(|| self.inner.read_charge(charge_id), Mischief::as_read)
     }
 
-    fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+    fn cancel_charge(&self, charge_id: String) -> Response<'_, Charge> {
         self.call(|| self.inner.cancel_charge(charge_id), noted)
     }
 
-    fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()> {
+    fn refund(&self, charge_id: String, key: String, amount: Money) -> Response<'_, ()> {
         self.call(move || self.inner.refund(charge_id, key, amount), |_, answer| answer)
     }
 
-    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>> {
+    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Response<'_, Vec<Charge>> {
         self.call(
             move || self.inner.list_charges(since, after),
             |mischief, charges| charges.into_iter().map(|charge| mischief.as_read(charge)).collect(),

@@ -20,7 +20,7 @@ const MOST_TRIES: u32 = 12;
 const MOST_WAITING: usize = 10_000;
 
 /// Sends messages to one address.
-pub struct Courier {
+pub struct WebhookSender {
     gateway: SimulatedGateway,
     client: Client,
     url: String,
@@ -34,7 +34,7 @@ struct Undelivered {
     due_at: Timestamp,
 }
 
-impl Courier {
+impl WebhookSender {
     /// Creates a courier that sends the events of `gateway` to `url`.
     pub fn new(gateway: SimulatedGateway, url: String) -> Result<Self, reqwest::Error> {
         let client = Client::builder().timeout(TIMEOUT).no_proxy().build()?;

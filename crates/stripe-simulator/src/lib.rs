@@ -31,7 +31,7 @@ use intent::Dispute;
 use state::{ConfirmWith, Confirmed, Customer, Refunded, State};
 
 pub use chaos::Chaos;
-pub use delivery::Courier;
+pub use delivery::WebhookSender;
 pub use page::payment_page;
 pub use router::router;
 
@@ -356,7 +356,7 @@ impl SimulatedGateway {
                 Some(Confirmed::Silent) => silent("the card hangs"),
                 Some(Confirmed::Broken) => silent("the card cannot be reached"),
                 Some(Confirmed::Lost) => silent("the connection died after the charge"),
-                Some(Confirmed::Answered) => charge_of(state, charge_id, &page),
+                Some(Confirmed::ChangedTopUp) => charge_of(state, charge_id, &page),
             }
         })
     }

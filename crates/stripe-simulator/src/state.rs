@@ -58,7 +58,7 @@ pub(super) struct State {
     pub(super) create_keys: BTreeMap<String, String>,
     pub(super) outbox: Vec<Event>,
     /// HTTP responses by idempotency key.
-    pub(super) answers: BTreeMap<String, Remembered>,
+    pub(super) responses: BTreeMap<String, Remembered>,
     /// The base address of the pages on which customers confirm with their bank.
     #[serde(skip)]
     pub(super) page: String,
@@ -68,7 +68,7 @@ pub(super) struct State {
 /// How the gateway responds to a confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Confirmed {
-    Answered,
+    ChangedTopUp,
     /// Nothing was changed, and no response is sent.
     Silent,
     /// Nothing was changed, and the response is a server error.
@@ -161,7 +161,7 @@ impl State {
             ..intent
         };
         self.intents.insert(id.clone(), intent);
-        self.tell("payment_intent.created", &id, now, objects::intent);
+        self.notify("payment_intent.created", &id, now, objects::intent);
         id
     }
 
@@ -174,7 +174,7 @@ impl State {
             if intent.is_open() {
                 intent.failure = Some((Reason::Gone, charge_id));
             }
-            return Some(Confirmed::Answered);
+            return Some(Confirmed::ChangedTopUp);
         };
         match card.behaviour {
             Behaviour::Hangs => return Some(Confirmed::Silent),
@@ -182,7 +182,7 @@ impl State {
             _ => {}
         }
         if !intent.is_open() || !intent.confirm_keys.insert(with.key.to_owned()) {
-            return Some(Confirmed::Answered);
+            return Some(Confirmed::ChangedTopUp);
         }
         intent.card_id = Some(with.card_id.to_owned());
         let behaviour = match card.behaviour {
@@ -198,23 +198,23 @@ impl State {
                 if let Some(card) = self.cards.get_mut(with.card_id) {
                     card.has_declined = true;
                 }
-                self.tell("payment_intent.payment_failed", id, now, objects::intent);
+                self.notify("payment_intent.payment_failed", id, now, objects::intent);
             }
             Behaviour::Authenticates => {
                 intent.status = IntentStatus::RequiresAction;
-                self.tell("payment_intent.requires_action", id, now, objects::intent);
+                self.notify("payment_intent.requires_action", id, now, objects::intent);
             }
             Behaviour::Slow => {
                 intent.status = IntentStatus::Processing;
                 intent.pays_at = Some(now.millis() + SLOW);
-                self.tell("payment_intent.processing", id, now, objects::intent);
+                self.notify("payment_intent.processing", id, now, objects::intent);
             }
             _ => self.pay(id, charge_id, behaviour, now),
         }
         Some(if card.behaviour == Behaviour::DiesAfterCharge {
             Confirmed::Lost
         } else {
-            Confirmed::Answered
+            Confirmed::ChangedTopUp
         })
     }
 
@@ -232,9 +232,9 @@ impl State {
             intent.dispute = Some(Dispute::Open);
             intent.disputed_minor = intent.amount_minor;
         }
-        self.tell("payment_intent.succeeded", id, now, objects::intent);
+        self.notify("payment_intent.succeeded", id, now, objects::intent);
         if is_disputed {
-            self.tell("charge.dispute.created", id, now, objects::dispute);
+            self.notify("charge.dispute.created", id, now, objects::dispute);
         }
     }
 
@@ -252,7 +252,7 @@ impl State {
         } else {
             intent.status = IntentStatus::Unconfirmed;
             intent.failure = Some((Reason::NotAuthenticated, charge_id));
-            self.tell("payment_intent.payment_failed", id, now, objects::intent);
+            self.notify("payment_intent.payment_failed", id, now, objects::intent);
         }
         true
     }
@@ -275,7 +275,7 @@ impl State {
         let intent = self.intents.get_mut(id)?;
         if intent.is_open() {
             intent.status = IntentStatus::Canceled;
-            self.tell("payment_intent.canceled", id, now, objects::intent);
+            self.notify("payment_intent.canceled", id, now, objects::intent);
         }
         Some(())
     }
@@ -301,9 +301,9 @@ impl State {
             fails_at: fails.then(|| now.millis() + LATE),
             created_at: now.millis(),
         });
-        self.tell("charge.refunded", id, now, objects::charge);
+        self.notify("charge.refunded", id, now, objects::charge);
         let made = refund_id.clone();
-        self.tell("refund.created", id, now, |state, intent| {
+        self.notify("refund.created", id, now, |state, intent| {
             objects::refund(state, intent, &made)
         });
         Some(Refunded::Made(refund_id))
@@ -319,7 +319,7 @@ impl State {
         refund.has_failed = true;
         refund.fails_at = None;
         for kind in ["refund.failed", "charge.refund.updated"] {
-            self.tell(kind, id, now, |state, intent| objects::refund(state, intent, refund_id));
+            self.notify(kind, id, now, |state, intent| objects::refund(state, intent, refund_id));
         }
         true
     }
@@ -341,7 +341,7 @@ impl State {
         } else {
             "charge.dispute.closed"
         };
-        self.tell(kind, id, now, objects::dispute);
+        self.notify(kind, id, now, objects::dispute);
         true
     }
 
@@ -386,7 +386,7 @@ impl State {
     }
 
     /// Adds an event about the current state of an intent to the outbox.
-    fn tell(&mut self, kind: &str, id: &str, now: Timestamp, object: impl FnOnce(&Self, &Intent) -> Value) {
+    fn notify(&mut self, kind: &str, id: &str, now: Timestamp, object: impl FnOnce(&Self, &Intent) -> Value) {
         let event_id = self.next_id("evt");
         let Some(intent) = self.intents.get(id) else { return };
         let body = objects::event(&event_id, kind, &object(self, intent), now);

@@ -101,10 +101,10 @@ pub async fn hear(url: &str) -> Result<Duration, String> {
     }
     listener.listen(TRIAL_CHANNEL).await.map_err(reason)?;
     let began = Instant::now();
-    let told = sqlx::query("SELECT pg_notify($1, '')")
+    let notified = sqlx::query("SELECT pg_notify($1, '')")
         .bind(TRIAL_CHANNEL)
         .execute(&mut ringer);
-    told.await.map_err(reason)?;
+    notified.await.map_err(reason)?;
     let heard = tokio::time::timeout(HEARD_WITHIN, listener.recv()).await;
     // Nothing is lost with this connection.
     let _ = ringer.close().await;

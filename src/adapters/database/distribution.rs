@@ -42,19 +42,63 @@ impl From<DbErr> for DistributionError {
     }
 }
 
-/// Checks that the database is the coordinator of a Citus cluster, or can become one.
-///
-/// # Errors
-/// See [`DistributionError`].
-pub async fn check_citus(database: &Database) -> Result<(), DistributionError> {
-    if database.backend() != DbBackend::Postgres {
-        return Err(DistributionError::NotPostgres);
+/// A database that is the coordinator of a Citus cluster, or can become one.
+#[derive(Clone, Copy, Debug)]
+pub struct Citus<'a>(&'a Database);
+
+impl<'a> Citus<'a> {
+    /// Checks the database, and changes nothing.
+    ///
+    /// # Errors
+    /// See [`DistributionError`].
+    pub async fn find(database: &'a Database) -> Result<Self, DistributionError> {
+        if database.backend() != DbBackend::Postgres {
+            return Err(DistributionError::NotPostgres);
+        }
+        let extension = "SELECT extname::text FROM pg_extension WHERE extname = 'citus'";
+        if texts(database.schema(), extension).await?.is_empty() {
+            return Err(DistributionError::ExtensionMissing);
+        }
+        Ok(Self(database))
     }
-    let extension = "SELECT extname::text FROM pg_extension WHERE extname = 'citus'";
-    if texts(database.schema(), extension).await?.is_empty() {
-        return Err(DistributionError::ExtensionMissing);
+
+    /// Distributes the tables that are not distributed yet, and returns their names in the order of their distribution.
+    ///
+    /// It can be interrupted and run again. Rows that exist are moved, so no server may run meanwhile.
+    ///
+    /// # Errors
+    /// See [`DistributionError`]. The tables before the one that failed are distributed.
+    pub async fn distribute(self) -> Result<Vec<String>, DistributionError> {
+        self.distribute_beside(self.distributed().await?).await
     }
-    Ok(())
+
+    async fn distributed(self) -> Result<Option<String>, DbErr> {
+        Ok(texts(self.0.schema(), DISTRIBUTED).await?.into_iter().next())
+    }
+
+    /// Distributes as [`Self::distribute`] does, where a table that is distributed is known.
+    async fn distribute_beside(self, mut distributed: Option<String>) -> Result<Vec<String>, DistributionError> {
+        let connection = self.0.schema();
+        let tables = in_order(texts(connection, PENDING).await?, &references(connection).await?)?;
+        for table in &tables {
+            let with = distributed.as_deref().unwrap_or("none");
+            let sql = "SELECT create_distributed_table(CAST($1 AS text)::regclass, $2, colocate_with => $3)";
+            let values = [table.as_str().into(), DISTRIBUTION_COLUMN.into(), with.into()];
+            let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+            let tx = connection.begin().await?;
+            tx.execute_unprepared(WITHOUT_TIMEOUTS).await?;
+            tx.query_one_raw(statement).await?;
+            tx.commit().await?;
+            distributed = Some(table.clone());
+        }
+        for table in &tables {
+            // The rows that were moved are still on the coordinator, where no statement sees them.
+            let sql = "SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)";
+            let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [table.as_str().into()]);
+            connection.query_one_raw(statement).await?;
+        }
+        Ok(tables)
+    }
 }
 
 /// Distributes new tables if the others are distributed: a migration has created them.
@@ -62,51 +106,22 @@ pub async fn check_citus(database: &Database) -> Result<(), DistributionError> {
 /// # Errors
 /// See [`DistributionError`].
 pub(super) async fn distribute_new(database: &Database) -> Result<(), DistributionError> {
-    match check_citus(database).await {
-        Ok(()) => {}
+    let citus = match Citus::find(database).await {
+        Ok(citus) => citus,
         Err(DistributionError::NotPostgres | DistributionError::ExtensionMissing) => return Ok(()),
         Err(error) => return Err(error),
-    }
-    if !texts(database.schema(), DISTRIBUTED).await?.is_empty() {
-        distribute(database).await?;
+    };
+    let distributed = citus.distributed().await?;
+    if distributed.is_some() {
+        citus.distribute_beside(distributed).await?;
     }
     Ok(())
 }
 
-/// Distributes the tables that are not distributed yet, and returns their names in the order of their distribution.
-///
-/// It can be interrupted and run again. Rows that exist are moved, so no server may run meanwhile.
-///
-/// # Errors
-/// See [`DistributionError`]. The tables before the one that failed are distributed.
-pub async fn distribute(database: &Database) -> Result<Vec<String>, DistributionError> {
-    check_citus(database).await?;
-    let connection = database.schema();
-    let mut colocated_with = texts(connection, DISTRIBUTED).await?.into_iter().next();
-    let tables = in_order(texts(connection, PENDING).await?, &references(connection).await?)?;
-    for table in &tables {
-        let with = colocated_with.get_or_insert_with(|| String::from("none")).clone();
-        let sql = "SELECT create_distributed_table(CAST($1 AS text)::regclass, $2, colocate_with => $3)";
-        let values = [table.as_str().into(), DISTRIBUTION_COLUMN.into(), with.as_str().into()];
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-        let tx = connection.begin().await?;
-        tx.execute_unprepared(WITHOUT_TIMEOUTS).await?;
-        tx.query_one_raw(statement).await?;
-        tx.commit().await?;
-        colocated_with = Some(table.clone());
-    }
-    for table in &tables {
-        // The rows that were moved are still on the coordinator, where no statement sees them.
-        let sql = "SELECT truncate_local_data_after_distributing_table(CAST($1 AS text)::regclass)";
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [table.as_str().into()]);
-        connection.query_one_raw(statement).await?;
-    }
-    Ok(tables)
-}
-
-/// The tables that are distributed.
+/// The first of the tables that are distributed.
 const DISTRIBUTED: &str = "SELECT t.relname::text FROM pg_dist_partition AS d JOIN pg_class AS t ON t.oid = d.logicalrelid \
-     WHERE d.partmethod = 'h' AND column_to_column_name(d.logicalrelid, d.partkey) = 'account_id' AND t.relnamespace = current_schema()::regnamespace ORDER BY t.relname";
+     WHERE d.partmethod = 'h' AND column_to_column_name(d.logicalrelid, d.partkey) = 'account_id' \
+     AND t.relnamespace = current_schema()::regnamespace ORDER BY t.relname LIMIT 1";
 
 /// The tables whose primary key begins with the account, and which are not distributed.
 const PENDING: &str = "SELECT t.relname::text FROM pg_index AS x JOIN pg_class AS t ON t.oid = x.indrelid \

@@ -26,7 +26,7 @@ use crate::domain::database::{Database, Deadlines, Suspicion};
 use crate::domain::fault::Fault;
 
 pub use backup::{BackupError, DatabaseCopy, back_up, restore};
-pub use distribution::{DistributionError, check_citus, distribute};
+pub use distribution::{Citus, DistributionError};
 pub use schema::{SchemaError, migrate, migrations_are_pending, pending_migrations, roll_back};
 
 /// Older versions can corrupt the database when its write-ahead log starts over.
@@ -432,7 +432,7 @@ fn common(url: &str, options: OpenOptions) -> ConnectOptions {
 }
 
 /// Tests the connection, and returns the name of the database system.
-pub async fn answers(database: &Database) -> Result<&'static str, Fault> {
+pub async fn ping(database: &Database) -> Result<&'static str, Fault> {
     let statement = Statement::from_string(database.backend(), "SELECT 1");
     database.read().query_one_raw(statement).await?;
     Ok(match database.backend() {

@@ -1,7 +1,7 @@
 //! No gateway. It is used if none is configured: cards cannot be added, so nothing is ever charged.
 
 use crate::domain::top_up::gateway::{
-    Answer, Card, CardSetup, Charge, Confirmation, GatewayError, InvalidWebhook, NewCharge, Notice, PaymentGateway,
+    Card, CardSetup, Charge, Confirmation, GatewayError, InvalidWebhook, NewCharge, Notice, PaymentGateway, Response,
 };
 use crate::primitives::clock::Timestamp;
 use crate::primitives::money::{Currency, Money};
@@ -10,7 +10,7 @@ use crate::primitives::money::{Currency, Money};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoGateway;
 
-fn nothing<T: Send + 'static>() -> Answer<'static, T> {
+fn nothing<T: Send + 'static>() -> Response<'static, T> {
     Box::pin(async { Err(GatewayError::Unknown("no payment gateway is set".to_owned())) })
 }
 
@@ -23,43 +23,43 @@ impl PaymentGateway for NoGateway {
         1
     }
 
-    fn create_customer(&self, _: String, _: String) -> Answer<'_, String> {
+    fn create_customer(&self, _: String, _: String) -> Response<'_, String> {
         nothing()
     }
 
-    fn start_setup(&self, _: String) -> Answer<'_, CardSetup> {
+    fn start_setup(&self, _: String) -> Response<'_, CardSetup> {
         nothing()
     }
 
-    fn keep_card(&self, _: String, _: String) -> Answer<'_, Card> {
+    fn keep_card(&self, _: String, _: String) -> Response<'_, Card> {
         nothing()
     }
 
-    fn forget_card(&self, _: String) -> Answer<'_, ()> {
+    fn forget_card(&self, _: String) -> Response<'_, ()> {
         nothing()
     }
 
-    fn create_charge(&self, _: NewCharge) -> Answer<'_, Charge> {
+    fn create_charge(&self, _: NewCharge) -> Response<'_, Charge> {
         nothing()
     }
 
-    fn confirm_charge(&self, _: Confirmation) -> Answer<'_, Charge> {
+    fn confirm_charge(&self, _: Confirmation) -> Response<'_, Charge> {
         nothing()
     }
 
-    fn read_charge(&self, _: String) -> Answer<'_, Charge> {
+    fn read_charge(&self, _: String) -> Response<'_, Charge> {
         nothing()
     }
 
-    fn cancel_charge(&self, _: String) -> Answer<'_, Charge> {
+    fn cancel_charge(&self, _: String) -> Response<'_, Charge> {
         nothing()
     }
 
-    fn refund(&self, _: String, _: String, _: Money) -> Answer<'_, ()> {
+    fn refund(&self, _: String, _: String, _: Money) -> Response<'_, ()> {
         nothing()
     }
 
-    fn list_charges(&self, _: Timestamp, _: Option<String>) -> Answer<'_, Vec<Charge>> {
+    fn list_charges(&self, _: Timestamp, _: Option<String>) -> Response<'_, Vec<Charge>> {
         nothing()
     }
 

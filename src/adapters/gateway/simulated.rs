@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::adapters::private_files;
 use crate::domain::top_up::gateway::{
-    Answer, Card, CardSetup, Charge, Confirmation, InvalidWebhook, NewCharge, Notice, PaymentGateway,
+    Card, CardSetup, Charge, Confirmation, InvalidWebhook, NewCharge, Notice, PaymentGateway, Response,
 };
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::money::{Currency, Money};
@@ -14,7 +14,8 @@ use crate::primitives::money::{Currency, Money};
 use super::webhook;
 
 pub use stripe_simulator::{
-    Chaos, ChargedObject, Courier, MINIMUM, PUBLISHABLE_KEY, SimulatedGateway, WEBHOOK_SECRET, payment_page, router,
+    Chaos, ChargedObject, MINIMUM, PUBLISHABLE_KEY, SimulatedGateway, WEBHOOK_SECRET, WebhookSender, payment_page,
+    router,
 };
 
 impl stripe_simulator::TimeSource for Clock {
@@ -39,43 +40,43 @@ impl PaymentGateway for SimulatedGateway {
         MINIMUM.max(currency.step())
     }
 
-    fn create_customer(&self, key: String, _: String) -> Answer<'_, String> {
+    fn create_customer(&self, key: String, _: String) -> Response<'_, String> {
         Box::pin(ready(self.make_customer(&key)))
     }
 
-    fn start_setup(&self, _: String) -> Answer<'_, CardSetup> {
+    fn start_setup(&self, _: String) -> Response<'_, CardSetup> {
         Box::pin(ready(self.begin_setup()))
     }
 
-    fn keep_card(&self, customer_id: String, token: String) -> Answer<'_, Card> {
+    fn keep_card(&self, customer_id: String, token: String) -> Response<'_, Card> {
         Box::pin(ready(self.attach_card(&customer_id, &token)))
     }
 
-    fn forget_card(&self, card_id: String) -> Answer<'_, ()> {
+    fn forget_card(&self, card_id: String) -> Response<'_, ()> {
         Box::pin(ready(self.detach_card(&card_id)))
     }
 
-    fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge> {
+    fn create_charge(&self, new: NewCharge) -> Response<'_, Charge> {
         Box::pin(ready(self.make_charge(&new)))
     }
 
-    fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge> {
+    fn confirm_charge(&self, confirmation: Confirmation) -> Response<'_, Charge> {
         Box::pin(ready(self.confirm(&confirmation)))
     }
 
-    fn read_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+    fn read_charge(&self, charge_id: String) -> Response<'_, Charge> {
         Box::pin(ready(self.charge(&charge_id)))
     }
 
-    fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+    fn cancel_charge(&self, charge_id: String) -> Response<'_, Charge> {
         Box::pin(ready(self.cancel(&charge_id)))
     }
 
-    fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()> {
+    fn refund(&self, charge_id: String, key: String, amount: Money) -> Response<'_, ()> {
         Box::pin(ready(self.give_back(&charge_id, &key, amount.minor)))
     }
 
-    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>> {
+    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Response<'_, Vec<Charge>> {
         Box::pin(ready(self.charges_since(since, after.as_deref())))
     }
 

@@ -18,7 +18,8 @@ use serde::Serialize;
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::{Alert, AlertKind};
 use crate::domain::notification::{
-    CodeSent, Confirmation, ConfirmationState, Letter, Links, Offer, OfferState, Reader, Refused, Told, Wording, Words,
+    AlertMail, CodeSent, Confirmation, ConfirmationState, Letter, Links, Offer, OfferState, Reader, Refused, Wording,
+    Words,
 };
 use language::Language;
 pub use preview::Preview;
@@ -278,10 +279,10 @@ impl Wording for Templates {
         self.refusal_text(refused, locale)
     }
 
-    fn told(&self, told: &Told<'_>, reader: &Reader) -> Result<Letter, Fault> {
+    fn alert_mail(&self, mail: &AlertMail<'_>, reader: &Reader) -> Result<Letter, Fault> {
         let (name, _) = self.language(&reader.locale);
-        let mut items = Vec::with_capacity(told.alerts.len());
-        for (alert, url) in &told.alerts {
+        let mut items = Vec::with_capacity(mail.alerts.len());
+        for (alert, url) in &mail.alerts {
             let words = self.alert(alert, reader)?;
             items.push(Item {
                 title: words.title,
@@ -293,12 +294,12 @@ impl Wording for Templates {
             });
         }
         let (member, team) = (
-            told.names.and_then(|names| names.member),
-            told.names.map(|names| names.team),
+            mail.names.and_then(|names| names.member),
+            mail.names.map(|names| names.team),
         );
         let context = minijinja::context! { name => member, team => team, count => items.len() };
         // A mail to an unverified address contains no names.
-        let neutral = if told.names.is_some() { "" } else { "neutral_" };
+        let neutral = if mail.names.is_some() { "" } else { "neutral_" };
         let written = |part: &str| self.mail_text(name, &format!("{neutral}{part}"), &context);
         let subject = match (items.as_slice(), team) {
             ([item], None) => item.title.clone(),
@@ -308,7 +309,7 @@ impl Wording for Templates {
             }
             _ => written("digest_subject")?,
         };
-        let unsubscribe = told.unsubscribe.as_ref();
+        let unsubscribe = mail.unsubscribe.as_ref();
         let unsubscribe = unsubscribe.map(|_| self.mail_text(name, "unsubscribe", &context));
         // Who reads at an address that is no member's has no name.
         let is_address = team.is_some() && member.is_none();
@@ -326,7 +327,7 @@ impl Wording for Templates {
             items: &items,
             footer: Some(footer),
             unsubscribe: unsubscribe.transpose()?,
-            unsubscribe_url: told.unsubscribe.as_deref(),
+            unsubscribe_url: mail.unsubscribe.as_deref(),
         };
         self.letter(&filling)
     }

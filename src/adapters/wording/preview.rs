@@ -3,7 +3,7 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::notification::model::{Alert, AlertKind, Channel, Facts, MailFailure};
-use crate::domain::notification::{CodeSent, Letter, Links, Names, Reader, Told, Wording};
+use crate::domain::notification::{AlertMail, CodeSent, Letter, Links, Names, Reader, Wording};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, AlertId};
 
@@ -43,20 +43,20 @@ impl Templates {
                 member: Some(NAME),
             };
             let outside = Names { team, member: None };
-            let told = |alerts: &[Alert], names: Option<Names<'_>>| {
-                let told = Told {
+            let mail = |alerts: &[Alert], names: Option<Names<'_>>| {
+                let mail = AlertMail {
                     names,
                     alerts: alerts.iter().map(|alert| (alert, links.action(alert))).collect(),
                     unsubscribe: unsubscribe(alerts, links),
                 };
-                self.told(&told, &reader).map_err(failed)
+                self.alert_mail(&mail, &reader).map_err(failed)
             };
             for kind in AlertKind::ALL {
-                add(&kind.as_str().to_lowercase(), told(&[example(*kind)], Some(names))?);
-                let stranger = told(&[example(*kind).without_texts()], None)?;
+                add(&kind.as_str().to_lowercase(), mail(&[example(*kind)], Some(names))?);
+                let stranger = mail(&[example(*kind).without_texts()], None)?;
                 add(&format!("{}.stranger", kind.as_str().to_lowercase()), stranger);
                 if kind.is_for_addresses() {
-                    let address = told(&[example(*kind).without_texts()], Some(outside))?;
+                    let address = mail(&[example(*kind).without_texts()], Some(outside))?;
                     add(&format!("{}.address", kind.as_str().to_lowercase()), address);
                 }
             }
@@ -65,7 +65,7 @@ impl Templates {
                 AlertKind::LowBalance,
                 AlertKind::CardExpiring,
             ];
-            add("digest", told(&several.map(example), Some(names))?);
+            add("digest", mail(&several.map(example), Some(names))?);
             let sent = CodeSent {
                 code: "01234567",
                 is_to_member: true,

@@ -65,7 +65,7 @@ pub(super) async fn seed(services: &Services, now: Timestamp) -> Result<String, 
     for (external_id, _, _) in TEAM {
         player.members.push(player.member(external_id).await?);
     }
-    for action in story::tell(now) {
+    for action in story::actions(now) {
         services.clock.advance_to(action.at);
         player.play(action).await?;
     }

@@ -135,7 +135,7 @@ impl Dice {
 }
 
 /// Builds the history up to `now`, in order of time.
-struct Teller {
+struct Storyteller {
     now: Timestamp,
     dice: Dice,
     actions: Vec<PlannedAction>,
@@ -150,8 +150,8 @@ pub(super) fn begins_at(now: Timestamp) -> Timestamp {
 }
 
 /// Returns all actions from [`begins_at`] until `now`.
-pub(super) fn tell(now: Timestamp) -> Vec<PlannedAction> {
-    let mut teller = Teller {
+pub(super) fn actions(now: Timestamp) -> Vec<PlannedAction> {
+    let mut teller = Storyteller {
         now,
         dice: Dice(20_260_112),
         actions: Vec::new(),
@@ -174,7 +174,7 @@ pub(super) fn tell(now: Timestamp) -> Vec<PlannedAction> {
     actions
 }
 
-impl Teller {
+impl Storyteller {
     fn action(&mut self, at: Timestamp, who: Who, act: Act) {
         let session = self.sessions;
         self.actions.push(PlannedAction { at, who, session, act });
@@ -342,7 +342,7 @@ mod tests {
     fn the_story_has_a_bit_of_everything_at_any_hour_of_any_day() {
         for hours in 0..24 * 8 {
             let now = Timestamp::from_millis(1_795_996_800_000 + hours * HOUR + 123);
-            let actions = tell(now);
+            let actions = actions(now);
             let count = |wanted: fn(&Act) -> bool| actions.iter().filter(|action| wanted(&action.act)).count();
             let booked = count(|act| matches!(act, Act::Book(_)));
             let ended = count(|act| matches!(act, Act::Complete { .. } | Act::Cancel { .. }));

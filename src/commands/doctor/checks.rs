@@ -101,9 +101,9 @@ pub(super) fn encryption(settings: &Settings) -> Check {
 }
 
 /// Checks whether the database responds, and how fast.
-pub(super) async fn answers(database: &Database) -> Check {
+pub(super) async fn database(database: &Database) -> Check {
     let began = Instant::now();
-    match database::answers(database).await {
+    match database::ping(database).await {
         Ok(kind) => Check::ok(
             "database",
             format!("{kind} answers in {} ms", began.elapsed().as_millis()),
@@ -213,7 +213,7 @@ pub(super) async fn migrations(database: &Database) -> Check {
 
 /// Checks the amount and the age of pending work, by kind.
 pub(super) async fn work(database: &Database, now: Timestamp) -> Vec<Check> {
-    match tokio::time::timeout(super::PATIENCE, Backlog::new(database.clone()).queues(now)).await {
+    match tokio::time::timeout(super::TIMEOUT, Backlog::new(database.clone()).queues(now)).await {
         Ok(Ok(queues)) => queues.iter().map(|queue| lag(queue, now)).collect(),
         Ok(Err(fault)) => vec![fault_of("work", &fault, "check the database")],
         Err(_) => vec![gave_up("work")],

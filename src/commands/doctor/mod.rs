@@ -24,7 +24,7 @@ use super::{Ending, SettingsFlags, say};
 use report::{Check, Report};
 
 /// The time limit of each check.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// The number of database connections that it uses.
 const CONNECTIONS: u32 = 2;
 
@@ -73,9 +73,9 @@ async fn examine(settings: &Settings) -> Report {
     Report::of(all)
 }
 
-/// Runs a check that is canceled after [`PATIENCE`].
+/// Runs a check that is canceled after [`TIMEOUT`].
 async fn within(name: &'static str, check: impl Future<Output = Check>) -> Check {
-    tokio::time::timeout(PATIENCE, Box::pin(check))
+    tokio::time::timeout(TIMEOUT, Box::pin(check))
         .await
         .unwrap_or_else(|_| gave_up(name))
 }
@@ -83,7 +83,7 @@ async fn within(name: &'static str, check: impl Future<Output = Check>) -> Check
 fn gave_up(name: &'static str) -> Check {
     Check::failed(
         name,
-        format!("no answer within {} seconds", PATIENCE.as_secs()),
+        format!("no answer within {} seconds", TIMEOUT.as_secs()),
         "check that it is reachable from this machine and not overloaded",
     )
 }
@@ -96,7 +96,7 @@ async fn of_database(settings: &Settings) -> Vec<Check> {
         ..OpenOptions::default()
     };
     let opening = database::open_to_read(settings.database.url.reveal(), options);
-    let opened = match tokio::time::timeout(PATIENCE, opening).await {
+    let opened = match tokio::time::timeout(TIMEOUT, opening).await {
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) => {
             let trouble = match &error {
@@ -122,7 +122,7 @@ async fn of_database(settings: &Settings) -> Vec<Check> {
 }
 
 async fn look_at(database: &Database) -> Vec<Check> {
-    let mut found = vec![within("database", checks::answers(database)).await];
+    let mut found = vec![within("database", checks::database(database)).await];
     if !found[0].is_ok() {
         return found;
     }

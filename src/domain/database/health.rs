@@ -39,8 +39,8 @@ impl Health {
         }
     }
 
-    /// Succeeds if a write was committed within the last second, or is committed within `patience`.
-    pub async fn writes(&self, patience: Duration) -> Result<(), Fault> {
+    /// Succeeds if a write was committed within the last second, or is committed within `timeout`.
+    pub async fn writes(&self, timeout: Duration) -> Result<(), Fault> {
         let mut probe = self.probe.lock().await;
         if let Some((at, result)) = &probe.last
             && at.elapsed() < FRESH
@@ -51,10 +51,10 @@ impl Health {
         let under_way = probe
             .under_way
             .get_or_insert_with(|| tokio::spawn(write(database.clone())));
-        let Ok(ended) = tokio::time::timeout(patience, under_way).await else {
+        let Ok(ended) = tokio::time::timeout(timeout, under_way).await else {
             let text = format!(
                 "the database has not answered a write within {} ms",
-                patience.as_millis()
+                timeout.as_millis()
             );
             return Err(Fault::Unavailable(text));
         };

@@ -54,7 +54,7 @@ impl Injector {
     }
 
     /// The deadline, which is short while silence is injected.
-    pub(super) fn patience(&self, time: Duration) -> Duration {
+    pub(super) fn time_limit(&self, time: Duration) -> Duration {
         match self.plan().as_ref().map(|plan| plan.how) {
             Some(How::Silent | How::RunAndSilent) => SOON,
             _ => time,

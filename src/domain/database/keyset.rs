@@ -162,6 +162,21 @@ pub(in crate::domain) struct Scan<P> {
 }
 
 impl<P: Position> Keyset<P> {
+    /// Returns the list of all rows of an account, in ascending order.
+    pub(in crate::domain) fn new(table: &'static str, key: &'static [&'static str], columns: String) -> Self {
+        Self {
+            table,
+            key,
+            columns,
+            branches: Vec::new(),
+            has_repeats: false,
+            residuals: Vec::new(),
+            from: P::FIRST,
+            to: P::LAST,
+            descending: false,
+        }
+    }
+
     /// Adds a condition that an index serves. It drives the scan if it is the first one.
     pub(in crate::domain) fn drive(&mut self, condition: Condition) {
         let branches = if self.branches.is_empty() {
@@ -301,7 +316,7 @@ impl<P: Position> Keyset<P> {
         let key = self.key.join(", ");
         let mut select = Select::of(database, account_id, "");
         let walk = Walk::new(self, &mut select);
-        let share = select.place(share);
+        let share = select.placeholder(share);
         for (n, branch) in self.padded_branches().enumerate() {
             let condition = branch.map(|branch| select.equals(branch));
             let far = walk.branch(&key, condition.as_deref(), &share);
@@ -319,7 +334,7 @@ impl<P: Position> Keyset<P> {
     fn rows_statement(&self, database: &Database, account_id: AccountId, reach: i64, wanted: i64) -> Select {
         let mut select = Select::of(database, account_id, "");
         let walk = Walk::new(self, &mut select);
-        let reach = select.place(reach);
+        let reach = select.placeholder(reach);
         if self.branches.len() < 2 && self.residuals.is_empty() {
             let condition = self.branches.first().map(|branch| select.equals(branch.clone()));
             let rows = walk.branch(&self.columns, condition.as_deref(), &reach);
@@ -373,7 +388,7 @@ impl Condition {
 
 impl Select {
     fn equals(&mut self, branch: Branch) -> String {
-        format!("{} = {}", branch.column, self.place(branch.value))
+        format!("{} = {}", branch.column, self.placeholder(branch.value))
     }
 }
 
@@ -404,7 +419,11 @@ struct Walk {
 impl Walk {
     fn new<P: Position>(keyset: &Keyset<P>, select: &mut Select) -> Self {
         let mut places = |position: P| {
-            let places: Vec<String> = position.values().into_iter().map(|value| select.place(value)).collect();
+            let places: Vec<String> = position
+                .values()
+                .into_iter()
+                .map(|value| select.placeholder(value))
+                .collect();
             places.join(", ")
         };
         let (from, to) = (places(keyset.from), places(keyset.to));

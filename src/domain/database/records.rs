@@ -107,6 +107,22 @@ pub(in crate::domain) async fn save<E: EntityTrait>(
     Ok(())
 }
 
+/// Does what [`save`] does, for any number of rows.
+pub(in crate::domain) async fn save_all<E: EntityTrait>(tx: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fault> {
+    if !rows.is_empty() {
+        tx.execute_raw(rows.save::<E>(tx.get_database_backend(), "")).await?;
+    }
+    Ok(())
+}
+
+/// Inserts any number of rows into the table of an entity.
+pub(in crate::domain) async fn insert_all<E: EntityTrait>(tx: &impl ConnectionTrait, rows: &Rows) -> Result<(), Fault> {
+    if !rows.is_empty() {
+        tx.execute_raw(rows.insert_into::<E>(tx.get_database_backend())).await?;
+    }
+    Ok(())
+}
+
 /// As [`save`], but leaves the stored row unless `condition` is met.
 pub(in crate::domain) async fn save_if<E: EntityTrait>(
     tx: &impl ConnectionTrait,

@@ -4,9 +4,10 @@
 //! database then sends the statement to one machine. For rows of several accounts each table is joined by its `account_id`.
 //! So each purpose has two constant texts on Postgres, and one on SQLite.
 
-use sea_orm::{DbBackend, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 
 use super::bulk::Rows;
+use crate::domain::fault::Fault;
 
 /// The account of the rows `$1`, which a statement then names as `$2`; none for several accounts.
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +57,22 @@ impl AccountScope {
 
     /// Adds to each row of `t` the rows of `table`, as `p`, that meet `condition`, or none.
     pub(in crate::domain) fn parts(self, table: &str, condition: &str) -> String {
-        let scope = self.condition("p");
+        self.left_join("t", table, "p", condition)
+    }
+
+    /// Adds to each row of `r` the row of `table`, as `name`, that meets `condition`, or none.
+    pub(in crate::domain) fn optional(self, table: &str, name: &str, condition: &str) -> String {
+        self.left_join("r", table, name, condition)
+    }
+
+    fn left_join(self, to: &str, table: &str, name: &str, condition: &str) -> String {
+        let scope = self.condition(name);
         if self.backend == DbBackend::Sqlite {
-            format!("LEFT JOIN {table} AS p ON p.account_id = t.account_id AND {condition}")
+            format!("LEFT JOIN {table} AS {name} ON {name}.account_id = {to}.account_id AND {condition}")
         } else {
             format!(
-                "LEFT JOIN LATERAL (SELECT * FROM {table} AS p WHERE p.account_id = t.account_id{scope} AND {condition} \
-                 OFFSET 0) AS p ON true"
+                "LEFT JOIN LATERAL (SELECT * FROM {table} AS {name} WHERE {name}.account_id = {to}.account_id{scope} \
+                 AND {condition} OFFSET 0) AS {name} ON true"
             )
         }
     }
@@ -73,6 +83,38 @@ impl AccountScope {
             Some(_) => format!(" AND {table}.account_id = $2"),
             None => String::new(),
         }
+    }
+
+    /// Returns the result of a statement about these rows; nothing where there are none. `sql` gets the relation `r` of the rows.
+    pub(in crate::domain) async fn select(
+        connection: &impl ConnectionTrait,
+        rows: &Rows,
+        sql: impl FnOnce(Self, String) -> String,
+    ) -> Result<Vec<QueryResult>, Fault> {
+        match Self::made(connection.get_database_backend(), rows, sql) {
+            Some(statement) => Ok(connection.query_all_raw(statement).await?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Executes a statement as [`Self::select`] does, for its effect.
+    pub(in crate::domain) async fn execute(
+        connection: &impl ConnectionTrait,
+        rows: &Rows,
+        sql: impl FnOnce(Self, String) -> String,
+    ) -> Result<(), Fault> {
+        if let Some(statement) = Self::made(connection.get_database_backend(), rows, sql) {
+            connection.execute_raw(statement).await?;
+        }
+        Ok(())
+    }
+
+    fn made(backend: DbBackend, rows: &Rows, sql: impl FnOnce(Self, String) -> String) -> Option<Statement> {
+        if rows.is_empty() {
+            return None;
+        }
+        let scope = Self::of(backend, rows);
+        Some(scope.statement(sql(scope, rows.relation(backend, 1)), rows))
     }
 
     /// Returns `sql` with `rows` as `$1`, and the account as `$2` where there is only one.

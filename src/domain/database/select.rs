@@ -1,5 +1,8 @@
 //! Builds reading statements: one text for both databases, values always bound, the account first where there is one.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TryGetableMany};
 use uuid::Uuid;
 
@@ -38,6 +41,18 @@ impl Source for Database {
     fn connection(&self) -> &Reader {
         self.read()
     }
+}
+
+/// Returns the account's rows of a table that have one of these ids, each by its id.
+pub(in crate::domain) async fn by_ids<R: Record + FromRow, I: Copy + Eq + Hash + Into<Uuid>>(
+    source: &impl Source,
+    account_id: AccountId,
+    table: &str,
+    ids: &[I],
+    id: impl Fn(&R) -> I,
+) -> Result<HashMap<I, R>, Fault> {
+    let select = Select::by_ids::<R>(source, account_id, table, ids);
+    Ok(records::by_id(select.records(source).await?, id))
 }
 
 /// A `SELECT`. `$1` is the account's number in every statement about one account, so that a sharded database knows where to send it.
@@ -81,10 +96,11 @@ impl Select {
         source: &impl Source,
         account_id: AccountId,
         table: &str,
-        ids: impl IntoIterator<Item = Uuid>,
+        ids: &[impl Copy + Into<Uuid>],
     ) -> Self {
         let mut select = Self::from::<R>(source, account_id, table);
-        select.and_all(&[Condition::Uuids("id", ids.into_iter().collect())]);
+        let ids = ids.iter().map(|id| (*id).into());
+        select.and_all(&[Condition::Uuids("id", ids.collect())]);
         select
     }
 
@@ -96,20 +112,20 @@ impl Select {
 
     /// Adds a placeholder for a value.
     pub(in crate::domain) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
-        let place = self.place(value);
-        self.push(&place)
+        let placeholder = self.placeholder(value);
+        self.push(&placeholder)
     }
 
     /// Binds a value and returns its placeholder, which may be used repeatedly.
-    pub(in crate::domain) fn place(&mut self, value: impl Into<Value>) -> String {
+    pub(in crate::domain) fn placeholder(&mut self, value: impl Into<Value>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
 
     /// Binds several values and returns their placeholders as a list.
-    pub(in crate::domain) fn places(&mut self, values: Vec<Value>) -> String {
-        let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
-        places.join(", ")
+    pub(in crate::domain) fn placeholders(&mut self, values: Vec<Value>) -> String {
+        let placeholders: Vec<String> = values.into_iter().map(|value| self.placeholder(value)).collect();
+        placeholders.join(", ")
     }
 
     /// The collation by which texts compare as bytes.

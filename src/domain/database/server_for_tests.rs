@@ -9,7 +9,7 @@ use sea_orm::sqlx::{Connection, PgConnection};
 use tokio::sync::OnceCell;
 
 /// A server that has not answered by then counts as missing. A port without a listener refuses at once.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Returns the server that `LEDGERBELL_TEST_POSTGRES_URL` names, else that on the usual port of this machine.
 ///
@@ -28,14 +28,14 @@ pub(crate) async fn postgres_server() -> Option<&'static str> {
 async fn look() -> Result<String, String> {
     let server = std::env::var("LEDGERBELL_TEST_POSTGRES_URL")
         .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
-    let reason = match tokio::time::timeout(PATIENCE, PgConnection::connect(&server)).await {
+    let reason = match tokio::time::timeout(TIMEOUT, PgConnection::connect(&server)).await {
         Ok(Ok(connection)) => {
             // The server has answered; the result of closing does not matter.
             let _ = connection.close().await;
             return Ok(server);
         }
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+        Err(_) => format!("no answer within {} s", TIMEOUT.as_secs()),
     };
     // Not by `eprintln!`, which the test runner captures while tests pass.
     let _ = writeln!(

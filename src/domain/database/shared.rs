@@ -108,7 +108,7 @@ impl Shared {
         answer: impl Future<Output = Result<T, sqlx::Error>>,
     ) -> Result<T, sqlx::Error> {
         #[cfg(test)]
-        let (time, answer) = (self.injector.patience(time), self.injector.pass(answer));
+        let (time, answer) = (self.injector.time_limit(time), self.injector.pass(answer));
         let (early, mut answer) = (time.min(SUSPICIOUS), pin!(answer));
         for time in [early, time.saturating_sub(early)] {
             if let Ok(answer) = tokio::time::timeout(time, answer.as_mut()).await {

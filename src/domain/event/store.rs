@@ -36,11 +36,7 @@ struct EventRow {
 /// transaction has locked.
 pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &Event)]) -> Result<(), Fault> {
     let rows = Rows::of(events.iter().map(|(account_id, event)| (*account_id, row(event))));
-    if !rows.is_empty() {
-        tx.execute_raw(rows.insert_into::<entity::event::Entity>(tx.get_database_backend()))
-            .await?;
-    }
-    Ok(())
+    records::insert_all::<entity::event::Entity>(tx, &rows).await
 }
 
 fn row(event: &Event) -> EventRow {
@@ -95,7 +91,7 @@ pub(in crate::domain) async fn after(
 
 /// The events of an account after one sequence and up to another.
 #[derive(Record)]
-struct Stretch {
+struct SequenceRange {
     account_id: AccountId,
     after: i64,
     until: i64,
@@ -105,25 +101,19 @@ struct Stretch {
 /// their number.
 pub(in crate::domain) async fn between(
     database: &Database,
-    stretches: &[(AccountId, i64, i64)],
+    ranges: &[(AccountId, i64, i64)],
 ) -> Result<Vec<(AccountId, Event)>, Fault> {
-    let rows = Rows::of(stretches.iter().map(|(account_id, after, until)| Stretch {
+    let rows = Rows::of(ranges.iter().map(|(account_id, after, until)| SequenceRange {
         account_id: *account_id,
         after: *after,
         until: *until,
     }));
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let backend = database.backend();
-    let scope = AccountScope::of(backend, &rows);
-    let sql = format!(
-        "SELECT {} FROM {} {}",
-        columns_of::<(AccountId, EventRow)>("t"),
-        rows.relation(backend, 1),
-        scope.probe("event", "t.sequence > r.after AND t.sequence <= r.until")
-    );
-    let found: Vec<(AccountId, EventRow)> = records::all(database.read(), sql, scope.values(&rows)).await?;
+    let sql = |scope: AccountScope, relation| {
+        let columns = columns_of::<(AccountId, EventRow)>("t");
+        let events = scope.probe("event", "t.sequence > r.after AND t.sequence <= r.until");
+        format!("SELECT {columns} FROM {relation} {events}")
+    };
+    let found: Vec<(AccountId, EventRow)> = records::read(&AccountScope::select(database.read(), &rows, sql).await?)?;
     found
         .into_iter()
         .map(|(account_id, row)| Ok((account_id, event(&row)?)))

@@ -218,12 +218,7 @@ impl Forecasts {
     }
 
     async fn live_lots(&self, account_id: AccountId) -> Result<Vec<Lot>, QueryError> {
-        let all = PageRequest {
-            limit: u32::try_from(MAX_LOTS).unwrap_or(u32::MAX),
-            backward: false,
-            after: None,
-            before: None,
-        };
+        let all = PageRequest::forward(u32::try_from(MAX_LOTS).unwrap_or(u32::MAX), None);
         let page = self.lots.page(&Actor::System, account_id, false, &all).await?;
         Ok(page.items.into_iter().map(|(_, lot)| lot).collect())
     }

@@ -18,7 +18,7 @@ pub(super) async fn begin(
     most: i64,
 ) -> Result<Option<Timestamp>, Fault> {
     let mut select = Select::of(database, account_id, "SELECT ");
-    let (from, most) = (select.place(from.millis()), select.place(most));
+    let (from, most) = (select.placeholder(from.millis()), select.placeholder(most));
     let nth_last = |table: &str| {
         format!(
             "(SELECT occurred_at FROM {table} WHERE account_id = $1 AND occurred_at >= {from} \
@@ -49,7 +49,7 @@ pub(super) async fn used_by_hour(
         account_id,
         "SELECT hour, CAST(SUM(used) AS BIGINT) AS used FROM (SELECT (",
     );
-    let (from, now) = (select.place(from.millis()), select.place(now.millis()));
+    let (from, now) = (select.placeholder(from.millis()), select.placeholder(now.millis()));
     select.push(&format!(
         "CAST({now} AS BIGINT) - occurred_at) / {HOUR} AS hour, -amount AS used FROM credit_entry WHERE account_id = $1 \
          AND occurred_at >= {from} AND occurred_at <= {now} AND kind IN ('SESSION', 'SESSION_REFUND')) AS listed GROUP BY hour"
@@ -68,7 +68,7 @@ fn left_out(top_up: &str, keeps_manual: bool) -> String {
 
 /// The statement that lists the change of available credits at each instant, without the effects of left-out top-ups.
 fn instants(select: &mut Select, (from, until): (Timestamp, Timestamp), keeps_manual: bool) -> String {
-    let (from, until) = (select.place(from.millis()), select.place(until.millis()));
+    let (from, until) = (select.placeholder(from.millis()), select.placeholder(until.millis()));
     let range = format!("account_id = $1 AND occurred_at >= {from} AND occurred_at <= {until}");
     format!(
         "SELECT occurred_at, CAST(SUM(change) AS BIGINT) AS change, MAX(paid) AS paid FROM (\

@@ -121,10 +121,10 @@ impl ApiKeys {
     /// in many accounts, which are processed one after another.
     pub async fn announce_revocations(&self) -> Result<(), Fault> {
         for account_id in store::accounts_with_news(self.database.read(), ACCOUNTS_AT_ONCE).await? {
-            let told = self.ledger.change(account_id, |tx, locked| {
+            let announced = self.ledger.change(account_id, |tx, locked| {
                 Box::pin(async move { Ok::<_, UseCaseError<RevokeApiKeyRefusal>>(announce(tx, locked).await?) })
             });
-            match told.await {
+            match announced.await {
                 Ok(()) => {}
                 Err(UseCaseError::Fault(fault)) => return Err(fault),
                 Err(error) => return Err(Fault::Internal(format!("a revoked key cannot be announced: {error}"))),

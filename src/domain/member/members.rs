@@ -15,12 +15,12 @@ use crate::primitives::page::{Page, PageRequest};
 use super::api_key_life::follow_maker;
 use super::contacts::notify_old_address;
 use super::error::{AddMemberRefusal, RemoveMemberRefusal, UpdateMemberRefusal, UpsertMemberRefusal};
+use super::filter::MemberFilter;
 use super::input::{check_vouch, checked_email, checked_external_id, checked_label, checked_locale, checked_member};
 use super::model::{
-    Change, Contact, Member, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember, Vouch,
-    may_change_owners, may_vouch, require_directory, require_over, require_own_or_settings,
+    Change, Contact, Member, MemberPatch, MemberPosition, NewMember, Owners, UpsertMember, Vouch, may_change_owners,
+    may_vouch, require_directory, require_over, require_own_or_settings,
 };
-use super::filter::MemberFilter;
 use super::scan::Scan;
 use super::store;
 

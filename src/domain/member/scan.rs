@@ -79,12 +79,7 @@ mod tests {
     use super::*;
 
     fn page(rows: u32, limit: u32, after: Option<u32>, keep: impl Fn(&u32) -> bool) -> (Page<u32, u32>, u32) {
-        let request = PageRequest {
-            limit,
-            backward: false,
-            after,
-            before: None,
-        };
+        let request = PageRequest::forward(limit, after);
         let mut scan = Scan::new(&request);
         let mut looks = 0;
         while let Some((after, most)) = scan.next() {

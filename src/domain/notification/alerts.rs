@@ -29,7 +29,7 @@ use super::error::{MarkRefusal, SendTestRefusal};
 use super::evaluation::MOST_HELD;
 use super::model::{Alert, AlertKind, Channel, InboxItem, Severity};
 use super::new_alerts::{NewAlert, raise};
-use super::store::{self, Meant};
+use super::store::{self, AlertSelection};
 
 /// Maximum number of alerts that one call marks by id.
 pub const MOST_MARKED: usize = 100;
@@ -241,7 +241,9 @@ impl Alerts {
         let mut keyset = store::alerts_keyset(filter.conditions());
         narrow(&mut keyset, filter, request);
         let scan = keyset.scan(&self.database, account_id, request.limit).await?;
-        Ok(scan.into_page(request, position, |row| records::record(row).map(InboxItem::of_nobody))?)
+        Ok(scan.into_page(request, position, |row| {
+            records::record(row).map(InboxItem::outside_inbox)
+        })?)
     }
 
     /// Returns alerts by id: as in the member's inbox, or as in the account where no member is named. Unknown ids are left out.
@@ -265,7 +267,7 @@ impl Alerts {
         let item = |(id, alert): (AlertId, Alert)| {
             let item = match &inbox {
                 Some((member_id, rows)) => rows.get(&id)?.with(alert, *member_id),
-                None => InboxItem::of_nobody(alert),
+                None => InboxItem::outside_inbox(alert),
             };
             Some((id, item))
         };
@@ -387,23 +389,23 @@ async fn mark_locked(
     mark: AlertMark,
 ) -> Result<(), UseCaseError<MarkRefusal>> {
     let account_id = locked.header.account_id;
-    let (meant, up_to) = match marked {
+    let (selection, up_to) = match marked {
         Marked::These(ids) => {
             let found = store::in_inbox(tx, account_id, member_id, ids).await?;
             if let Some(at) = ids.iter().position(|id| !found.contains(id)) {
                 return Err(Refused(MarkRefusal::NotFound { at: Some(at) }));
             }
-            (Meant::These(ids.clone()), None)
+            (AlertSelection::These(ids.clone()), None)
         }
         Marked::UpTo(id) => {
             let raised_at = store::raised_at(tx, account_id, member_id, *id).await?;
             let raised_at = raised_at.ok_or(Refused(MarkRefusal::NotFound { at: None }))?;
-            (Meant::UpTo(raised_at, *id), Some(*id))
+            (AlertSelection::UpTo(raised_at, *id), Some(*id))
         }
     };
     let sequence = locked.header.event_sequence + 1;
     let inbox = (account_id, member_id);
-    if store::mark(tx, inbox, &meant, (mark, locked.now), sequence).await? > 0 {
+    if store::mark(tx, inbox, &selection, (mark, locked.now), sequence).await? > 0 {
         let content = EventContent::AlertsMarked { member_id, up_to, mark };
         locked.append(tx, content).await?;
     }

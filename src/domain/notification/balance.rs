@@ -106,12 +106,12 @@ pub(super) async fn look(
         crossing = crossing.held_back();
     }
     end(tx, locked, &crossing, &levels.edges).await?;
-    tell(tx, locked, &crossing, &levels).await?;
+    raise_all(tx, locked, &crossing, &levels).await?;
     Ok(is_held.then_some(until))
 }
 
 /// Raises the alerts of an evaluation.
-async fn tell(
+async fn raise_all(
     tx: &Transaction,
     locked: &mut LockedAccount,
     crossing: &Crossing,

@@ -56,7 +56,7 @@ pub(super) enum Cause {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Causes {
     /// The causes, each with the number of its event.
-    pub(super) said: Vec<(i64, Cause)>,
+    pub(super) list: Vec<(i64, Cause)>,
     /// Whether events may have changed who is low on credits, or who is notified of that.
     pub(super) balance: bool,
     /// Whether members may have changed, or the contacts of members or notification addresses.
@@ -69,11 +69,11 @@ impl Causes {
         if self.members {
             return None;
         }
-        let said = self.said.into_iter().map(|(_, cause)| match cause {
+        let causes = self.list.into_iter().map(|(_, cause)| match cause {
             Cause::Raise(new) => Some(*new),
             _ => None,
         });
-        said.collect()
+        causes.collect()
     }
 }
 
@@ -178,8 +178,8 @@ impl Named {
     fn causes(&self, events: &[Arc<Event>]) -> Causes {
         let mut causes = Causes::default();
         for event in events {
-            let said = match event.content {
-                _ if !may_say(event) => Vec::new(),
+            let found = match event.content {
+                _ if !may_raise(event) => Vec::new(),
                 EventContent::EntryPosted { entry_id, .. } => self.of_entry(entry_id, event),
                 EventContent::SessionUpdated { session_id, status, .. } => self.of_session((session_id, status), event),
                 EventContent::TopUpUpdated { top_up_id, status } => self.of_top_up((top_up_id, status), event),
@@ -196,7 +196,7 @@ impl Named {
                 | EventContent::TroubleshootingChanged => Vec::new(),
             };
             let sequence = event.position.sequence;
-            causes.said.extend(said.into_iter().map(|cause| (sequence, cause)));
+            causes.list.extend(found.into_iter().map(|cause| (sequence, cause)));
             let changes_members = matches!(
                 event.content,
                 EventContent::MemberUpdated { .. } | EventContent::AccountUpdated { .. }
@@ -298,9 +298,9 @@ impl Named {
         match status {
             // Part of the money may have been refunded. The rest is still paid.
             TopUpStatus::Succeeded => {
-                let mut said = vec![over(WRONG), raise(AlertKind::TopUpSucceeded)];
-                said.extend(reversals(top_up, event));
-                said
+                let mut causes = vec![over(WRONG), raise(AlertKind::TopUpSucceeded)];
+                causes.extend(reversals(top_up, event));
+                causes
             }
             TopUpStatus::Failed => vec![over(UNCONFIRMED), self.failed(top_up, event)],
             TopUpStatus::RequiresAction => vec![raise(AlertKind::TopUpActionRequired)],
@@ -348,14 +348,14 @@ fn reversals(top_up: &TopUp, event: &Event) -> Vec<Cause> {
         new.facts.credits = Some(credits.units());
         Cause::Raise(Box::new(new))
     };
-    let mut said = Vec::new();
+    let mut causes = Vec::new();
     if top_up.returned_minor > 0 {
         let name = format!(":returned:{}", top_up.returned_minor);
-        said.push(raise(Reversal::Refunded, name, top_up.credits_reversed));
+        causes.push(raise(Reversal::Refunded, name, top_up.credits_reversed));
     }
     if top_up.came_back_minor > 0 {
         let name = format!(":came back:{}", top_up.came_back_minor);
-        said.push(raise(Reversal::RefundFailed, name, top_up.credits_reversed));
+        causes.push(raise(Reversal::RefundFailed, name, top_up.credits_reversed));
     }
     if let Some(dispute) = top_up.dispute {
         let (reversal, credits) = match dispute {
@@ -363,9 +363,9 @@ fn reversals(top_up: &TopUp, event: &Event) -> Vec<Cause> {
             DisputeStatus::Lost => (Reversal::DisputeLost, top_up.credits_reversed),
             DisputeStatus::Won => (Reversal::DisputeWon, top_up.credits),
         };
-        said.push(raise(reversal, format!(":dispute:{}", dispute.as_str()), credits));
+        causes.push(raise(reversal, format!(":dispute:{}", dispute.as_str()), credits));
     }
-    said
+    causes
 }
 
 /// An event about the account carries its status, for any change.
@@ -379,7 +379,7 @@ fn of_account(status: AccountStatus, event: &Event) -> Vec<Cause> {
 }
 
 /// Whether an event may have a cause, independent of what it names. Its effect on the balance is separate.
-pub(super) fn may_say(event: &Event) -> bool {
+pub(super) fn may_raise(event: &Event) -> bool {
     match event.content {
         // Incoming credits may have an expiry.
         EventContent::EntryPosted {
@@ -403,7 +403,7 @@ pub(super) fn may_say(event: &Event) -> bool {
 /// Whether the causes of an event may need their own statements. Incoming credits are evaluated once, for any number of entries.
 pub(super) fn is_costly(event: &Event) -> bool {
     let is_grant = matches!(event.content, EventContent::EntryPosted { session_id: None, .. });
-    may_say(event) && !is_grant
+    may_raise(event) && !is_grant
 }
 
 /// An alert about a subject, raised at the time of the event.

@@ -19,10 +19,10 @@ use crate::primitives::ids::AccountId;
 
 use super::alerts::Alerts;
 use super::balance;
-use super::causes::{Causes, is_costly, may_say};
+use super::causes::{Causes, is_costly, may_raise};
 use super::handling::{check_again, handle};
 use super::new_alerts::{self, NewAlert};
-use super::store::{self, Checked, Glance, Recipients};
+use super::store::{self, AlertSnapshot, Checked, Recipients};
 
 /// Maximum events of an account that one transaction processes, when the account is processed alone.
 const MOST_EVENTS: usize = 256;
@@ -50,7 +50,7 @@ impl Progress {
 
 /// Events of an account that only raise these alerts.
 #[derive(Clone, Debug)]
-struct Plain {
+struct SimpleAlerts {
     /// The last event before them.
     after: i64,
     /// The last of them.
@@ -61,7 +61,7 @@ struct Plain {
 /// Alerts that only have to be written. Everything they need was read without a lock.
 #[derive(Debug)]
 struct Prepared {
-    plain: HashMap<AccountId, Plain>,
+    simple: HashMap<AccountId, SimpleAlerts>,
     recipients: Recipients,
     /// The last event of each account at the time of the read.
     heads: Vec<(AccountId, i64)>,
@@ -118,21 +118,21 @@ impl Alerts {
 
     /// Processes the new events of these accounts. Events without an alert are passed over together, by reads only, so that
     /// such a posting costs almost nothing. Simple causes of all these accounts are raised together. Returns the other
-    /// accounts, for [`Self::notice_alone`].
+    /// accounts, for [`Self::evaluate_alone`].
     ///
     /// Each event is processed once, in any number of processes: one transaction writes the alerts and the checkpoint of the account.
     pub async fn evaluate(&self, accounts: &[AccountId], progress: &mut Progress) -> Result<Vec<AccountId>, Fault> {
-        let glances = self.glance(accounts, progress).await?;
-        let (mut alone, mut plain) = (Vec::new(), Vec::new());
-        for (account_id, said) in self.listen(glances, progress).await {
-            match said {
-                Some(said) => plain.push((account_id, said)),
+        let snapshots = self.snapshots(accounts, progress).await?;
+        let (mut alone, mut simple) = (Vec::new(), Vec::new());
+        for (account_id, alerts) in self.simple_alerts(snapshots, progress).await {
+            match alerts {
+                Some(alerts) => simple.push((account_id, alerts)),
                 None => alone.push(account_id),
             }
         }
         let most_accounts = self.ledger.accounts_per_transaction();
-        for batch in batches(plain, most_accounts, progress.batch_size) {
-            alone.extend(self.raise_plain(batch, progress).await);
+        for batch in batches(simple, most_accounts, progress.batch_size) {
+            alone.extend(self.raise_simple(batch, progress).await);
         }
         Ok(alone)
     }
@@ -194,11 +194,11 @@ impl Alerts {
         let found = due.len();
         for account_id in due {
             let top_ups = self.sources.top_ups.clone();
-            let looked = self.ledger.change(account_id, move |tx, locked| {
+            let evaluated = self.ledger.change(account_id, move |tx, locked| {
                 let top_ups = top_ups.clone();
                 Box::pin(async move { Ok::<(), QueryError>(check_again(tx, locked, &top_ups).await?) })
             });
-            if let Err(QueryError::Fault(fault)) = looked.await {
+            if let Err(QueryError::Fault(fault)) = evaluated.await {
                 tracing::warn!(account = account_id.number(), %fault, "an account was not evaluated again");
             }
         }
@@ -206,78 +206,86 @@ impl Alerts {
     }
 
     /// Returns the state of the accounts with new events that this run processes.
-    async fn glance(&self, accounts: &[AccountId], progress: &mut Progress) -> Result<Vec<Glance>, Fault> {
-        let mut glances = Vec::with_capacity(accounts.len());
+    async fn snapshots(&self, accounts: &[AccountId], progress: &mut Progress) -> Result<Vec<AlertSnapshot>, Fault> {
+        let mut snapshots = Vec::with_capacity(accounts.len());
         for accounts in accounts.chunks(self.ledger.accounts_per_transaction()) {
-            glances.extend(store::glances(self.database.read(), accounts).await?);
+            snapshots.extend(store::snapshots(self.database.read(), accounts).await?);
         }
-        for glance in &mut glances {
-            let known = progress.checkpoints.get(&glance.account_id).copied();
-            glance.checkpoint = glance.checkpoint.max(known.unwrap_or(0));
-            if glance.is_unread && glance.head <= glance.checkpoint {
+        for snapshot in &mut snapshots {
+            let known = progress.checkpoints.get(&snapshot.account_id).copied();
+            snapshot.checkpoint = snapshot.checkpoint.max(known.unwrap_or(0));
+            if snapshot.is_unread && snapshot.head <= snapshot.checkpoint {
                 // All events were processed, but the checkpoint was not stored.
-                progress.checkpoints.insert(glance.account_id, glance.checkpoint);
+                progress.checkpoints.insert(snapshot.account_id, snapshot.checkpoint);
             }
         }
-        glances.retain(|glance| glance.head > glance.checkpoint);
-        for glance in &mut glances {
-            let until = glance.checkpoint + progress.batch_size.events();
-            if glance.head > until {
-                glance.head = until;
-                progress.unfinished.push(glance.account_id);
+        snapshots.retain(|snapshot| snapshot.head > snapshot.checkpoint);
+        for snapshot in &mut snapshots {
+            let until = snapshot.checkpoint + progress.batch_size.events();
+            if snapshot.head > until {
+                snapshot.head = until;
+                progress.unfinished.push(snapshot.account_id);
             }
         }
-        Ok(glances)
+        Ok(snapshots)
     }
 
     /// Returns what the events of these accounts mean, where that is simple. Accounts whose events and balance need no alert are
     /// passed over. The balance was read at the same moment as the last event number, and later events are processed later.
     ///
-    /// An account that cannot be read delays no other one. It is left to [`Self::notice_alone`], which reports the reason.
-    async fn listen(&self, glances: Vec<Glance>, progress: &mut Progress) -> Vec<(AccountId, Option<Plain>)> {
-        let stretch = |glance: &Glance| (glance.account_id, glance.checkpoint, glance.head);
-        let stretches: Vec<_> = glances.iter().map(stretch).collect();
+    /// An account that cannot be read delays no other one. It is left to [`Self::evaluate_alone`], which reports the reason.
+    async fn simple_alerts(
+        &self,
+        snapshots: Vec<AlertSnapshot>,
+        progress: &mut Progress,
+    ) -> Vec<(AccountId, Option<SimpleAlerts>)> {
+        let range = |snapshot: &AlertSnapshot| (snapshot.account_id, snapshot.checkpoint, snapshot.head);
+        let ranges: Vec<_> = snapshots.iter().map(range).collect();
         let mut found = Vec::new();
-        for stretches in stretches.chunks(self.ledger.accounts_per_transaction()) {
-            match event::between(&self.database, stretches).await {
+        for ranges in ranges.chunks(self.ledger.accounts_per_transaction()) {
+            match event::between(&self.database, ranges).await {
                 Ok(events) => found.extend(events),
-                Err(_) => return glances.iter().map(|glance| (glance.account_id, None)).collect(),
+                Err(_) => return snapshots.iter().map(|snapshot| (snapshot.account_id, None)).collect(),
             }
         }
         let mut events = by_account(found);
-        let mut speaking = Vec::new();
-        for glance in glances {
-            let events = events.remove(&glance.account_id).unwrap_or_default();
-            if !glance.is_calm() || events.iter().any(|event| may_say(event)) {
-                speaking.push((glance, events));
+        let mut relevant = Vec::new();
+        for snapshot in snapshots {
+            let events = events.remove(&snapshot.account_id).unwrap_or_default();
+            if !snapshot.is_calm() || events.iter().any(|event| may_raise(event)) {
+                relevant.push((snapshot, events));
             } else {
-                progress.checkpoints.insert(glance.account_id, glance.head);
+                progress.checkpoints.insert(snapshot.account_id, snapshot.head);
             }
         }
-        let understood = stream::iter(speaking).map(|(glance, events)| self.understand(glance, events));
-        understood.buffer_unordered(READ_AT_ONCE).collect().await
+        let read = stream::iter(relevant).map(|(snapshot, events)| self.simple_alerts_of(snapshot, events));
+        read.buffer_unordered(READ_AT_ONCE).collect().await
     }
 
     /// Returns what the events of an account mean, where that is simple.
-    async fn understand(&self, glance: Glance, events: Vec<Arc<Event>>) -> (AccountId, Option<Plain>) {
+    async fn simple_alerts_of(
+        &self,
+        snapshot: AlertSnapshot,
+        events: Vec<Arc<Event>>,
+    ) -> (AccountId, Option<SimpleAlerts>) {
         let causes = self
             .sources
-            .causes(glance.account_id, &events, glance.is_session_open, self.clock.now());
+            .causes(snapshot.account_id, &events, snapshot.is_session_open, self.clock.now());
         let alerts = causes.await.ok().and_then(Causes::into_alerts);
-        let plain = alerts.map(|news| Plain {
-            after: glance.checkpoint,
-            until: glance.head,
+        let simple = alerts.map(|news| SimpleAlerts {
+            after: snapshot.checkpoint,
+            until: snapshot.head,
             news,
         });
-        (glance.account_id, plain)
+        (snapshot.account_id, simple)
     }
 
     /// Raises simple alerts of several accounts in one transaction, which writes what was prepared without a lock. Returns the
     /// accounts that need a transaction of their own.
-    async fn raise_plain(&self, plain: HashMap<AccountId, Plain>, progress: &mut Progress) -> Vec<AccountId> {
-        let accounts: Vec<AccountId> = plain.keys().copied().collect();
+    async fn raise_simple(&self, simple: HashMap<AccountId, SimpleAlerts>, progress: &mut Progress) -> Vec<AccountId> {
+        let accounts: Vec<AccountId> = simple.keys().copied().collect();
         let raised = async {
-            let mut prepared = self.prepare(plain).await?;
+            let mut prepared = self.prepare(simple).await?;
             let alone = std::mem::take(&mut prepared.alone);
             Ok::<_, Fault>((self.write(prepared).await?, alone))
         };
@@ -297,19 +305,19 @@ impl Alerts {
     }
 
     /// Reads all that these alerts need, at one instant and without a lock.
-    async fn prepare(&self, plain: HashMap<AccountId, Plain>) -> Result<Prepared, Fault> {
-        let (plain, now) = (Arc::new(plain), self.clock.now());
+    async fn prepare(&self, simple: HashMap<AccountId, SimpleAlerts>) -> Result<Prepared, Fault> {
+        let (simple, now) = (Arc::new(simple), self.clock.now());
         self.database
             .snapshot(move |tx| {
-                let plain = Arc::clone(&plain);
-                Box::pin(async move { prepare(tx, &plain, now).await })
+                let simple = Arc::clone(&simple);
+                Box::pin(async move { prepare(tx, &simple, now).await })
             })
             .await
     }
 
     /// Writes prepared alerts, under the locks of their accounts.
     async fn write(&self, prepared: Prepared) -> Result<Written, Fault> {
-        let accounts: Vec<AccountId> = prepared.plain.keys().copied().collect();
+        let accounts: Vec<AccountId> = prepared.simple.keys().copied().collect();
         if accounts.is_empty() {
             return Ok(Written::default());
         }
@@ -349,21 +357,21 @@ fn by_account(events: Vec<(AccountId, Event)>) -> HashMap<AccountId, Vec<Arc<Eve
 
 /// Divides accounts into transactions.
 fn batches(
-    plain: Vec<(AccountId, Plain)>,
+    simple: Vec<(AccountId, SimpleAlerts)>,
     most_accounts: usize,
     BatchSize(most): BatchSize,
-) -> Vec<HashMap<AccountId, Plain>> {
-    let mut batches: Vec<HashMap<_, Plain>> = Vec::new();
-    let mut alerts = 0;
-    for (account_id, said) in plain {
-        alerts += said.news.len();
+) -> Vec<HashMap<AccountId, SimpleAlerts>> {
+    let mut batches: Vec<HashMap<_, SimpleAlerts>> = Vec::new();
+    let mut count = 0;
+    for (account_id, alerts) in simple {
+        count += alerts.news.len();
         match batches.last_mut() {
-            Some(batch) if batch.len() < most_accounts.min(most) && alerts <= most => {
-                batch.insert(account_id, said);
+            Some(batch) if batch.len() < most_accounts.min(most) && count <= most => {
+                batch.insert(account_id, alerts);
             }
             _ => {
-                alerts = said.news.len();
-                batches.push(HashMap::from([(account_id, said)]));
+                count = alerts.news.len();
+                batches.push(HashMap::from([(account_id, alerts)]));
             }
         }
     }
@@ -374,35 +382,41 @@ fn batches(
 ///
 /// The balance is compared here and not again under the lock. It is at least as new as the processed events, and every later change
 /// of it has an event of its own.
-async fn prepare(tx: &Transaction, plain: &HashMap<AccountId, Plain>, now: Timestamp) -> Result<Prepared, Fault> {
-    let accounts: Vec<AccountId> = plain.keys().copied().collect();
+async fn prepare(
+    tx: &Transaction,
+    simple: &HashMap<AccountId, SimpleAlerts>,
+    now: Timestamp,
+) -> Result<Prepared, Fault> {
+    let accounts: Vec<AccountId> = simple.keys().copied().collect();
     let mut prepared = Prepared {
-        plain: HashMap::new(),
+        simple: HashMap::new(),
         recipients: Recipients::default(),
         heads: Vec::new(),
         alone: Vec::new(),
     };
-    for glance in store::glances(tx, &accounts).await? {
-        let account_id = glance.account_id;
-        let Some(said) = plain.get(&account_id) else { continue };
-        if glance.checkpoint >= said.until {
+    for snapshot in store::snapshots(tx, &accounts).await? {
+        let account_id = snapshot.account_id;
+        let Some(alerts) = simple.get(&account_id) else {
+            continue;
+        };
+        if snapshot.checkpoint >= alerts.until {
             // Another process has processed it.
             continue;
         }
-        let balance = (glance.available, glance.entry_sequence);
-        let is_plain = glance.checkpoint <= said.after
-            && !glance.are_credits_expiring
-            && (glance.is_calm() || balance::is_quiet(tx, account_id, balance).await?);
-        if is_plain {
-            prepared.plain.insert(account_id, said.clone());
-            prepared.heads.push((account_id, glance.head));
+        let balance = (snapshot.available, snapshot.entry_sequence);
+        let is_simple = snapshot.checkpoint <= alerts.after
+            && !snapshot.are_credits_expiring
+            && (snapshot.is_calm() || balance::is_quiet(tx, account_id, balance).await?);
+        if is_simple {
+            prepared.simple.insert(account_id, alerts.clone());
+            prepared.heads.push((account_id, snapshot.head));
         } else {
             prepared.alone.push(account_id);
         }
     }
     let mut news = Vec::new();
-    for (account_id, said) in &prepared.plain {
-        news.extend(said.news.iter().map(|new| (*account_id, new)));
+    for (account_id, alerts) in &prepared.simple {
+        news.extend(alerts.news.iter().map(|new| (*account_id, new)));
     }
     prepared.recipients = new_alerts::prepare(tx, news, now).await?;
     Ok(prepared)
@@ -417,27 +431,27 @@ async fn write_locked(tx: &Transaction, locked: &mut [LockedAccount], prepared: 
     let checked = store::check_prepared(tx, &prepared.heads).await?;
     let checked: HashMap<AccountId, Checked> = checked.into_iter().map(|one| (one.account_id, one)).collect();
     let mut raising = Vec::new();
-    let mut looked_at = Vec::new();
+    let mut evaluated = Vec::new();
     for account in locked {
         let account_id = account.header.account_id;
-        let (Some(said), Some(checked)) = (prepared.plain.get(&account_id), checked.get(&account_id)) else {
+        let (Some(alerts), Some(checked)) = (prepared.simple.get(&account_id), checked.get(&account_id)) else {
             continue;
         };
-        if checked.checkpoint >= said.until {
+        if checked.checkpoint >= alerts.until {
             // Another process has processed it.
             continue;
         }
-        if checked.checkpoint > said.after || checked.have_recipients_changed {
+        if checked.checkpoint > alerts.after || checked.have_recipients_changed {
             written.stale.push(account_id);
             continue;
         }
-        looked_at.push((said.until == account.header.event_sequence, said.until));
-        raising.push((account, said.news.as_slice()));
+        evaluated.push((alerts.until == account.header.event_sequence, alerts.until));
+        raising.push((account, alerts.news.as_slice()));
     }
     new_alerts::raise_prepared(tx, &mut raising, &prepared.recipients).await?;
     let checkpoints = raising
         .iter_mut()
-        .zip(&looked_at)
+        .zip(&evaluated)
         .map(|((account, _), (is_all, until))| {
             let account: &mut LockedAccount = account;
             (account.header.account_id, checkpoint(*is_all, *until, account))
@@ -464,28 +478,37 @@ mod tests {
     #[test]
     fn a_transaction_has_so_many_accounts_and_alerts_and_no_more() {
         let new = NewAlert::new(AlertKind::SessionCharged, String::new(), Timestamp::from_millis(0));
-        let said = |number: i64, alerts: usize| {
+        let account = |number: i64, alerts: usize| {
             let news = vec![new.clone(); alerts];
             (
                 AccountId::from_number(number),
-                Plain {
+                SimpleAlerts {
                     after: 0,
                     until: 1,
                     news,
                 },
             )
         };
-        let sizes = |said: Vec<_>, size: usize| -> Vec<usize> {
-            batches(said, 3, BatchSize(size)).iter().map(HashMap::len).collect()
+        let sizes = |alerts: Vec<_>, size: usize| -> Vec<usize> {
+            batches(alerts, 3, BatchSize(size)).iter().map(HashMap::len).collect()
         };
         assert_eq!(sizes(Vec::new(), 32), Vec::<usize>::new());
-        assert_eq!(sizes((0..7).map(|number| said(number, 1)).collect(), 32), [3, 3, 1]);
+        assert_eq!(sizes((0..7).map(|number| account(number, 1)).collect(), 32), [3, 3, 1]);
         assert_eq!(
-            sizes(vec![said(1, 18), said(2, 14), said(3, 1), said(4, 80), said(5, 0)], 32),
+            sizes(
+                vec![
+                    account(1, 18),
+                    account(2, 14),
+                    account(3, 1),
+                    account(4, 80),
+                    account(5, 0)
+                ],
+                32
+            ),
             [2, 1, 1, 1]
         );
         assert_eq!(
-            sizes((0..5).map(|number| said(number, 0)).collect(), 2),
+            sizes((0..5).map(|number| account(number, 0)).collect(), 2),
             [2, 2, 1],
             "the size bounds accounts as well"
         );

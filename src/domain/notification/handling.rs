@@ -35,7 +35,7 @@ pub(super) async fn handle(
     let mut news = Vec::new();
     let mut stopped_at = None;
     let mut done = None;
-    for (sequence, cause) in &causes.said {
+    for (sequence, cause) in &causes.list {
         // The causes of one event stay together.
         let is_next = done.is_some_and(|done| done < *sequence);
         if is_next && (locked.locked_since().elapsed() >= most_held || limits.len() >= MOST_LIMITS) {

@@ -26,7 +26,7 @@ use super::model::{
 };
 use super::store::{self, Addressee, Claimed, Ended};
 use super::unsubscribing::{UnsubscribeOrder, optional_kinds};
-use super::wording::{Names, Reader, Told, Wording};
+use super::wording::{AlertMail, Names, Reader, Wording};
 
 /// How long a claim lasts. It is longer than any try.
 pub(super) const CLAIM_MILLIS: i64 = 10 * MINUTE;
@@ -159,8 +159,8 @@ impl Outbox {
             let ended = sent.into_iter().map(|mail| (mail.clone(), suppressed(reason)));
             return Ok(self.end(ended.collect()).await?);
         }
-        let told: Vec<&Alert> = sent.iter().filter_map(|mail| alerts.get(&mail.alert_id)).collect();
-        let answer = match self.write((first, &told), &to, email.clone()) {
+        let mailed: Vec<&Alert> = sent.iter().filter_map(|mail| alerts.get(&mail.alert_id)).collect();
+        let answer = match self.write((first, &mailed), &to, email.clone()) {
             Ok(mail) => self.mailer.send(&mail).await,
             Err(fault) => {
                 // An operator fixes the template, or the mail is given up. It must not be claimed forever.
@@ -262,21 +262,21 @@ impl Outbox {
     }
 
     /// Writes a mail about alerts. To an unverified address or a notification address, its only text by customers is the name of the team.
-    fn write(&self, (first, told): (&Claimed, &[&Alert]), to: &Addressee, email: String) -> Result<Mail, Fault> {
-        if told.is_empty() {
+    fn write(&self, (first, mailed): (&Claimed, &[&Alert]), to: &Addressee, email: String) -> Result<Mail, Fault> {
+        if mailed.is_empty() {
             return Err(Fault::Internal(
                 "a delivery names an alert that does not exist".to_owned(),
             ));
         }
         let is_known = to.is_verified();
         let is_outside = to.party == Some(Party::Address);
-        let told_kinds: BTreeSet<AlertKind> = told.iter().map(|alert| alert.kind).collect();
-        let unsubscribe = self.unsubscribe((first, told), to, &email);
+        let kinds: BTreeSet<AlertKind> = mailed.iter().map(|alert| alert.kind).collect();
+        let unsubscribe = self.unsubscribe((first, mailed), to, &email);
         let reader = Reader {
             locale: to.locale.clone(),
             timezone: to.timezone,
         };
-        let shown: Vec<Alert> = told
+        let shown: Vec<Alert> = mailed
             .iter()
             .map(|alert| {
                 if is_known && !is_outside {
@@ -290,7 +290,7 @@ impl Outbox {
             team: &to.team,
             member: to.name.as_deref(),
         };
-        let told = Told {
+        let contents = AlertMail {
             names: is_known.then_some(names),
             alerts: shown.iter().map(|alert| (alert, self.links.action(alert))).collect(),
             unsubscribe: unsubscribe.as_ref().map(|way| way.url().to_owned()),
@@ -299,15 +299,15 @@ impl Outbox {
             to: email,
             name: to.name.clone().filter(|_| is_known),
             message_id: first.id.global(first.account_id).to_string(),
-            letter: self.wording.told(&told, &reader)?,
-            thread: Some(thread(first, told_kinds)),
+            letter: self.wording.alert_mail(&contents, &reader)?,
+            thread: Some(thread(first, kinds)),
             unsubscribe,
         })
     }
 
     /// Returns how to unsubscribe from these alerts, where all of them can be switched off. A notification address can always unsubscribe.
-    fn unsubscribe(&self, (first, told): (&Claimed, &[&Alert]), to: &Addressee, email: &str) -> Option<Unsubscribe> {
-        let kinds = told.iter().map(|alert| alert.kind);
+    fn unsubscribe(&self, (first, mailed): (&Claimed, &[&Alert]), to: &Addressee, email: &str) -> Option<Unsubscribe> {
+        let kinds = mailed.iter().map(|alert| alert.kind);
         let recipient = (first.account_id, first.recipient);
         if to.party == Some(Party::Address) {
             let one_click = self.unsubscribing.make(recipient, &kinds.collect(), email);

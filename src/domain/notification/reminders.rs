@@ -80,10 +80,10 @@ async fn look_at_card(
             card.expiry_month
         );
         // What is over raises no reminder. An open reminder stays open until there is another card.
-        let is_told = standing.iter().any(|alert| alert.key == key);
+        let is_reported = standing.iter().any(|alert| alert.key == key);
         if now < card.expiring_at() {
             look_again = Some(card.expiring_at());
-        } else if is_told || now < card.ends_at() {
+        } else if is_reported || now < card.ends_at() {
             let facts = Facts {
                 name: Some(card.last4.clone()),
                 at: Some(card.ends_at().millis()),

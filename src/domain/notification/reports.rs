@@ -36,7 +36,7 @@ pub enum ReceiveReportError {
 
 /// The result of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TakenIn {
+pub enum ReportResult {
     /// The report is stored and applied.
     Applied,
     /// The report was stored before.
@@ -75,7 +75,7 @@ impl MailReports {
     }
 
     /// Accepts a report with a valid signature. When this returns, the report is stored and applied.
-    pub async fn receive(&self, body: &[u8], signature: &str) -> Result<TakenIn, ReceiveReportError> {
+    pub async fn receive(&self, body: &[u8], signature: &str) -> Result<ReportResult, ReceiveReportError> {
         let source = self.source.as_ref().ok_or(ReceiveReportError::NotSetUp)?;
         let mut report = source.read(body, signature, self.clock.now())?;
         report.reason = report
@@ -83,7 +83,7 @@ impl MailReports {
             .map(|reason| clean(&reason))
             .filter(|reason| !reason.trim().is_empty());
         let Some(about) = self.find(&report).await? else {
-            return Ok(TakenIn::NotOurs);
+            return Ok(ReportResult::NotOurs);
         };
         let report = Arc::new(report);
         let taken_in = self.ledger.change(about.account_id, move |tx, locked| {
@@ -92,7 +92,7 @@ impl MailReports {
         });
         match taken_in.await {
             Ok(taken_in) => Ok(taken_in),
-            Err(QueryError::Access(_)) => Ok(TakenIn::NotOurs),
+            Err(QueryError::Access(_)) => Ok(ReportResult::NotOurs),
             Err(error) => Err(error.into_fault().into()),
         }
     }
@@ -129,7 +129,7 @@ async fn take_in(
     locked: &mut LockedAccount,
     about: About,
     report: &Report,
-) -> Result<TakenIn, Fault> {
+) -> Result<ReportResult, Fault> {
     let account_id = about.account_id;
     let mails = match about.delivery {
         Some(id) => store::mailed(tx, account_id, id).await?,
@@ -140,7 +140,7 @@ async fn take_in(
         address.is_some_and(|address| !address.eq_ignore_ascii_case(&report.address))
     };
     if mails.iter().any(went_elsewhere) {
-        return Ok(TakenIn::NotOurs);
+        return Ok(ReportResult::NotOurs);
     }
     let has_arrived = match about.delivery {
         Some(id) => store::has_arrived(tx, account_id, id).await?,
@@ -153,9 +153,9 @@ async fn take_in(
         received_at: locked.now,
     };
     match store::keep_report(tx, &kept, report).await? {
-        store::Keeping::New => {}
-        store::Keeping::Known => return Ok(TakenIn::Repeated),
-        store::Keeping::OfNobody => return Ok(TakenIn::NotOurs),
+        store::StoreResult::New => {}
+        store::StoreResult::Known => return Ok(ReportResult::Repeated),
+        store::StoreResult::NoRecipient => return Ok(ReportResult::NotOurs),
     }
     let words = report.reason.as_deref().unwrap_or_default();
     let failure = match report.kind {
@@ -178,7 +178,7 @@ async fn take_in(
             created_at: mail.created_at,
         };
         let fate = fate(report.kind, &reported, locked.now);
-        store::apply_fate(tx, (account_id, mail), fate, (failure, locked.now)).await?;
+        store::apply_effect(tx, (account_id, mail), fate, (failure, locked.now)).await?;
     }
     if let Some(failure) = failure.filter(|_| report.kind.is_against_address()) {
         let (recipient, address) = (about.recipient, report.address.as_str());
@@ -193,7 +193,7 @@ async fn take_in(
             switch_mail_off(tx, locked, recipient).await?;
         }
     }
-    Ok(TakenIn::Applied)
+    Ok(ReportResult::Applied)
 }
 
 /// Whether the address was verified after this mail was sent. A code goes only to an unverified address.

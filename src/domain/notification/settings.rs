@@ -48,8 +48,8 @@ impl Settings {
         let seen: Vec<MemberId> = member_ids.iter().filter(is_seen).copied().collect();
         let mut settings = store::settings(self.database.read(), seen.iter().map(|id| (account_id, *id))).await?;
         for member_id in seen {
-            let unsaid = || NotificationSettings::new(account_id, member_id);
-            settings.entry(member_id).or_insert_with(unsaid);
+            let unstored = || NotificationSettings::new(account_id, member_id);
+            settings.entry(member_id).or_insert_with(unstored);
         }
         Ok(settings)
     }
@@ -73,12 +73,12 @@ impl Settings {
                 Box::pin(async move {
                     let (actor, member_ids, patch) = work.as_ref();
                     let members = member::locked_members(tx, account_id, member_ids).await?;
-                    let mut said = store::settings(tx, member_ids.iter().map(|id| (account_id, *id))).await?;
+                    let mut stored = store::settings(tx, member_ids.iter().map(|id| (account_id, *id))).await?;
                     let mut changed = Vec::with_capacity(member_ids.len());
                     for (at, member_id) in member_ids.iter().enumerate() {
                         let member = members.get(member_id);
-                        let unsaid = || NotificationSettings::new(account_id, *member_id);
-                        let before = said.remove(member_id).unwrap_or_else(unsaid);
+                        let unstored = || NotificationSettings::new(account_id, *member_id);
+                        let before = stored.remove(member_id).unwrap_or_else(unstored);
                         let settings = update_locked(tx, locked, (actor, member), (before, patch)).await;
                         changed.push(settings.map_err(|error| of_member(at, error))?);
                     }
@@ -182,8 +182,8 @@ async fn settings_of(
     account_id: AccountId,
     member_id: MemberId,
 ) -> Result<NotificationSettings, Fault> {
-    let said = store::settings(tx, [(account_id, member_id)]).await?.remove(&member_id);
-    Ok(said.unwrap_or_else(|| NotificationSettings::new(account_id, member_id)))
+    let stored = store::settings(tx, [(account_id, member_id)]).await?.remove(&member_id);
+    Ok(stored.unwrap_or_else(|| NotificationSettings::new(account_id, member_id)))
 }
 
 async fn save_patched(

@@ -52,7 +52,7 @@ pub struct Letter {
 
 /// The contents of a mail about alerts. Several of them make a digest.
 #[derive(Clone, Debug)]
-pub struct Told<'a> {
+pub struct AlertMail<'a> {
     /// Names of the team and the member; `None` where the reader may be a stranger, who reads no text of customers.
     pub names: Option<Names<'a>>,
     /// The alerts, oldest first, each with the link where to act on it.
@@ -104,7 +104,7 @@ pub trait Wording: Send + Sync + 'static {
     fn alert(&self, alert: &Alert, reader: &Reader) -> Result<Words, Fault>;
 
     /// Returns a mail about alerts.
-    fn told(&self, told: &Told<'_>, reader: &Reader) -> Result<Letter, Fault>;
+    fn alert_mail(&self, mail: &AlertMail<'_>, reader: &Reader) -> Result<Letter, Fault>;
 
     /// Whether texts exist in a locale: in itself, or in its language without the region.
     fn speaks(&self, locale: &str) -> bool;

@@ -440,8 +440,8 @@ async fn evaluate(account: &mut AccountTransaction<'_>, was_short: bool) -> Resu
     let same_since = remember(account, &rule, &decision, (was_short, started)).await?;
     if decision.is_capped || decision.outcome == DecisionOutcome::CeilingReached {
         // Reported once a month: the same state is news again in the next month.
-        let is_told = same_since.is_some_and(|since| terms.month(since) == terms.month(account.now));
-        if !is_told {
+        let is_reported = same_since.is_some_and(|since| terms.month(since) == terms.month(account.now));
+        if !is_reported {
             let limit = decision.limit();
             account
                 .locked

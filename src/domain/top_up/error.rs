@@ -1,21 +1,10 @@
 //! Refusals of the use cases about top-ups.
 
-use crate::domain::fault::{Fault, InvalidInput, UseCaseError};
+use crate::domain::fault::{Fault, InvalidInput, UseCaseError, refusals};
 use crate::domain::ledger::model::{AccountStatus, Refusal};
 use crate::primitives::credits::Credits;
 
 use super::model::{AutoTopUp, TopUp, TopUpStatus};
-
-/// Declares refusals of use cases.
-macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $(($($held:ty),+))? $({ $($(#[$field_doc:meta])* $field:ident: $ty:ty),+ $(,)? })? = $text:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[error($text)] $variant $(($($held),+))? $({ $($(#[$field_doc])* $field: $ty),+ })?,)*
-        }
-    )*};
-}
 
 refusals! {
     /// Why a paid top-up is not recorded.

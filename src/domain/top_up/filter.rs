@@ -1,4 +1,4 @@
-//! Which top-ups are meant.
+//! The filter of the list of top-ups.
 
 use serde::Serialize;
 
@@ -6,13 +6,13 @@ use crate::domain::filter::{AnyOf, InstantRange};
 
 use super::model::{TopUpOrigin, TopUpStatus};
 
-/// Which top-ups are meant: those that meet every condition.
+/// Selects the top-ups that meet every condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TopUpFilter {
     /// In one of these statuses.
     pub statuses: AnyOf<TopUpStatus>,
     /// Of one of these origins.
     pub origins: AnyOf<TopUpOrigin>,
-    /// Asked for at these times.
+    /// Requested between these instants.
     pub created_at: InstantRange,
 }

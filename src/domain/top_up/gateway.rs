@@ -19,7 +19,7 @@ pub use super::model::{
 };
 
 /// The future of a call.
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, GatewayError>> + Send + 'a>>;
+pub type Response<'a, T> = Pin<Box<dyn Future<Output = Result<T, GatewayError>> + Send + 'a>>;
 
 /// Whoever moves the money.
 pub trait PaymentGateway: Send + Sync + 'static {
@@ -30,34 +30,34 @@ pub trait PaymentGateway: Send + Sync + 'static {
     fn minimum(&self, currency: Currency) -> i64;
 
     /// Creates a customer. The same key returns the same customer.
-    fn create_customer(&self, key: String, reference: String) -> Answer<'_, String>;
+    fn create_customer(&self, key: String, reference: String) -> Response<'_, String>;
 
     /// Starts to collect a card in the browser.
-    fn start_setup(&self, customer_id: String) -> Answer<'_, CardSetup>;
+    fn start_setup(&self, customer_id: String) -> Response<'_, CardSetup>;
 
     /// Attaches a card, which the browser has sent to the gateway, to a customer.
-    fn keep_card(&self, customer_id: String, token: String) -> Answer<'_, Card>;
+    fn keep_card(&self, customer_id: String, token: String) -> Response<'_, Card>;
 
     /// Detaches a card.
-    fn forget_card(&self, card_id: String) -> Answer<'_, ()>;
+    fn forget_card(&self, card_id: String) -> Response<'_, ()>;
 
     /// Creates an object without charging it.
-    fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge>;
+    fn create_charge(&self, new: NewCharge) -> Response<'_, Charge>;
 
     /// Charges an object and returns its state.
-    fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge>;
+    fn confirm_charge(&self, confirmation: Confirmation) -> Response<'_, Charge>;
 
     /// Returns the current state of an object.
-    fn read_charge(&self, charge_id: String) -> Answer<'_, Charge>;
+    fn read_charge(&self, charge_id: String) -> Response<'_, Charge>;
 
     /// Cancels an object if it is not charged yet, so that it never will be. Returns its state, which may be charged.
-    fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge>;
+    fn cancel_charge(&self, charge_id: String) -> Response<'_, Charge>;
 
     /// Refunds an amount, once per key. A refund can still fail later; then the state of the object shows it.
-    fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()>;
+    fn refund(&self, charge_id: String, key: String, amount: Money) -> Response<'_, ()>;
 
     /// Returns up to 100 objects created since then, after the named object, in the order of the gateway.
-    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>>;
+    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Response<'_, Vec<Charge>>;
 
     /// Verifies and reads a webhook. A stored webhook is read again with the time at which it was received as `now`.
     fn read_webhook(&self, body: &[u8], signature: &str, now: Timestamp) -> Result<Notice, InvalidWebhook>;

@@ -59,7 +59,7 @@ pub use model::{AccountTerms, TopUp, TopUpOrigin, TopUpStatus};
 pub use payment_methods::PaymentMethods;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
 pub use refunding::{NewRefund, Refunding};
-pub use requests::{Answered, NewTopUp, TopUpQuote, TopUpRetry};
+pub use requests::{ChangedTopUp, NewTopUp, TopUpQuote, TopUpRetry};
 pub use webhooks::{ReceiveError, StoredWebhook, WebhookStatus, Webhooks};
 
 /// The position of a top-up in a list: when it was requested, and its id.

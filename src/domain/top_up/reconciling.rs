@@ -13,7 +13,7 @@ use super::context::TopUpContext;
 use super::error::TopUpRefusal;
 use super::gateway::{Charge, ChargeStatus};
 use super::model::TopUp;
-use super::requests::Answered;
+use super::requests::ChangedTopUp;
 use super::store;
 
 /// The maximum number of the gateway's objects in one comparison.
@@ -115,14 +115,14 @@ impl Reconciler {
     async fn compare(&self, charge: Charge, report: &mut ReconcileReport) -> Result<(), Fault> {
         let gateway = self.context.gateway.name();
         let known = store::object_owner(self.context.database.read(), gateway, &charge.id).await?;
-        let told = charge
+        let referred = charge
             .reference
             .as_ref()
             .and_then(|reference| reference.parse::<GlobalId>().ok());
-        let told = told
+        let referred = referred
             .filter(|id| id.kind == IdKind::TopUp)
             .map(|id| (id.account_id, TopUpId::from_uuid(id.uuid)));
-        let Some((account_id, top_up_id)) = known.or(told) else {
+        let Some((account_id, top_up_id)) = known.or(referred) else {
             if charge.status == ChargeStatus::Succeeded {
                 report.raised.push(format!(
                     "{}: charged, but for no top-up of this installation",
@@ -171,7 +171,7 @@ impl Reconciler {
         account_id: AccountId,
         (top_up_id, is_charged): (TopUpId, bool),
         reason: String,
-    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
+    ) -> Result<ChangedTopUp, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::ManageCredits)?;
         ledger::check_description("reason", &reason)?;
         let (reason, by) = (Arc::new(reason), actor.cause(None));

@@ -22,7 +22,7 @@ use super::context::{AccountTransaction, TopUpContext};
 use super::error::TopUpRefusal;
 use super::gateway::GatewayError;
 use super::model::{AttemptOutcome, Change, PauseReason, Purchase, Refund, RefundStatus};
-use super::requests::Answered;
+use super::requests::ChangedTopUp;
 use super::store;
 
 /// The lease of a worker on a refund, in milliseconds.
@@ -52,7 +52,7 @@ impl TopUps {
         actor: &Actor,
         account_id: AccountId,
         new: NewRefund,
-    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
+    ) -> Result<ChangedTopUp, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::RefundTopUps)?;
         ledger::check_key(&new.key)?;
         ledger::check_description("reason", &new.reason)?;
@@ -76,7 +76,7 @@ async fn refund(
     account: &mut AccountTransaction<'_>,
     actor: &Actor,
     new: &NewRefund,
-) -> Result<Answered, UseCaseError<TopUpRefusal>> {
+) -> Result<ChangedTopUp, UseCaseError<TopUpRefusal>> {
     let key = (Origin::of(actor), new.key.clone());
     if let Some(made) = account.replay(&key, &new.digests()).await? {
         return Ok(account.answer(made.top_up));

@@ -65,7 +65,7 @@ pub struct TopUpQuote {
 }
 
 /// The top-up, with the position in the account's stream directly after the change.
-pub type Answered = (TopUp, crate::domain::event::LiveCursor);
+pub type ChangedTopUp = (TopUp, crate::domain::event::LiveCursor);
 
 impl TopUps {
     /// Starts a top-up; it is charged within seconds. The same key of an account starts one top-up.
@@ -74,7 +74,7 @@ impl TopUps {
         actor: &Actor,
         account_id: AccountId,
         new: NewTopUp,
-    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
+    ) -> Result<ChangedTopUp, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&new.key)?;
         let asked = Arc::new((actor.clone(), new));
@@ -92,7 +92,7 @@ impl TopUps {
         actor: &Actor,
         account_id: AccountId,
         again: TopUpRetry,
-    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
+    ) -> Result<ChangedTopUp, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         ledger::check_key(&again.key)?;
         let asked = Arc::new((actor.clone(), again));
@@ -110,7 +110,7 @@ impl TopUps {
         actor: &Actor,
         account_id: AccountId,
         top_up_id: TopUpId,
-    ) -> Result<Answered, UseCaseError<TopUpRefusal>> {
+    ) -> Result<ChangedTopUp, UseCaseError<TopUpRefusal>> {
         actor.require(account_id, Permission::BuyCredits)?;
         self.context
             .transact(account_id, move |account| {
@@ -235,7 +235,7 @@ impl AccountTransaction<'_> {
         }
     }
 
-    pub(super) fn answer(&self, top_up: TopUp) -> Answered {
+    pub(super) fn answer(&self, top_up: TopUp) -> ChangedTopUp {
         (top_up, self.locked.live_cursor())
     }
 
@@ -275,7 +275,7 @@ async fn create(
     account: &mut AccountTransaction<'_>,
     actor: &Actor,
     new: &NewTopUp,
-) -> Result<Answered, UseCaseError<TopUpRefusal>> {
+) -> Result<ChangedTopUp, UseCaseError<TopUpRefusal>> {
     let digests = digests("createTopUp", new.acting, |digest| {
         digest.number(new.credits.units());
         digest.optional_id(new.payment_method_id.map(PaymentMethodId::uuid));
@@ -328,7 +328,7 @@ async fn retry(
     account: &mut AccountTransaction<'_>,
     actor: &Actor,
     again: &TopUpRetry,
-) -> Result<Answered, UseCaseError<TopUpRefusal>> {
+) -> Result<ChangedTopUp, UseCaseError<TopUpRefusal>> {
     let digests = digests("retryTopUp", again.acting, |digest| {
         digest.bytes(again.top_up_id.uuid().as_bytes());
         digest.optional_id(again.payment_method_id.map(PaymentMethodId::uuid));
@@ -398,7 +398,7 @@ async fn not_retried(
 async fn cancel(
     account: &mut AccountTransaction<'_>,
     top_up_id: TopUpId,
-) -> Result<Answered, UseCaseError<TopUpRefusal>> {
+) -> Result<ChangedTopUp, UseCaseError<TopUpRefusal>> {
     let found = store::purchase(account.tx, account.account_id, top_up_id).await?;
     let before = found.ok_or(Refused(TopUpRefusal::NotFound))?;
     let mut after = before.clone();

@@ -69,11 +69,11 @@ impl Troubleshooting {
             return self.keep(account_id, seen, Some(found)).await;
         }
         let auto_top_ups = Arc::new(self.auto_top_ups.clone());
-        let told = self.ledger.change(account_id, move |tx, locked| {
+        let announced = self.ledger.change(account_id, move |tx, locked| {
             let auto_top_ups = Arc::clone(&auto_top_ups);
-            Box::pin(async move { tell(tx, locked, &auto_top_ups).await })
+            Box::pin(async move { announce(tx, locked, &auto_top_ups).await })
         });
-        match told.await {
+        match announced.await {
             // The account does not exist.
             Ok(()) | Err(QueryError::Access(_)) => Ok(()),
             Err(error) => Err(error.into_fault()),
@@ -102,7 +102,7 @@ impl Troubleshooting {
 }
 
 /// Checks again under the account's lock, and reports a change.
-async fn tell(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoTopUps) -> Result<(), QueryError> {
+async fn announce(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &AutoTopUps) -> Result<(), QueryError> {
     let account_id = locked.header.account_id;
     let before = store::checkpoint(tx, account_id)
         .await?

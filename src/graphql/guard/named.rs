@@ -1,8 +1,10 @@
 //! Finds the accounts that an operation names by ids: those of all ids in the arguments of its document, and in its variables.
 
+use std::convert::Infallible;
+
 use async_graphql::Variables;
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
-use async_graphql_value::Value;
+use async_graphql_value::{ConstValue, Value};
 
 use crate::primitives::ids::{AccountId, GlobalId};
 
@@ -12,7 +14,7 @@ pub(super) fn in_document(document: &ExecutableDocument) -> Vec<AccountId> {
     for (_, operation) in document.operations.iter() {
         let definitions = operation.node.variable_definitions.iter();
         for default in definitions.filter_map(|definition| definition.node.default_value.as_ref()) {
-            in_value(&default.node.clone().into_value(), &mut found);
+            in_value(&default.node, &mut found);
         }
         in_selections(&operation.node.selection_set.node, &mut found);
     }
@@ -26,7 +28,7 @@ pub(super) fn in_document(document: &ExecutableDocument) -> Vec<AccountId> {
 pub(super) fn in_variables(variables: &Variables) -> Vec<AccountId> {
     let mut found = Vec::new();
     for value in variables.values() {
-        in_value(&value.clone().into_value(), &mut found);
+        in_value(value, &mut found);
     }
     found
 }
@@ -37,7 +39,7 @@ fn in_selections(selections: &SelectionSet, found: &mut Vec<AccountId>) {
         match &selection.node {
             Selection::Field(field) => {
                 for (_, value) in &field.node.arguments {
-                    in_value(&value.node, found);
+                    in_argument(&value.node, found);
                 }
                 in_selections(&field.node.selection_set.node, found);
             }
@@ -47,21 +49,33 @@ fn in_selections(selections: &SelectionSet, found: &mut Vec<AccountId>) {
     }
 }
 
-fn in_value(value: &Value, found: &mut Vec<AccountId>) {
+/// The values of variables are searched by [`in_variables`].
+fn in_argument(value: &Value, found: &mut Vec<AccountId>) {
+    let without_variables = value.clone().into_const_with(|_| Ok::<_, Infallible>(ConstValue::Null));
+    match without_variables {
+        Ok(value) => in_value(&value, found),
+        Err(never) => match never {},
+    }
+}
+
+fn in_value(value: &ConstValue, found: &mut Vec<AccountId>) {
     match value {
-        Value::String(text) => found.extend(text.parse::<GlobalId>().ok().map(|id| id.account_id)),
-        Value::List(items) => {
+        ConstValue::String(text) => found.extend(text.parse::<GlobalId>().ok().map(|id| id.account_id)),
+        ConstValue::List(items) => {
             for item in items {
                 in_value(item, found);
             }
         }
-        Value::Object(fields) => {
+        ConstValue::Object(fields) => {
             for field in fields.values() {
                 in_value(field, found);
             }
         }
-        Value::Variable(_) | Value::Null | Value::Number(_) | Value::Boolean(_) | Value::Binary(_) | Value::Enum(_) => {
-        }
+        ConstValue::Null
+        | ConstValue::Number(_)
+        | ConstValue::Boolean(_)
+        | ConstValue::Binary(_)
+        | ConstValue::Enum(_) => {}
     }
 }
 

@@ -14,48 +14,43 @@ use crate::domain::notification::Wording;
 use crate::graphql::context::Scope;
 use crate::graphql::errors::ApiError;
 use crate::graphql::member::MemberRole;
-use crate::graphql::rows::{Columns, Json, Listed, Row, Selected};
+use crate::graphql::rows::{Columns, Json, Listed, Row, fields};
 use crate::primitives::actor::Cause;
 use crate::primitives::ids::{ApiKeyId, MemberId, SessionId};
 
-/// A field of an entry.
-pub(crate) enum EntryField {
-    Id,
-    Sequence,
-    OccurredAt,
-    Kind,
-    Amount,
-    BalanceBefore,
-    BalanceAfter,
-    Description,
-    Hash,
-    Actor(Columns<Actor>),
-    Member(Columns<Member>),
-    Session(Columns<Session>),
+fields! {
+    /// A field of an entry.
+    EntryField {
+        Id, Sequence, OccurredAt, Kind, Amount, BalanceBefore, BalanceAfter, Description, Hash,
+        Actor(Columns<Actor>), Member(Columns<Member>), Session(Columns<Session>),
+    }
+
+    /// A field of an edge.
+    EdgeField {
+        Cursor, Node(Columns<CreditEntry>),
+    }
+
+    /// A field of who caused an entry.
+    ActorField {
+        Kind, Id, Label, Member(Columns<Member>),
+    }
+
+    /// A field of a member.
+    MemberField {
+        Id, ExternalId, Name, Role, RemovedAt, Version,
+    }
+
+    /// A field of a session.
+    SessionField {
+        Id, ExternalId, Title, Status, StartsAt, EndsAt, Booked, Held, Charged, DeductionExpectedBy, BookedAt,
+        ResolvedAt, Refunded, CancelReason,
+    }
 }
 
 impl Row for CreditEntry {
     const TYPE: &'static str = "CreditEntry";
     type Field = EntryField;
     type Related = Related;
-
-    fn field(name: &str, selected: Selected<'_>) -> Option<EntryField> {
-        Some(match name {
-            "id" => EntryField::Id,
-            "sequence" => EntryField::Sequence,
-            "occurredAt" => EntryField::OccurredAt,
-            "kind" => EntryField::Kind,
-            "amount" => EntryField::Amount,
-            "balanceBefore" => EntryField::BalanceBefore,
-            "balanceAfter" => EntryField::BalanceAfter,
-            "description" => EntryField::Description,
-            "hash" => EntryField::Hash,
-            "actor" => EntryField::Actor(Columns::of(selected)?),
-            "member" => EntryField::Member(Columns::of(selected)?),
-            "session" => EntryField::Session(Columns::of(selected)?),
-            _ => return None,
-        })
-    }
 
     fn write(&self, field: &EntryField, related: &Related, json: &mut Json) {
         let entry = &self.0;
@@ -86,24 +81,10 @@ impl Listed for CreditEntry {
     }
 }
 
-/// A field of an edge.
-pub(crate) enum EdgeField {
-    Cursor,
-    Node(Columns<CreditEntry>),
-}
-
 impl Row for CreditEntryEdge {
     const TYPE: &'static str = "CreditEntryEdge";
     type Field = EdgeField;
     type Related = Related;
-
-    fn field(name: &str, selected: Selected<'_>) -> Option<EdgeField> {
-        Some(match name {
-            "cursor" => EdgeField::Cursor,
-            "node" => EdgeField::Node(Columns::of(selected)?),
-            _ => return None,
-        })
-    }
 
     fn write(&self, field: &EdgeField, related: &Related, json: &mut Json) {
         match field {
@@ -125,28 +106,10 @@ impl Listed for CreditEntryEdge {
     }
 }
 
-/// A field of who caused an entry.
-pub(crate) enum ActorField {
-    Kind,
-    Id,
-    Label,
-    Member(Columns<Member>),
-}
-
 impl Row for Actor {
     const TYPE: &'static str = "Actor";
     type Field = ActorField;
     type Related = Related;
-
-    fn field(name: &str, selected: Selected<'_>) -> Option<ActorField> {
-        Some(match name {
-            "kind" => ActorField::Kind,
-            "id" => ActorField::Id,
-            "label" => ActorField::Label,
-            "member" => ActorField::Member(Columns::of(selected)?),
-            _ => return None,
-        })
-    }
 
     fn write(&self, field: &ActorField, related: &Related, json: &mut Json) {
         match (field, self.cause) {
@@ -171,32 +134,10 @@ impl Row for Actor {
     }
 }
 
-/// A field of a member.
-pub(crate) enum MemberField {
-    Id,
-    ExternalId,
-    Name,
-    Role,
-    RemovedAt,
-    Version,
-}
-
 impl Row for Member {
     const TYPE: &'static str = "Member";
     type Field = MemberField;
     type Related = ();
-
-    fn field(name: &str, _: Selected<'_>) -> Option<MemberField> {
-        Some(match name {
-            "id" => MemberField::Id,
-            "externalId" => MemberField::ExternalId,
-            "name" => MemberField::Name,
-            "role" => MemberField::Role,
-            "removedAt" => MemberField::RemovedAt,
-            "version" => MemberField::Version,
-            _ => return None,
-        })
-    }
 
     fn write(&self, field: &MemberField, (): &(), json: &mut Json) {
         match field {
@@ -210,48 +151,10 @@ impl Row for Member {
     }
 }
 
-/// A field of a session.
-pub(crate) enum SessionField {
-    Id,
-    ExternalId,
-    Title,
-    Status,
-    StartsAt,
-    EndsAt,
-    Booked,
-    Held,
-    Charged,
-    DeductionExpectedBy,
-    BookedAt,
-    ResolvedAt,
-    Refunded,
-    CancelReason,
-}
-
 impl Row for Session {
     const TYPE: &'static str = "Session";
     type Field = SessionField;
     type Related = Words;
-
-    fn field(name: &str, _: Selected<'_>) -> Option<SessionField> {
-        Some(match name {
-            "id" => SessionField::Id,
-            "externalId" => SessionField::ExternalId,
-            "title" => SessionField::Title,
-            "status" => SessionField::Status,
-            "startsAt" => SessionField::StartsAt,
-            "endsAt" => SessionField::EndsAt,
-            "booked" => SessionField::Booked,
-            "held" => SessionField::Held,
-            "charged" => SessionField::Charged,
-            "deductionExpectedBy" => SessionField::DeductionExpectedBy,
-            "bookedAt" => SessionField::BookedAt,
-            "resolvedAt" => SessionField::ResolvedAt,
-            "refunded" => SessionField::Refunded,
-            "cancelReason" => SessionField::CancelReason,
-            _ => return None,
-        })
-    }
 
     fn write(&self, field: &SessionField, words: &Words, json: &mut Json) {
         let session = &self.view.session;

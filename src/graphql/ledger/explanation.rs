@@ -104,12 +104,7 @@ impl BalanceExplanation {
     ) -> Nullable<Vec<CreditUsage>> {
         nullable(async {
             let scope = scope(ctx)?;
-            let request = PageRequest {
-                limit: ALL_KINDS,
-                backward: false,
-                after: None,
-                before: None,
-            };
+            let request = PageRequest::forward(ALL_KINDS, None);
             let (log, filter) = (&scope.services.credit_log, self.filter(since)?);
             let groups = log
                 .usage(
@@ -145,9 +140,9 @@ impl BalanceExplanation {
     ) -> Nullable<CreditEntryConnection> {
         nullable(async {
             let scope = scope(ctx)?;
-            let place = self.list("balance_entries");
+            let list = self.list("balance_entries");
             let arguments = PageArguments::both((first, after), (last, before));
-            let request = arguments.request(place)?;
+            let request = arguments.request(list)?;
             let followed = Followed::before_reading(ctx, self.account_id, None).await?;
             let (log, filter) = (&scope.services.credit_log, self.filter(None)?);
             let page = log
@@ -178,8 +173,8 @@ impl BalanceExplanation {
     ) -> Nullable<CreditHoldConnection> {
         nullable(async {
             let scope = scope(ctx)?;
-            let place = self.list("balance_holds");
-            let request = PageArguments::forward(first, after).request(place)?;
+            let list = self.list("balance_holds");
+            let request = PageArguments::forward(first, after).request(list)?;
             let log = &scope.services.credit_log;
             let page = log
                 .holds_at(scope.actor(), self.account_id, self.balance.at, &request)

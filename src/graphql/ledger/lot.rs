@@ -4,9 +4,10 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::entry::CreditEntry;
 use crate::domain::ledger::{credit_log, model};
+use crate::graphql::by_id::find;
 use crate::graphql::connection::connection;
-use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{Nullable, nullable};
+use crate::graphql::context::public_id;
+use crate::graphql::errors::Nullable;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
@@ -74,11 +75,7 @@ impl CreditLot {
 
     /// The entry of the credit log that added them.
     async fn entry(&self, ctx: &Context<'_>) -> Nullable<CreditEntry> {
-        nullable(async {
-            let entry = scope(ctx)?.loaders.entry(self.account_id, self.lot.entry_id).await?;
-            Ok(entry.map(CreditEntry::new))
-        })
-        .await
+        find(ctx, self.account_id, self.lot.entry_id).await
     }
 }
 

@@ -39,7 +39,7 @@ async fn post_all(
 ) -> Result<Vec<SessionResult>, Failure> {
     let acting = orders.iter().flatten().next().and_then(|order| order.acting);
     let mut items = Vec::with_capacity(orders.len());
-    let mut answers: Vec<Result<LedgerFields, Failure>> = Vec::with_capacity(orders.len());
+    let mut checked: Vec<Result<LedgerFields, Failure>> = Vec::with_capacity(orders.len());
     for order in orders {
         let order = order.and_then(|order| {
             if order.fields.account_id != account_id {
@@ -53,7 +53,7 @@ async fn post_all(
             }
             Ok(order)
         });
-        answers.push(order.map(|order| {
+        checked.push(order.map(|order| {
             items.push((order.key, order.command));
             order.fields
         }));
@@ -67,16 +67,16 @@ async fn post_all(
     let ledger = &scope.services.ledger;
     let posted = ledger.post_all(scope.actor(), account_id, acting, items).await;
     let mut posted = posted.map_err(|error| fields.failure(error))?.into_iter();
-    let mut result_of = |answer: Result<LedgerFields, Failure>| {
-        let fields = answer?;
+    let mut result_of = |checked: Result<LedgerFields, Failure>| {
+        let fields = checked?;
         match posted.next() {
             Some(result) => result.map_err(|error| fields.failure(error)),
             None => Err(Fault::Internal("an item was not answered".to_owned()).into()),
         }
     };
-    let answers = answers.into_iter().enumerate();
-    Ok(answers
-        .map(|(at, answer)| SessionResult::new(at, result_of(answer)))
+    let checked = checked.into_iter().enumerate();
+    Ok(checked
+        .map(|(at, fields)| SessionResult::new(at, result_of(fields)))
         .collect())
 }
 

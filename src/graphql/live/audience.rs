@@ -234,8 +234,8 @@ impl Audience {
         if let Some(last) = last {
             events.retain(|event| event.position.sequence <= last);
         }
-        let is_told = self.told(&events).await?;
-        let (messages, end) = self.messages(position, events, is_told);
+        let is_selected = self.selected(&events).await?;
+        let (messages, end) = self.messages(position, events, is_selected);
         let loaders = self.loaders();
         let shown = messages.iter().filter_map(|events| {
             let position = events.last()?.position;
@@ -261,14 +261,14 @@ impl Audience {
         &self,
         mut end: StreamPosition,
         events: Vec<Arc<Event>>,
-        is_told: impl Fn(&Event) -> bool,
+        is_selected: impl Fn(&Event) -> bool,
     ) -> (Vec<Vec<Arc<Event>>>, StreamPosition) {
         let affordable = usize::try_from(MOST_COST / self.operation.cost.max(1)).unwrap_or(MOST_TOGETHER);
         let most = affordable.clamp(1, MOST_TOGETHER);
         let mut messages: Vec<Vec<Arc<Event>>> = Vec::new();
         for event in events {
             let position = event.position;
-            if is_told(&event) {
+            if is_selected(&event) {
                 let is_full = messages
                     .last()
                     .is_none_or(|message| message.len() == self.interest.at_once);
@@ -288,7 +288,7 @@ impl Audience {
     }
 
     /// Returns which of these events produce a message. The filter of the log is queried once for all entries among them.
-    async fn told(&self, events: &[Arc<Event>]) -> Result<impl Fn(&Event) -> bool + use<'_>, Stuck> {
+    async fn selected(&self, events: &[Arc<Event>]) -> Result<impl Fn(&Event) -> bool + use<'_>, Stuck> {
         let listed = match &self.interest.filter {
             None => None,
             Some(filter) => {

@@ -37,7 +37,7 @@ pub(super) struct Follower {
     due: Option<LiveSignal>,
     /// The batch whose messages are being delivered.
     ready: Option<Ready>,
-    last_told_at: Timestamp,
+    last_sent_at: Timestamp,
     /// The stream position at or after which the caller's rights were read, and the time of that read.
     rights_at: i64,
     rights_read: Instant,
@@ -58,7 +58,7 @@ impl Follower {
     ) -> Self {
         let services = &audience.schema().services;
         Self {
-            last_told_at: services.clock.now(),
+            last_sent_at: services.clock.now(),
             watch: services.current_rights.watch(&caller.actor),
             audience,
             caller,
@@ -191,11 +191,11 @@ impl Follower {
         let (batch, cost) = batch?;
         self.position = batch.end;
         if !batch.items.is_empty() {
-            self.tell(batch, cost);
+            self.deliver_next(batch, cost);
             return Ok(());
         }
         self.bill.add(cost);
-        if self.now().millis() - self.last_told_at.millis() >= POSITION_MILLIS {
+        if self.now().millis() - self.last_sent_at.millis() >= POSITION_MILLIS {
             self.signal(LiveSignal::Position).await?;
         }
         Ok(())
@@ -213,13 +213,13 @@ impl Follower {
             items: vec![item],
             cost: 0,
         };
-        self.tell(Arc::new(batch), 0);
+        self.deliver_next(Arc::new(batch), 0);
         Ok(())
     }
 
     /// Sets the batch to deliver next. This subscription pays `cost` for it.
-    fn tell(&mut self, batch: Arc<Batch>, cost: u64) {
-        self.last_told_at = self.now();
+    fn deliver_next(&mut self, batch: Arc<Batch>, cost: u64) {
+        self.last_sent_at = self.now();
         let price = cost.div_ceil(batch.items.len().max(1) as u64);
         self.ready = Some(Ready {
             batch,
@@ -239,13 +239,13 @@ impl Follower {
         if self.caller.expires_at.is_some_and(|expires_at| expires_at <= now) {
             return Err(Halt::End(LiveEnd::Revoked));
         }
-        let told = match actor {
+        let announced = match actor {
             Actor::Member { member_id, .. } => self.listener.member_changed_since(*member_id, self.rights_at),
             // All users of the key share one check per second.
             Actor::ApiKey { .. } => Some(true),
             Actor::System => Some(false),
         };
-        let may_have_changed = told.unwrap_or_else(|| self.rights_read.elapsed() >= RIGHTS_HOLD);
+        let may_have_changed = announced.unwrap_or_else(|| self.rights_read.elapsed() >= RIGHTS_HOLD);
         if !may_have_changed {
             return Ok(actor.clone());
         }

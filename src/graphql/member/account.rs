@@ -193,8 +193,8 @@ impl Account {
             let timezone = timezone.map(|zone| zone.0);
             let group_by: Vec<ledger::credit_log::UsageGrouping> = group_by.into_iter().map(Into::into).collect();
             let grouping = key(&(&group_by, timezone.map(chrono_tz::Tz::name)))?;
-            let place = self.list("credit_usage", &key(&filter)?, &grouping);
-            let request = PageArguments::forward(first, after).request(place)?;
+            let list = self.list("credit_usage", &key(&filter)?, &grouping);
+            let request = PageArguments::forward(first, after).request(list)?;
             let log = &scope.services.credit_log;
             let page = log
                 .usage(scope.actor(), self.row.id, &filter, &group_by, timezone, &request)
@@ -266,8 +266,8 @@ impl Account {
         visible(async {
             let scope = scope(ctx)?;
             let include_spent = include_spent.unwrap_or(false);
-            let place = self.list("credit_lots", &include_spent.to_string(), "");
-            let request = PageArguments::forward(first, after).request(place)?;
+            let list = self.list("credit_lots", &include_spent.to_string(), "");
+            let request = PageArguments::forward(first, after).request(list)?;
             let lots = &scope.services.lots;
             let page = lots.page(scope.actor(), self.row.id, include_spent, &request).await?;
             let page = page.map(|lot| CreditLot::new(self.row.id, lot));
@@ -303,8 +303,8 @@ impl Account {
                 roles: AnyOf::new("roles", roles)?,
                 include_removed: include_removed.unwrap_or(false),
             };
-            let place = self.list("members", &key(&filter)?, "");
-            let request = PageArguments::forward(first, after).request(place)?;
+            let list = self.list("members", &key(&filter)?, "");
+            let request = PageArguments::forward(first, after).request(list)?;
             let members = &scope.services.members;
             let page = members
                 .page(scope.actor(), self.row.id, &filter, request.clone())

@@ -90,14 +90,14 @@ pub(in crate::graphql) fn interest(
     at_most_100("topics", topics)?;
     let mut named = topics.map_or_else(|| LiveTopic::ALL.to_vec(), <[LiveTopic]>::to_vec);
     named.retain(|topic| *topic != LiveTopic::Alerts || topics.is_some() || selects_inbox);
-    let mut told = Topics::ACCOUNT | Topics::MEMBERS;
+    let mut followed = Topics::ACCOUNT | Topics::MEMBERS;
     for topic in named {
         if topic.check(scope, account_id).is_ok() {
-            told = told | topic.topics();
+            followed = followed | topic.topics();
         }
     }
     scope.actor().require(account_id, Permission::ReadOwnUsage)?;
-    let inbox_of = if told.meets(ALERTS) {
+    let inbox_of = if followed.meets(ALERTS) {
         inbox_of(scope, account_id, None)?
     } else {
         None
@@ -106,7 +106,7 @@ pub(in crate::graphql) fn interest(
         inbox_of,
         member_id: own_part(scope, account_id)?,
         at_once: MOST_CHANGES,
-        ..Interest::in_topics(told)
+        ..Interest::in_topics(followed)
     })
 }
 
@@ -158,8 +158,8 @@ live_event! {
 
         /// The topics of this stream: those that were requested and that the viewer may see.
         async fn topics(&self) -> Vec<LiveTopic> {
-            let told = |topic: &LiveTopic| topic.topics().meets(self.0.interest.topics);
-            LiveTopic::ALL.into_iter().filter(told).collect()
+            let is_followed = |topic: &LiveTopic| topic.topics().meets(self.0.interest.topics);
+            LiveTopic::ALL.into_iter().filter(is_followed).collect()
         }
 
         /// New entries of the credit log, oldest first.

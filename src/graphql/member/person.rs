@@ -6,6 +6,7 @@ use super::account::Account;
 use crate::domain::member;
 use crate::domain::notification::DeliveriesOf;
 use crate::domain::notification::model::MailFailure;
+use crate::graphql::by_id::existing;
 use crate::graphql::connection::{PageArguments, connection};
 use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable, visible};
@@ -220,11 +221,8 @@ impl Contact {
 
     /// The member of the contact.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member, ApiError> {
-        let member = match self.0.recipient.member() {
-            Some(member_id) => scope(ctx)?.loaders.member(self.0.account_id, member_id).await?,
-            None => None,
-        };
-        must_exist(member, "member").map(Member::new)
+        let member_id = must_exist(self.0.recipient.member(), "member")?;
+        existing(ctx, self.0.account_id, member_id).await
     }
 
     /// The e-mail address.

@@ -92,59 +92,50 @@ pub(crate) struct VerifyNotificationAddressInput {
     code: String,
 }
 
-payload! {
+/// Declares a payload with the address, whose description says which state of it this is.
+macro_rules! address_payload {
+    ($(#[$doc:meta])* $name:ident, $current:literal) => {
+        payload! {
+            $(#[$doc])*
+            $name
+            from model::NotificationAddress => {
+                #[doc = $current]
+                async fn notification_address(&self) -> Option<NotificationAddress> {
+                    self.0.current().cloned().map(NotificationAddress::new)
+                }
+            }
+        }
+    };
+}
+
+address_payload! {
     /// The result of addNotificationAddress.
-    AddNotificationAddressPayload
-    from model::NotificationAddress => {
-        /// The new address. Null when refused, but for `EMAIL_TAKEN`: the one that has the e-mail address.
-        async fn notification_address(&self) -> Option<NotificationAddress> {
-            self.0.current().cloned().map(NotificationAddress::new)
-        }
-    }
+    AddNotificationAddressPayload,
+    "The new address. Null when refused, but for `EMAIL_TAKEN`: the one that has the e-mail address."
 }
 
-payload! {
+address_payload! {
     /// The result of updateNotificationAddress.
-    UpdateNotificationAddressPayload
-    from model::NotificationAddress => {
-        /// The current address. Null when refused, except for `VERSION_CONFLICT`, and `EMAIL_TAKEN`: the one that has the e-mail address.
-        async fn notification_address(&self) -> Option<NotificationAddress> {
-            self.0.current().cloned().map(NotificationAddress::new)
-        }
-    }
+    UpdateNotificationAddressPayload,
+    "The current address. Null when refused, except for `VERSION_CONFLICT`, and `EMAIL_TAKEN`: the one that has the e-mail address."
 }
 
-payload! {
+address_payload! {
     /// The result of removeNotificationAddress.
-    RemoveNotificationAddressPayload
-    from model::NotificationAddress => {
-        /// The removed address. Null when refused.
-        async fn notification_address(&self) -> Option<NotificationAddress> {
-            self.0.current().cloned().map(NotificationAddress::new)
-        }
-    }
+    RemoveNotificationAddressPayload,
+    "The removed address. Null when refused."
 }
 
-payload! {
+address_payload! {
     /// The result of sendNotificationAddressVerification.
-    SendNotificationAddressVerificationPayload
-    from model::NotificationAddress => {
-        /// The address that the mail went to. Null when refused.
-        async fn notification_address(&self) -> Option<NotificationAddress> {
-            self.0.current().cloned().map(NotificationAddress::new)
-        }
-    }
+    SendNotificationAddressVerificationPayload,
+    "The address that the mail went to. Null when refused."
 }
 
-payload! {
+address_payload! {
     /// The result of verifyNotificationAddress.
-    VerifyNotificationAddressPayload
-    from model::NotificationAddress => {
-        /// The verified address. Null when refused.
-        async fn notification_address(&self) -> Option<NotificationAddress> {
-            self.0.current().cloned().map(NotificationAddress::new)
-        }
-    }
+    VerifyNotificationAddressPayload,
+    "The verified address. Null when refused."
 }
 
 fn kinds(field: &str, kinds: Vec<AlertKind>) -> Result<BTreeSet<model::AlertKind>, Failure> {

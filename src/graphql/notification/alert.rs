@@ -280,8 +280,8 @@ pub(in crate::graphql) async fn inbox(
     let filter = filter.unwrap_or_default().into_domain()?;
     let owner = inbox_of.map_or_else(|| "all".to_owned(), |member_id| member_id.uuid().to_string());
     let account = account_id.number().to_string();
-    let place = CursorScope::of(&["alerts", &account, &owner, &key(&filter)?]);
-    let request = arguments.request(place)?;
+    let list = CursorScope::of(&["alerts", &account, &owner, &key(&filter)?]);
+    let request = arguments.request(list)?;
     let alerts = &scope.services.alerts;
     alerts.check_inbox(scope.actor(), account_id, inbox_of)?;
     let followed = Followed::before_reading(ctx, account_id, None).await?;

@@ -36,7 +36,7 @@ pub(crate) struct ResendDeliveryInput {
 
 /// The alerts and the inbox that an input selects.
 #[derive(InputObject, Debug)]
-struct Meant {
+struct AlertSelection {
     /// The account; the member's when left out.
     account_id: Option<Id<AccountId>>,
     /// The member of the inbox; the viewer when left out.
@@ -51,7 +51,7 @@ struct Meant {
 #[derive(InputObject, Debug)]
 pub(crate) struct MarkAlertsReadInput {
     #[graphql(flatten)]
-    meant: Meant,
+    selection: AlertSelection,
     /// True marks the alerts as read, false as not read.
     #[graphql(default_with = "Some(true)")]
     read: Option<bool>,
@@ -61,7 +61,7 @@ pub(crate) struct MarkAlertsReadInput {
 #[derive(InputObject, Debug)]
 pub(crate) struct ArchiveAlertsInput {
     #[graphql(flatten)]
-    meant: Meant,
+    selection: AlertSelection,
     /// True archives the alerts, false moves them back into the inbox.
     #[graphql(default_with = "Some(true)")]
     archived: Option<bool>,
@@ -74,7 +74,7 @@ payload! {
         /// The alert; its deliveries show the progress. Null when refused.
         async fn alert(&self) -> Option<Alert> {
             let alert = self.0.done.clone()?;
-            Some(Alert::new(model::InboxItem::of_nobody(alert)))
+            Some(Alert::new(model::InboxItem::outside_inbox(alert)))
         }
     }
 }
@@ -161,21 +161,21 @@ async fn resend(scope: &Scope, input: ResendDeliveryInput) -> Result<model::Deli
 
 async fn mark_read(scope: &Scope, input: MarkAlertsReadInput) -> Result<Inbox, Failure> {
     let read = InboxMark::Read(input.read.unwrap_or(true));
-    mark(scope, input.meant, read).await
+    mark(scope, input.selection, read).await
 }
 
 async fn archive(scope: &Scope, input: ArchiveAlertsInput) -> Result<Inbox, Failure> {
     let archived = InboxMark::Archived(input.archived.unwrap_or(true));
-    mark(scope, input.meant, archived).await
+    mark(scope, input.selection, archived).await
 }
 
-async fn mark(scope: &Scope, meant: Meant, mark: InboxMark) -> Result<Inbox, Failure> {
-    let (account_id, member_id) = member_for(scope, meant.member_id)?;
-    if meant.account_id.is_some() && scope.account_for(meant.account_id)? != account_id {
+async fn mark(scope: &Scope, selection: AlertSelection, mark: InboxMark) -> Result<Inbox, Failure> {
+    let (account_id, member_id) = member_for(scope, selection.member_id)?;
+    if selection.account_id.is_some() && scope.account_for(selection.account_id)? != account_id {
         return Err(Failure::not_found("memberId", "member"));
     }
     require_own_or_settings(scope.actor(), account_id, member_id)?;
-    let (marked, alert_ids) = match (meant.alert_ids, meant.up_to) {
+    let (marked, alert_ids) = match (selection.alert_ids, selection.up_to) {
         (Some(ids), None) => {
             let numbered = ids.iter().enumerate();
             let ids = numbered.map(|(at, id)| id.in_field(&format!("alertIds.{at}"), account_id));

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, InputObject, Object};
 
-use super::matrix::NotificationRow;
+use super::matrix::{NotificationRow, cells};
 use super::settings::NotificationPreference;
 use super::settings_mutation::NotificationPreferenceInput;
 use crate::domain::notification::model;
@@ -40,17 +40,12 @@ impl NotificationDefaults {
 
     /// The defaults as a page shows them: a row for each kind, group by group, with a cell for each channel.
     async fn rows(&self) -> Vec<NotificationRow> {
-        NotificationRow::all(|kind| {
-            let channels = model::Channel::ALL.iter();
-            channels.map(|channel| self.preference(kind, *channel)).collect()
-        })
+        NotificationRow::all(|kind, channel| self.preference(kind, channel))
     }
 
     /// One for each kind and channel.
     async fn preferences(&self) -> Vec<NotificationPreference> {
-        let kinds = model::AlertKind::ALL.iter();
-        let cells = kinds.flat_map(|kind| model::Channel::ALL.iter().map(|channel| (*kind, *channel)));
-        cells.map(|(kind, channel)| self.preference(kind, channel)).collect()
+        cells(|kind, channel| self.preference(kind, channel))
     }
 
     /// Increases with every change of the defaults; for expectedVersion.

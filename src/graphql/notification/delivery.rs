@@ -202,13 +202,13 @@ pub(in crate::graphql) async fn deliveries(
     (first, after): (Option<i32>, Option<String>),
 ) -> Result<DeliveryConnection, ApiError> {
     let filter = filter.unwrap_or_default().into_domain()?;
-    let place = CursorScope::of(&[
+    let list = CursorScope::of(&[
         "deliveries",
         &account_id.number().to_string(),
         &key(&of)?,
         &key(&filter)?,
     ]);
-    let request = PageArguments::forward(first, after).request(place)?;
+    let request = PageArguments::forward(first, after).request(list)?;
     let deliveries = &scope.services.deliveries;
     let page = deliveries
         .page(scope.actor(), account_id, of, &filter, &request)

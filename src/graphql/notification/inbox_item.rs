@@ -85,7 +85,7 @@ pub(in crate::graphql) async fn seen_by_viewer(
     let seen = items.into_iter().map(|item| {
         let alert = match own.get(&item.alert.id) {
             Some(own) => own.clone(),
-            None if is_of_another(&item) => model::InboxItem::of_nobody(item.alert.clone()),
+            None if is_of_another(&item) => model::InboxItem::outside_inbox(item.alert.clone()),
             None => item.clone(),
         };
         let alert = Alert::new(alert);

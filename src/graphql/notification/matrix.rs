@@ -31,8 +31,8 @@ pub(crate) struct NotificationRow {
 }
 
 impl NotificationRow {
-    /// All rows in the order of the table, with the cells of each kind.
-    pub(super) fn all(cells: impl Fn(model::AlertKind) -> Vec<NotificationPreference>) -> Vec<Self> {
+    /// All rows in the order of the table.
+    pub(super) fn all(cell: impl Fn(model::AlertKind, model::Channel) -> NotificationPreference) -> Vec<Self> {
         let of_group = |group| {
             let kinds = model::AlertKind::ALL.iter().copied();
             kinds
@@ -43,10 +43,19 @@ impl NotificationRow {
         rows.map(|(kind, group)| Self {
             kind,
             group,
-            cells: cells(kind),
+            cells: model::Channel::ALL.iter().map(|channel| cell(kind, *channel)).collect(),
         })
         .collect()
     }
+}
+
+/// Returns a cell for each kind and channel.
+pub(super) fn cells(
+    cell: impl Fn(model::AlertKind, model::Channel) -> NotificationPreference,
+) -> Vec<NotificationPreference> {
+    let kinds = model::AlertKind::ALL.iter();
+    let table = kinds.flat_map(|kind| model::Channel::ALL.iter().map(|channel| (*kind, *channel)));
+    table.map(|(kind, channel)| cell(kind, channel)).collect()
 }
 
 /// One kind of alert in a member's settings: the texts of its row, and its cells.

@@ -2,7 +2,7 @@
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 
-use super::matrix::NotificationRow;
+use super::matrix::{NotificationRow, cells};
 use crate::domain::notification::model;
 use crate::graphql::by_id::existing;
 use crate::graphql::context::{public_id, scope};
@@ -111,22 +111,12 @@ impl NotificationSettings {
     /// The settings as a table: a row for each kind, group by group, with a cell for each channel. Tests have no row, because they
     /// need no choice.
     async fn rows(&self) -> Vec<NotificationRow> {
-        NotificationRow::all(|kind| {
-            let channels = model::Channel::ALL.iter();
-            channels.map(|channel| self.preference(kind, *channel)).collect()
-        })
+        NotificationRow::all(|kind, channel| self.preference(kind, channel))
     }
 
     /// One for each kind and channel.
     async fn preferences(&self) -> Vec<NotificationPreference> {
-        let kinds = model::AlertKind::ALL.iter();
-        kinds
-            .flat_map(|kind| {
-                model::Channel::ALL
-                    .iter()
-                    .map(|channel| self.preference(*kind, *channel))
-            })
-            .collect()
+        cells(|kind, channel| self.preference(kind, channel))
     }
 
     /// `LOW_BALANCE` is raised when available falls to or below this. Null follows the account's auto top-up trigger; without one

@@ -4,8 +4,9 @@ use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 
 use super::payment_method::PaymentMethod;
 use crate::domain::top_up::model::{self, Attempt};
+use crate::graphql::by_id::find;
 use crate::graphql::context::{public_id, scope};
-use crate::graphql::errors::{ApiError, Nullable, nullable};
+use crate::graphql::errors::{ApiError, Nullable};
 use crate::graphql::ledger::Actor;
 use crate::graphql::viewer::in_language;
 use crate::primitives::clock::Timestamp;
@@ -163,14 +164,7 @@ impl TopUpAttempt {
 
     /// The card, also when it was removed since.
     async fn payment_method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
-        nullable(async {
-            let loaders = &scope(ctx)?.loaders;
-            let method = loaders
-                .payment_method(self.0.account_id, self.0.payment_method_id)
-                .await?;
-            Ok(method.map(PaymentMethod::new))
-        })
-        .await
+        find(ctx, self.0.account_id, self.0.payment_method_id).await
     }
 
     /// The payment gateway's id of the charge, to find it there.

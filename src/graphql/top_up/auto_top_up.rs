@@ -178,8 +178,8 @@ impl AutoTopUp {
         nullable(async {
             let scope = scope(ctx)?;
             let account_id = self.0.rule.account_id;
-            let place = CursorScope::of(&["top_up_decisions", &account_id.number().to_string()]);
-            let request = PageArguments::forward(first, after).request(place)?;
+            let list = CursorScope::of(&["top_up_decisions", &account_id.number().to_string()]);
+            let request = PageArguments::forward(first, after).request(list)?;
             let rules = &scope.services.auto_top_ups;
             let page = rules.decisions(scope.actor(), account_id, &request).await?;
             let page = request.relay(page.map(TopUpDecision::new));

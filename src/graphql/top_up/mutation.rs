@@ -10,7 +10,7 @@ use super::payload::{
 use super::refusals::auto_top_up_failure;
 use crate::domain::top_up::gateway::CardSetup;
 use crate::domain::top_up::model::{AutoTopUpPatch, PaymentMethod};
-use crate::domain::top_up::{Answered, AutoTopUpChange, AutoTopUpView, NewRefund, NewTopUp, TopUpRetry};
+use crate::domain::top_up::{AutoTopUpChange, AutoTopUpView, ChangedTopUp, NewRefund, NewTopUp, TopUpRetry};
 use crate::graphql::context::Scope;
 use crate::graphql::id::{Id, Named};
 use crate::graphql::inputs::patched;
@@ -145,7 +145,7 @@ fn card_in(account_id: AccountId, id: Option<Id<PaymentMethodId>>) -> Result<Opt
     id.map(|id| id.in_field(PaymentMethodId::FIELD, account_id)).transpose()
 }
 
-async fn create(scope: &Scope, input: CreateTopUpInput) -> Result<Answered, Failure> {
+async fn create(scope: &Scope, input: CreateTopUpInput) -> Result<ChangedTopUp, Failure> {
     let account_id = scope.account_for(input.account_id)?;
     let new = NewTopUp {
         credits: input.credits,
@@ -157,7 +157,7 @@ async fn create(scope: &Scope, input: CreateTopUpInput) -> Result<Answered, Fail
     Ok(created?)
 }
 
-async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<Answered, Failure> {
+async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<ChangedTopUp, Failure> {
     let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let again = TopUpRetry {
         top_up_id,
@@ -169,7 +169,7 @@ async fn retry(scope: &Scope, input: RetryTopUpInput) -> Result<Answered, Failur
     Ok(retried?)
 }
 
-async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<Answered, Failure> {
+async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<ChangedTopUp, Failure> {
     let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let canceled = scope
         .services
@@ -179,7 +179,7 @@ async fn cancel(scope: &Scope, input: CancelTopUpInput) -> Result<Answered, Fail
     Ok(canceled?)
 }
 
-async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<Answered, Failure> {
+async fn refund(scope: &Scope, input: RefundTopUpInput) -> Result<ChangedTopUp, Failure> {
     let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let new = NewRefund {
         top_up_id,

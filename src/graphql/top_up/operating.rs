@@ -247,7 +247,7 @@ async fn retry(scope: &Scope, input: RetryWebhookInput) -> Result<StoredWebhook,
     Ok(scope.services.webhooks.retry(scope.actor(), &input.event_id).await?)
 }
 
-async fn settle(scope: &Scope, input: SettleTopUpInput) -> Result<top_up::Answered, Failure> {
+async fn settle(scope: &Scope, input: SettleTopUpInput) -> Result<top_up::ChangedTopUp, Failure> {
     let (account_id, top_up_id) = scope.object(input.top_up_id)?;
     let settled = (top_up_id, input.is_charged);
     let reconciler = &scope.services.reconciler;

@@ -4,7 +4,7 @@ use async_graphql::Context;
 
 use super::{AutoTopUp, PaymentMethod, TopUp};
 use crate::domain::top_up::gateway::CardSetup;
-use crate::domain::top_up::{self, Answered, AutoTopUpView};
+use crate::domain::top_up::{self, AutoTopUpView, ChangedTopUp};
 use crate::graphql::errors::Nullable;
 use crate::graphql::member::Account;
 use crate::graphql::payload::payload;
@@ -21,7 +21,7 @@ payload! {
     RefundTopUpPayload,
     /// The result of settleTopUp.
     SettleTopUpPayload
-    from Answered => {
+    from ChangedTopUp => {
         /// The top-up in its current state. Null when refused, except for codes whose description says that the payload
         /// contains it.
         async fn top_up(&self) -> Option<TopUp> {

@@ -139,13 +139,13 @@ mod tests {
                 message["id"].as_str().expect("an id").to_owned()
             }
             Poll::Ready(OperationOutput::SignedOut) => "signed out".to_owned(),
-            Poll::Pending => "nobody".to_owned(),
+            Poll::Pending => "none".to_owned(),
         };
         (0..count).map(|_| turn()).collect()
     }
 
     #[test]
-    fn those_that_have_something_have_their_turns_and_nobody_waits_for_those_that_have_not() {
+    fn those_that_have_something_have_their_turns_and_none_waits_for_the_others() {
         let result = || Outcome::Next {
             result: Arc::from("{}"),
             cursor: None,
@@ -161,6 +161,6 @@ mod tests {
         operations.remove("a");
         assert_eq!(turns(&mut operations, 2), ["b", "b"]);
         operations.clear();
-        assert_eq!(turns(&mut operations, 1), ["nobody"]);
+        assert_eq!(turns(&mut operations, 1), ["none"]);
     }
 }

@@ -290,7 +290,7 @@ impl Socket {
                     self.signed_out = Some(Box::pin(self.live_connection.signed_out()));
                     self.protocol.signed_in(caller.expires_at, now)
                 }
-                Err(no_seat) => self.protocol.close(Close::overload(no_seat.to_string()), now),
+                Err(refusal) => self.protocol.close(Close::overload(refusal.to_string()), now),
             },
             // The address pays for each guess at credentials.
             Err(Refused::Unauthenticated(message)) => match self.state.charge_guess(self.remote, 0) {

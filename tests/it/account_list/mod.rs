@@ -3,12 +3,8 @@
 mod api;
 mod rows;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ledgerbell::domain::event::SilentBell;
-use ledgerbell::domain::ledger::model::Policy;
-use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use ledgerbell::domain::member::{AccountFilter, AccountOrder, AccountPosition, Accounts};
 use ledgerbell::primitives::actor::Actor;
 use ledgerbell::primitives::clock::{Clock, Timestamp};
@@ -16,7 +12,6 @@ use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::primitives::page::{Page, PageRequest};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
-use uuid::Uuid;
 
 use crate::reading::ground::Ground;
 use rows::{expected, filters, load};
@@ -38,19 +33,7 @@ impl List {
     async fn of(ground: Ground, count: i64) -> Self {
         load(&ground, count).await;
         let clock = Clock::manual(Timestamp::from_millis(1_800_000_000_000));
-        let settings = LedgerSettings {
-            engine: EngineSettings::ONE_WRITER,
-            policy: Policy {
-                overage_limit: Credits::ZERO,
-            },
-        };
-        let ledger = Ledger::start(
-            ground.database.clone(),
-            clock.clone(),
-            Uuid::nil(),
-            settings,
-            Arc::new(SilentBell),
-        );
+        let ledger = ground.ledger(&clock, Credits::ZERO);
         Self {
             accounts: Accounts::new(clock, ground.database.clone(), ledger),
             ground,
@@ -64,12 +47,7 @@ impl List {
         limit: u32,
         after: Option<AccountPosition>,
     ) -> Page<i64, AccountPosition> {
-        let request = PageRequest {
-            limit,
-            backward: false,
-            after,
-            before: None,
-        };
+        let request = PageRequest::forward(limit, after);
         let page = self.accounts.page(&Actor::System, filter, order, &request).await;
         page.expect("a page").map(|account| account.id.number())
     }

@@ -133,10 +133,7 @@ pub(super) fn filters() -> Vec<(String, AccountFilter)> {
         available_below: Some(Credits::from_units(units)),
         ..filter()
     };
-    let statuses = |statuses: AnyOf<AccountStatus>| AccountFilter {
-        statuses,
-        ..filter()
-    };
+    let statuses = |statuses: AnyOf<AccountStatus>| AccountFilter { statuses, ..filter() };
     let paused = |is_paused| AccountFilter {
         auto_top_up_paused: Some(is_paused),
         ..filter()
@@ -147,7 +144,10 @@ pub(super) fn filters() -> Vec<(String, AccountFilter)> {
     };
     let others = [
         ("active", statuses([AccountStatus::Active].into())),
-        ("halted", statuses([AccountStatus::Frozen, AccountStatus::Closed].into())),
+        (
+            "halted",
+            statuses([AccountStatus::Frozen, AccountStatus::Closed].into()),
+        ),
         ("few credits", below(100_000)),
         ("all but many credits", below(90_000_000)),
         ("paused", paused(true)),

@@ -49,12 +49,7 @@ async fn past_balances_and_holds_are_found_by_indexes() {
             .await
             .expect("a balance");
         assert_eq!(balance.held.units(), 100);
-        let request = PageRequest {
-            limit: 50,
-            backward: false,
-            after: None,
-            before: None,
-        };
+        let request = PageRequest::forward(50, None);
         let page = log
             .holds_at(&Actor::System, ACCOUNT, at, &request)
             .await

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ledgerbell::adapters::gateway::simulated::{Courier, SimulatedGateway};
+use ledgerbell::adapters::gateway::simulated::{SimulatedGateway, WebhookSender};
 use ledgerbell::primitives::clock::Clock;
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -18,7 +18,7 @@ struct Shop {
     simulated: SimulatedGateway,
     /// A separate clock, which is moved together with that of the service.
     clock: Clock,
-    courier: Courier,
+    courier: WebhookSender,
     server: JoinHandle<()>,
 }
 
@@ -37,7 +37,7 @@ impl Shop {
         ])
         .await;
         let webhooks = format!("{}/webhooks/stripe", app.base());
-        let courier = Courier::new(simulated.clone(), webhooks).expect("a courier");
+        let courier = WebhookSender::new(simulated.clone(), webhooks).expect("a courier");
         Self {
             app,
             simulated,

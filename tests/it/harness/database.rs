@@ -198,9 +198,8 @@ async fn migrate(url: &str) {
     let database = database::open(url, options).await.expect("the template opens");
     database::migrate(&database).await.expect("the template is migrated");
     if citus_coordinator().is_some() && database.backend() == DbBackend::Postgres {
-        database::distribute(&database)
-            .await
-            .expect("the template is distributed");
+        let citus = database::Citus::find(&database).await.expect("a coordinator");
+        citus.distribute().await.expect("the template is distributed");
     }
     database.close().await.expect("the template is closed");
 }

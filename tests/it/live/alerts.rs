@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use ledgerbell::domain::member::MemberPatch;
-use ledgerbell::primitives::actor::{Actor, MemberRole, Permission};
+use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
 use crate::harness::{Subscriber, TestApp};
@@ -16,13 +15,8 @@ const ALERTS: &str = "subscription($topics: [LiveTopic!]) { accountUpdated(topic
 /// Returns a team of two admins with equal rights, Adam and Mia. Adam's threshold is 50 credits, Mia's is 20.
 async fn with_two_admins() -> TestApp {
     let app = TestApp::start().await;
-    let (team, members) = (&app.team, &app.services().members);
-    let patch = MemberPatch {
-        role: Some(MemberRole::Admin),
-        ..MemberPatch::default()
-    };
-    let promoted = members.update(&Actor::System, team.account.id, team.member.member.id, patch);
-    promoted.await.expect("promoted");
+    super::promote_member(&app).await;
+    let team = &app.team;
     app.top_up(100).await;
     for (person, threshold) in [(&team.admin, "50"), (&team.member, "20")] {
         let input = json!({ "lowBalanceThreshold": threshold });

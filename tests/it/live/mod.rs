@@ -13,7 +13,8 @@ mod viewers;
 
 use futures_util::future::join_all;
 use ledgerbell::domain::ledger::model::{Command, LotKind};
-use ledgerbell::primitives::actor::Actor;
+use ledgerbell::domain::member::MemberPatch;
+use ledgerbell::primitives::actor::{Actor, MemberRole};
 use ledgerbell::primitives::credits::Credits;
 use serde_json::{Value, json};
 
@@ -82,4 +83,15 @@ fn sequence(entry: &Value) -> i64 {
         .as_str()
         .and_then(|text| text.parse().ok())
         .expect("a sequence")
+}
+
+/// Makes the plain member of the team a second admin.
+async fn promote_member(app: &TestApp) {
+    let patch = MemberPatch {
+        role: Some(MemberRole::Admin),
+        ..MemberPatch::default()
+    };
+    let (team, members) = (&app.team, &app.services().members);
+    let promoted = members.update(&Actor::System, team.account.id, team.member.member.id, patch);
+    promoted.await.expect("promoted");
 }

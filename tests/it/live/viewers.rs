@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 
 use graphql_parser::schema::{Definition, Document, Field, Type, TypeDefinition, parse_schema};
-use ledgerbell::domain::member::MemberPatch;
-use ledgerbell::primitives::actor::{Actor, MemberRole, Permission};
+use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
 use super::{book, complete};
@@ -105,13 +104,8 @@ fn is_marked(field: &Field<'_, String>) -> bool {
 /// credits.
 async fn two_admins() -> TestApp {
     let app = TestApp::start().await;
-    let (team, members) = (&app.team, &app.services().members);
-    let patch = MemberPatch {
-        role: Some(MemberRole::Admin),
-        ..MemberPatch::default()
-    };
-    let promoted = members.update(&Actor::System, team.account.id, team.member.member.id, patch);
-    promoted.await.expect("promoted");
+    super::promote_member(&app).await;
+    let team = &app.team;
     verify(&app, &team.admin).await;
     team.member
         .client

@@ -4,6 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use ledgerbell::adapters::database::{OpenOptions, migrate, open};
 use ledgerbell::domain::database::Database;
+use ledgerbell::domain::event::SilentBell;
+use ledgerbell::domain::ledger::model::Policy;
+use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
+use ledgerbell::primitives::clock::Clock;
+use ledgerbell::primitives::credits::Credits;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use uuid::Uuid;
 
@@ -24,6 +29,16 @@ enum Owned {
 }
 
 impl Ground {
+    /// Starts a ledger on it that writes alone and rings no bell.
+    pub(crate) fn ledger(&self, clock: &Clock, overage_limit: Credits) -> Ledger {
+        let settings = LedgerSettings {
+            engine: EngineSettings::ONE_WRITER,
+            policy: Policy { overage_limit },
+        };
+        let bell = Arc::new(SilentBell);
+        Ledger::start(self.database.clone(), clock.clone(), Uuid::nil(), settings, bell)
+    }
+
     /// Creates one of each available kind.
     pub(crate) async fn each() -> Vec<Self> {
         [Some(Self::sqlite().await), Self::postgres().await]

@@ -296,12 +296,7 @@ async fn f64_equal_times_and_new_entries_between_pages_repeat_and_lose_nothing()
         };
         for (order, added) in [(SortOrder::NewestFirst, 0), (SortOrder::OldestFirst, 20)] {
             let before = rows.len();
-            let mut request = PageRequest {
-                limit: 50,
-                backward: false,
-                after: None,
-                before: None,
-            };
+            let mut request = PageRequest::forward(50, None);
             let mut seen = Vec::new();
             loop {
                 let page = log
@@ -346,12 +341,7 @@ async fn a_page_takes_a_fixed_number_of_statements() {
         for (filter, statements) in [(CreditLogFilter::default(), 1), (plain, 1), (tested, 3)] {
             for after in [None, Some(400), Some(30)] {
                 ground.take_asked();
-                let request = PageRequest {
-                    limit: 10,
-                    backward: false,
-                    after,
-                    before: None,
-                };
+                let request = PageRequest::forward(10, after);
                 log.page(&Actor::System, ACCOUNT, &filter, SortOrder::NewestFirst, &request)
                     .await
                     .expect("a page");

@@ -3,52 +3,32 @@
 use std::sync::Arc;
 
 use ledgerbell::adapters::gateway::NoGateway;
-use ledgerbell::domain::event::SilentBell;
 use ledgerbell::domain::fault::UseCaseError;
 use ledgerbell::domain::ledger::credit_log::CreditLog;
 use ledgerbell::domain::ledger::lots::Lots;
-use ledgerbell::domain::ledger::model::{EntryKind, Policy};
-use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
+use ledgerbell::domain::ledger::model::EntryKind;
 use ledgerbell::domain::top_up::{TopUp, TopUpContext, TopUpFilter, TopUpOrigin, TopUpStatus, TopUps};
 use ledgerbell::primitives::actor::{AccessError, Actor, Cause};
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
 use ledgerbell::primitives::ids::AccountId;
 use ledgerbell::primitives::page::{PageRequest, SortOrder};
-use uuid::Uuid;
 
 use super::ground::Ground;
 use super::log::{ACCOUNT, START, member, plain_member};
 use super::rows::insert_account;
 
 fn page_of<P>(limit: u32) -> PageRequest<P> {
-    PageRequest {
-        limit,
-        backward: false,
-        after: None,
-        before: None,
-    }
+    PageRequest::forward(limit, None)
 }
 
 #[tokio::test]
 async fn a_paid_top_up_is_credited_with_its_own_entry_and_shows_in_pages() {
     for ground in Ground::each().await {
         insert_account(&ground, ACCOUNT, "UTC").await;
-        let settings = LedgerSettings {
-            engine: EngineSettings::ONE_WRITER,
-            policy: Policy {
-                overage_limit: Credits::whole(10_000),
-            },
-        };
         let now = Timestamp::from_millis(START);
         let clock = Clock::manual(now);
-        let ledger = Ledger::start(
-            ground.database.clone(),
-            clock.clone(),
-            Uuid::nil(),
-            settings,
-            Arc::new(SilentBell),
-        );
+        let ledger = ground.ledger(&clock, Credits::whole(10_000));
         let state = ledger.clone();
         ground
             .database

@@ -23,12 +23,7 @@ async fn all_groups(
     zone: Option<Tz>,
     limit: u32,
 ) -> Vec<UsageGroup> {
-    let mut request = PageRequest {
-        limit,
-        backward: false,
-        after: None,
-        before: None,
-    };
+    let mut request = PageRequest::forward(limit, None);
     let mut groups = Vec::new();
     loop {
         let page = log
@@ -166,12 +161,7 @@ async fn long_silences_cost_a_page_no_more_than_a_few_rounds() {
         insert_log(&ground, ACCOUNT, &rows).await;
         let log = CreditLog::new(ground.database.clone());
         ground.take_asked();
-        let request = PageRequest {
-            limit: 5,
-            backward: false,
-            after: None,
-            before: None,
-        };
+        let request = PageRequest::forward(5, None);
         log.usage(
             &Actor::System,
             ACCOUNT,
@@ -195,12 +185,7 @@ async fn keys_that_are_none_of_the_list_are_refused() {
     insert_account(&ground, ACCOUNT, "UTC").await;
     let log = CreditLog::new(ground.database.clone());
     for key in ["", "nonsense", "GRANT/GRANT", "#x", "2026-02-30"] {
-        let request = PageRequest {
-            limit: 5,
-            backward: false,
-            after: Some(key.to_owned()),
-            before: None,
-        };
+        let request = PageRequest::forward(5, Some(key.to_owned()));
         for grouping in [
             UsageGrouping::Kind,
             UsageGrouping::Day,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    a_person_must_choose, all_is_well, book, change_rule, codes, findings, healthy, proved_by, says, send, spend,
-    switch_on, the_finding,
+    a_card_beside_the_one_that_was_refused, a_person_must_choose, all_is_well, book, change_rule, codes, findings,
+    healthy, proved_by, says, send, spend, switch_on, the_finding,
 };
 use crate::top_ups::Buyer;
 
@@ -149,17 +149,8 @@ async fn payment_method_missing_ends_with_another_card() {
 
 #[tokio::test]
 async fn a_card_that_is_there_already_is_offered_to_auto_top_up_as_it_stands() {
-    let app = healthy().await;
+    let (app, good) = Box::pin(a_card_beside_the_one_that_was_refused()).await;
     let buyer = Buyer::of(&app);
-    let good = buyer.add_card("card_ok").await;
-    let input = json!({ "gatewayToken": "card_expired", "makeDefault": false });
-    let refused = buyer.accept("addPaymentMethod", "paymentMethod { id }", input).await;
-    let refused = &refused["paymentMethod"]["id"];
-    switch_on(&buyer, "10", "50", None).await;
-    change_rule(&buyer, json!({ "paymentMethodId": refused })).await;
-    let input = json!({ "credits": "20", "paymentMethodId": refused, "idempotencyKey": "by hand" });
-    buyer.accept("createTopUp", "topUp { id }", input).await;
-    app.settle().await;
     let found = findings(&app.team.owner.client).await;
     assert_eq!(codes(&app).await, ["TOP_UP_FAILED", "PAYMENT_METHOD_MISSING"]);
     says(&found[1], &["The bank has refused the card visa …4242"]);

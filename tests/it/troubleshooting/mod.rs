@@ -159,3 +159,19 @@ pub(crate) async fn complete(app: &TestApp, session: &Value) {
     let input = json!({ "sessionId": session, "idempotencyKey": uuid::Uuid::new_v4().to_string() });
     app.platform.apply("completeSession", "", input).await;
 }
+
+/// Returns an app with a rule whose card was refused, and another card that it may charge, with the id of the latter.
+async fn a_card_beside_the_one_that_was_refused() -> (TestApp, String) {
+    let app = healthy().await;
+    let buyer = Buyer::of(&app);
+    let good = buyer.add_card("card_ok").await;
+    let input = json!({ "gatewayToken": "card_expired", "makeDefault": false });
+    let refused = buyer.accept("addPaymentMethod", "paymentMethod { id }", input).await;
+    let refused = &refused["paymentMethod"]["id"];
+    switch_on(&buyer, "10", "50", None).await;
+    change_rule(&buyer, json!({ "paymentMethodId": refused })).await;
+    let input = json!({ "credits": "20", "paymentMethodId": refused, "idempotencyKey": "by hand" });
+    buyer.accept("createTopUp", "topUp { id }", input).await;
+    app.settle().await;
+    (app, good)
+}

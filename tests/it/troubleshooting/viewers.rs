@@ -6,7 +6,7 @@ use std::time::Duration;
 use ledgerbell::primitives::actor::{Permission, Permissions, Side};
 use serde_json::{Value, json};
 
-use super::{book, change_rule, codes, findings, level, make_well, spend, switch_on};
+use super::{a_card_beside_the_one_that_was_refused, book, codes, findings, level, make_well, spend, switch_on};
 use crate::harness::{Client, Person, TestApp};
 use crate::notification::{set, smtp};
 use crate::top_ups::Buyer;
@@ -164,22 +164,6 @@ async fn a_rule_that_is_paused(token: &str) -> TestApp {
     app
 }
 
-/// Returns an app with a rule whose card was refused, and another card that it may charge.
-async fn a_card_beside_the_one_that_was_refused() -> TestApp {
-    let app = super::healthy().await;
-    let buyer = Buyer::of(&app);
-    buyer.add_card("card_ok").await;
-    let input = json!({ "gatewayToken": "card_expired", "makeDefault": false });
-    let refused = buyer.accept("addPaymentMethod", "paymentMethod { id }", input).await;
-    let refused = &refused["paymentMethod"]["id"];
-    switch_on(&buyer, "10", "50", None).await;
-    change_rule(&buyer, json!({ "paymentMethodId": refused })).await;
-    let input = json!({ "credits": "20", "paymentMethodId": refused, "idempotencyKey": "by hand" });
-    buyer.accept("createTopUp", "topUp { id }", input).await;
-    app.settle().await;
-    app
-}
-
 #[tokio::test]
 async fn every_remedy_may_be_sent_by_whoever_is_offered_it() {
     let mut offers = Offers::new();
@@ -215,7 +199,7 @@ async fn every_remedy_may_be_sent_by_whoever_is_offered_it() {
     for token in ["card_declined", "card_expired", "card_blocked", "card_authenticate"] {
         send_all(&Box::pin(a_rule_that_is_paused(token)).await, &mut offers).await;
     }
-    let app = Box::pin(a_card_beside_the_one_that_was_refused()).await;
+    let (app, _) = Box::pin(a_card_beside_the_one_that_was_refused()).await;
     send_all(&app, &mut offers).await;
     let app = Box::pin(super::healthy()).await;
     let buyer = Buyer::of(&app);

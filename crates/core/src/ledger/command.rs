@@ -52,9 +52,48 @@ pub enum SessionRef {
     ExternalId(String),
 }
 
-/// One change of an account's credits. Amounts are positive unless stated otherwise. The core checks them again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+/// Binds a value by the function that is named, or as its type does.
+macro_rules! bind {
+    ($value:ident, $out:ident) => {
+        Bound::bind($value, &mut $out)
+    };
+    ($value:ident, $out:ident, $bind:ident) => {
+        $bind($value, &mut $out)
+    };
+}
+
+/// Declares the commands, each with the name of its operation.
+macro_rules! commands {
+    ($(
+        $(#[$doc:meta])* $command:ident
+        $({ $($(#[$field_doc:meta])* $field:ident: $ty:ty $(as $bind:ident)?),+ $(,)? })?
+        = $operation:literal,
+    )+) => {
+        /// One change of an account's credits. Amounts are positive unless stated otherwise. The core checks them again.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Command {
+            $($(#[$doc])* $command $({ $($(#[$field_doc])* $field: $ty),+ })?,)+
+        }
+
+        impl Command {
+            /// The operation's name, part of the digest and stored with the key.
+            pub const fn operation(&self) -> &'static str {
+                match self { $(Self::$command { .. } => $operation,)+ }
+            }
+
+            /// SHA-256 over version, operation and every input in canonical form.
+            pub fn digest(&self) -> [u8; 32] {
+                let mut out = Canonical::new(1, self.operation());
+                match self {
+                    $(Self::$command $({ $($field),+ })? => { $($(bind!($field, out $(, $bind)?);)+)? })+
+                }
+                out.finish()
+            }
+        }
+    };
+}
+
+commands! {
     /// Adds credits without a top-up.
     Grant {
         /// Credits to add.
@@ -67,7 +106,7 @@ pub enum Command {
         expires_at: Option<Timestamp>,
         /// Lots with a lower number are spent first.
         priority: i32,
-    },
+    } = "grantCredits",
     /// Credits a top-up whose payment is proven. The only refusal is that it was credited before.
     CreditTopUp {
         /// The top-up that was paid.
@@ -76,7 +115,7 @@ pub enum Command {
         credits: Credits,
         /// True when the account's rule started the top-up.
         automatic: bool,
-    },
+    } = "creditTopUp",
     /// Reverses a top-up's credits because its money went back, up to a running total.
     TakeBack {
         /// The entry that credited the top-up.
@@ -89,7 +128,7 @@ pub enum Command {
         contra: ContraAccount,
         /// Human-readable text of the entry.
         description: String,
-    },
+    } = "takeBack",
     /// While a top-up is disputed, holds all that is left of its credits; otherwise holds what its refunds in progress will take.
     /// Sets the hold to a value, so that it is safe to repeat.
     HoldTopUp {
@@ -99,7 +138,7 @@ pub enum Command {
         is_disputed: bool,
         /// What its refunds in progress will take.
         refunding: Credits,
-    },
+    } = "holdTopUp",
     /// Hold credits of a top-up whose money is to be refunded, until the gateway has answered.
     HoldRefund {
         /// The entry that credited the top-up.
@@ -110,7 +149,7 @@ pub enum Command {
         allow_debt: bool,
         /// True allows the refund also while the account is frozen or closed.
         allow_inactive: bool,
-    },
+    } = "holdRefund",
     /// Books a session and holds its credits.
     Book {
         /// The member who will use it.
@@ -127,7 +166,7 @@ pub enum Command {
         credits: Credits,
         /// The caller's own JSON, as text.
         metadata: Option<String>,
-    },
+    } = "bookSession",
     /// Moves an open session, and may change what it holds.
     Reschedule {
         /// The session to move.
@@ -138,7 +177,7 @@ pub enum Command {
         ends_at: Timestamp,
         /// The new hold; unchanged when `None`.
         credits: Option<Credits>,
-    },
+    } = "rescheduleSession",
     /// Records that a session took place, and deducts its credits.
     Complete {
         /// The session that took place.
@@ -147,7 +186,7 @@ pub enum Command {
         credits: Option<Credits>,
         /// Whether it may cost more than its hold, or be charged after its hold was released.
         allow_overage: bool,
-    },
+    } = "completeSession",
     /// Records that a session was canceled, or that its member did not come.
     Cancel {
         /// The session to cancel.
@@ -155,10 +194,10 @@ pub enum Command {
         /// Human-readable reason.
         reason: Option<String>,
         /// Credits to charge, 0 included; nothing when `None`.
-        fee: Option<Credits>,
+        fee: Option<Credits> as or_zero,
         /// The member did not come.
         no_show: bool,
-    },
+    } = "cancelSession",
     /// Returns part of a session's charge.
     Refund {
         /// The session that was charged.
@@ -167,7 +206,7 @@ pub enum Command {
         credits: Credits,
         /// Human-readable reason.
         reason: String,
-    },
+    } = "refundSession",
     /// Corrects the balance.
     Adjust {
         /// The change of the balance, with its sign; not 0.
@@ -176,22 +215,22 @@ pub enum Command {
         description: String,
         /// The entry that this corrects.
         reverses: Option<EntryId>,
-    },
+    } = "adjustCredits",
     /// Refuses all new commands until the account is unfrozen.
     Freeze {
         /// Human-readable reason.
         reason: String,
-    },
+    } = "freezeAccount",
     /// Ends a freeze. No effect on an active account.
-    Unfreeze,
+    Unfreeze = "unfreezeAccount",
     /// Refuses all new commands forever, and cancels bookings.
     Close {
         /// Human-readable reason.
         reason: String,
-    },
+    } = "closeAccount",
     /// Expires everything whose time has come, and announces sessions that have ended. Only the sweeper sends
     /// it.
-    Sweep,
+    Sweep = "sweep",
 }
 
 /// A command with the context needed to decide it exactly once.
@@ -235,171 +274,12 @@ impl Request {
 }
 
 impl Command {
-    /// The operation's name, part of the digest and stored with the key.
-    pub const fn operation(&self) -> &'static str {
-        match self {
-            Self::Grant { .. } => "grantCredits",
-            Self::CreditTopUp { .. } => "creditTopUp",
-            Self::TakeBack { .. } => "takeBack",
-            Self::HoldTopUp { .. } => "holdTopUp",
-            Self::HoldRefund { .. } => "holdRefund",
-            Self::Book { .. } => "bookSession",
-            Self::Reschedule { .. } => "rescheduleSession",
-            Self::Complete { .. } => "completeSession",
-            Self::Cancel { .. } => "cancelSession",
-            Self::Refund { .. } => "refundSession",
-            Self::Adjust { .. } => "adjustCredits",
-            Self::Freeze { .. } => "freezeAccount",
-            Self::Unfreeze => "unfreezeAccount",
-            Self::Close { .. } => "closeAccount",
-            Self::Sweep => "sweep",
-        }
-    }
-
     /// Returns whether the command must be the last of its batch for the account: it changes rows beyond the working set.
     pub const fn ends_batch(&self) -> bool {
         matches!(
             self,
             Self::Freeze { .. } | Self::Unfreeze | Self::Close { .. } | Self::Sweep
         )
-    }
-
-    /// SHA-256 over version, operation and every input in canonical form.
-    #[expect(clippy::too_many_lines, reason = "one arm a command, and no arm decides anything")]
-    pub fn digest(&self) -> [u8; 32] {
-        let mut out = Canonical::new(1, self.operation());
-        match self {
-            Self::Grant {
-                credits,
-                description,
-                kind,
-                expires_at,
-                priority,
-            } => {
-                out.number(credits.units());
-                out.text(description);
-                out.text(kind.as_str());
-                out.optional_number(expires_at.map(Timestamp::millis));
-                out.number(i64::from(*priority));
-            }
-            Self::CreditTopUp {
-                top_up_id,
-                credits,
-                automatic,
-            } => {
-                out.bytes(top_up_id.uuid().as_bytes());
-                out.number(credits.units());
-                out.number(i64::from(*automatic));
-            }
-            Self::TakeBack {
-                entry_id,
-                target,
-                kind,
-                contra,
-                description,
-            } => {
-                out.bytes(entry_id.uuid().as_bytes());
-                out.number(target.units());
-                out.text(kind.as_str());
-                out.text(contra.as_str());
-                out.text(description);
-            }
-            Self::HoldTopUp {
-                entry_id,
-                is_disputed,
-                refunding,
-            } => {
-                out.bytes(entry_id.uuid().as_bytes());
-                out.number(i64::from(*is_disputed));
-                out.number(refunding.units());
-            }
-            Self::HoldRefund {
-                entry_id,
-                credits,
-                allow_debt,
-                allow_inactive,
-            } => {
-                out.bytes(entry_id.uuid().as_bytes());
-                out.optional_number(credits.map(Credits::units));
-                out.number(i64::from(*allow_debt));
-                out.number(i64::from(*allow_inactive));
-            }
-            Self::Book {
-                member,
-                external_id,
-                title,
-                starts_at,
-                ends_at,
-                credits,
-                metadata,
-            } => {
-                out.member(member);
-                out.optional_text(external_id.as_deref());
-                out.text(title);
-                out.number(starts_at.millis());
-                out.number(ends_at.millis());
-                out.number(credits.units());
-                out.optional_text(metadata.as_deref());
-            }
-            Self::Reschedule {
-                session,
-                starts_at,
-                ends_at,
-                credits,
-            } => {
-                out.session(session);
-                out.number(starts_at.millis());
-                out.number(ends_at.millis());
-                out.optional_number(credits.map(Credits::units));
-            }
-            Self::Complete {
-                session,
-                credits,
-                allow_overage,
-            } => {
-                out.session(session);
-                out.optional_number(credits.map(Credits::units));
-                out.number(i64::from(*allow_overage));
-            }
-            Self::Cancel {
-                session,
-                reason,
-                fee,
-                no_show,
-            } => {
-                out.session(session);
-                out.optional_text(reason.as_deref());
-                // No fee and a fee of 0 are the same input.
-                out.number(fee.unwrap_or(Credits::ZERO).units());
-                out.number(i64::from(*no_show));
-            }
-            Self::Refund {
-                session,
-                credits,
-                reason,
-            } => {
-                out.session(session);
-                out.number(credits.units());
-                out.text(reason);
-            }
-            Self::Adjust {
-                amount,
-                description,
-                reverses,
-            } => {
-                out.number(amount.units());
-                out.text(description);
-                out.optional_bytes(
-                    reverses
-                        .map(|entry| *entry.uuid().as_bytes())
-                        .as_ref()
-                        .map(|bytes| &bytes[..]),
-                );
-            }
-            Self::Freeze { reason } | Self::Close { reason } => out.text(reason),
-            Self::Unfreeze | Self::Sweep => {}
-        }
-        out.finish()
     }
 }
 
@@ -467,22 +347,60 @@ impl Canonical {
         self.optional_bytes(id.as_ref().map(|id| &id.as_bytes()[..]));
     }
 
-    fn member(&mut self, member: &MemberRef) {
-        match member {
-            MemberRef::Id(id) => self.bytes(id.uuid().as_bytes()),
-            MemberRef::ExternalId(id) => self.text(&format!("external:{id}")),
-        }
-    }
-
-    fn session(&mut self, session: &SessionRef) {
-        match session {
-            SessionRef::Id(id) => self.bytes(id.uuid().as_bytes()),
-            SessionRef::ExternalId(id) => self.text(&format!("external:{id}")),
-        }
-    }
-
     /// Returns the hash of all that was fed.
     pub fn finish(self) -> [u8; 32] {
         self.0.finalize().into()
     }
+}
+
+/// A value that an idempotency key can be bound to.
+trait Bound {
+    fn bind(&self, out: &mut Canonical);
+}
+
+macro_rules! bound {
+    ($($ty:ty: |$value:ident, $out:ident| $bind:expr;)+) => {$(
+        impl Bound for $ty {
+            fn bind(&self, $out: &mut Canonical) {
+                let $value = self;
+                $bind;
+            }
+        }
+    )+};
+}
+
+bound! {
+    bool: |value, out| out.number(i64::from(*value));
+    i32: |value, out| out.number(i64::from(*value));
+    Credits: |value, out| out.number(value.units());
+    Timestamp: |value, out| out.number(value.millis());
+    String: |value, out| out.text(value);
+    LotKind: |value, out| out.text(value.as_str());
+    EntryKind: |value, out| out.text(value.as_str());
+    ContraAccount: |value, out| out.text(value.as_str());
+    EntryId: |value, out| out.bytes(value.uuid().as_bytes());
+    TopUpId: |value, out| out.bytes(value.uuid().as_bytes());
+    MemberRef: |value, out| match value {
+        Self::Id(id) => out.bytes(id.uuid().as_bytes()),
+        Self::ExternalId(id) => out.text(&format!("external:{id}")),
+    };
+    SessionRef: |value, out| match value {
+        Self::Id(id) => out.bytes(id.uuid().as_bytes()),
+        Self::ExternalId(id) => out.text(&format!("external:{id}")),
+    };
+}
+
+impl<T: Bound> Bound for Option<T> {
+    fn bind(&self, out: &mut Canonical) {
+        out.0.update([u8::from(self.is_some())]);
+        if let Some(value) = self {
+            value.bind(out);
+        }
+    }
+}
+
+/// No fee and a fee of 0 are the same input.
+#[allow(clippy::ref_option, reason = "fields are bound by reference")]
+fn or_zero(fee: &Option<Credits>, out: &mut Canonical) {
+    fee.unwrap_or(Credits::ZERO).bind(out);
 }

@@ -6,8 +6,9 @@ use crate::primitives::ids::{EntryId, TopUpId};
 use crate::primitives::timestamp::Timestamp;
 
 use super::MAX_LOTS;
-use super::decision::Refusal;
-use super::draft::{Draft, EntryFacts};
+use super::decision::{NewEntry, Refusal};
+use super::draft::Draft;
+use super::entry::Entry;
 use super::lots::LotTerms;
 use super::sessions::{require_amount, take_from_left};
 use super::state::{ContraAccount, EntryKind, LotKind, Outcome, PastEntry};
@@ -41,7 +42,7 @@ impl Draft<'_> {
         if self.header.lot_count >= MAX_LOTS {
             return Err(Refusal::LotLimit);
         }
-        let facts = EntryFacts::new(
+        let new = self.entry(
             EntryKind::Grant,
             ContraAccount::Promotions,
             credits,
@@ -49,7 +50,7 @@ impl Draft<'_> {
             self.request.cause,
         );
         self.add(
-            facts,
+            new,
             LotTerms {
                 kind,
                 priority,
@@ -72,22 +73,22 @@ impl Draft<'_> {
         } else {
             (EntryKind::TopUp, "Top-up")
         };
-        let mut facts = EntryFacts::new(
+        let mut new = self.entry(
             kind,
             ContraAccount::CardPayments,
             credits,
             description,
             self.request.cause,
         );
-        facts.top_up_id = Some(top_up_id);
-        self.add(facts, LotTerms::PAID)
+        new.entry.top_up_id = Some(top_up_id);
+        self.add(new, LotTerms::PAID)
     }
 
-    fn add(&mut self, facts: EntryFacts, terms: LotTerms) -> Result<Outcome, Refusal> {
+    fn add(&mut self, new: NewEntry, terms: LotTerms) -> Result<Outcome, Refusal> {
         let entry_id = EntryId::from_uuid(self.ids.next_uuid());
         let mut movements = Vec::new();
-        self.add_credits(entry_id, facts.amount, terms, &mut movements)?;
-        self.post_as(entry_id, facts, movements)?;
+        self.add_credits(entry_id, new.entry.amount, terms, &mut movements)?;
+        self.post_as(entry_id, new, movements)?;
         Ok(Outcome {
             entry_id: Some(entry_id),
             ..Outcome::default()
@@ -105,23 +106,23 @@ impl Draft<'_> {
         description: &str,
     ) -> Result<Outcome, Refusal> {
         let mut addition = self.past_entry(entry_id).ok_or(Refusal::EntryNotFound)?;
-        let target = target.min(addition.amount).max(Credits::ZERO);
-        let change = target.checked_sub(addition.taken_back).ok_or(Refusal::Overflow)?;
+        let target = target.min(addition.entry.amount).max(Credits::ZERO);
+        let change = target.checked_sub(addition.entry.taken_back).ok_or(Refusal::Overflow)?;
         if change.is_zero() {
             return Ok(Outcome::default());
         }
-        let mut facts = EntryFacts::new(kind, contra, -change, description, Cause::PaymentGateway);
-        facts.top_up_id = addition.top_up_id;
-        facts.reverses = Some(addition.id);
+        let mut new = self.entry(kind, contra, -change, description, Cause::PaymentGateway);
+        new.entry.top_up_id = addition.entry.top_up_id;
+        new.entry.reverses = Some(addition.entry.id);
         let posted_id = EntryId::from_uuid(self.ids.next_uuid());
         let movements = if change.is_positive() {
             self.draw_addition(&addition, change)?
         } else {
             self.return_addition(&addition, -change, posted_id)?
         };
-        addition.taken_back = target;
-        self.past_entries.insert(addition.id, addition);
-        self.post_as(posted_id, facts, movements)?;
+        addition.entry.taken_back = target;
+        self.past_entries.insert(addition.entry.id, addition);
+        self.post_as(posted_id, new, movements)?;
         Ok(Outcome {
             entry_id: Some(posted_id),
             ..Outcome::default()
@@ -141,7 +142,7 @@ impl Draft<'_> {
             });
         }
         require_amount("amount", amount.abs())?;
-        let mut facts = EntryFacts::new(
+        let mut new = self.entry(
             EntryKind::Adjustment,
             ContraAccount::Adjustments,
             amount,
@@ -151,22 +152,22 @@ impl Draft<'_> {
         let Some(reversed_id) = reverses else {
             if amount.is_positive() {
                 self.require_room_for_lot(LotTerms::CORRECTION)?;
-                return self.add(facts, LotTerms::CORRECTION);
+                return self.add(new, LotTerms::CORRECTION);
             }
             let mut movements = Vec::new();
             self.draw_live(amount.abs(), &mut movements)?;
-            let entry_id = self.post(facts, movements)?;
+            let entry_id = self.post(new, movements)?;
             return Ok(Outcome {
                 entry_id,
                 ..Outcome::default()
             });
         };
         let mut target = self.past_entry(reversed_id).ok_or(Refusal::EntryNotFound)?;
-        require_reversible(&target, amount)?;
-        facts.member_id = target.member_id;
-        facts.session_id = target.session_id;
-        facts.top_up_id = target.top_up_id;
-        facts.reverses = Some(target.id);
+        require_reversible(&target.entry, amount)?;
+        new.entry.member_id = target.entry.member_id;
+        new.entry.session_id = target.entry.session_id;
+        new.entry.top_up_id = target.entry.top_up_id;
+        new.entry.reverses = Some(target.entry.id);
         let entry_id = EntryId::from_uuid(self.ids.next_uuid());
         let movements = if amount.is_positive() {
             self.give_back(&mut target, amount, entry_id)?
@@ -175,9 +176,9 @@ impl Draft<'_> {
             take_from_left(&mut target, amount.abs())?;
             self.draw_addition(&target, amount.abs())?
         };
-        let left = Credits::from_units(target.amount.units() - target.taken_back.units());
-        self.past_entries.insert(target.id, target);
-        self.post_as(entry_id, facts, movements)?;
+        let left = Credits::from_units(target.entry.amount.units() - target.entry.taken_back.units());
+        self.past_entries.insert(target.entry.id, target);
+        self.post_as(entry_id, new, movements)?;
         if amount.is_negative() {
             // Credits that were reversed need not be held as well.
             self.hold_at_most(reversed_id, left)?;
@@ -189,7 +190,7 @@ impl Draft<'_> {
     }
 }
 
-fn require_reversible(entry: &PastEntry, amount: Credits) -> Result<(), Refusal> {
+fn require_reversible(entry: &Entry, amount: Credits) -> Result<(), Refusal> {
     if entry.kind == EntryKind::Session {
         return Err(Refusal::NotReversible(
             "a session's charge cannot be reversed; refund it with refundSession",

@@ -256,15 +256,7 @@ impl AccountState {
 impl From<&NewEntry> for PastEntry {
     fn from(NewEntry { entry, movements, .. }: &NewEntry) -> Self {
         Self {
-            id: entry.id,
-            sequence: entry.sequence,
-            kind: entry.kind,
-            contra: entry.contra,
-            amount: entry.amount,
-            taken_back: entry.taken_back,
-            member_id: entry.member_id,
-            session_id: entry.session_id,
-            top_up_id: entry.top_up_id,
+            entry: entry.clone(),
             movements: movements.clone(),
         }
     }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use uuid::Uuid;
+
 use crate::event::{Event, EventContent};
 use crate::primitives::actor::Cause;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{EntryId, IdMint, LotId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{EntryId, IdMint, LotId, SessionId, TopUpId};
 use crate::primitives::timestamp::Timestamp;
 
 use super::Policy;
@@ -34,44 +36,6 @@ pub(super) struct Draft<'a> {
     pub(super) entries: Vec<NewEntry>,
     pub(super) events: Vec<Event>,
     pub(super) shift_expiries_by: Option<ShiftExpiries>,
-}
-
-/// An entry before it gets its number, its balance and its hash.
-pub(super) struct EntryFacts {
-    pub(super) kind: EntryKind,
-    pub(super) contra: ContraAccount,
-    pub(super) amount: Credits,
-    pub(super) description: String,
-    pub(super) cause: Cause,
-    pub(super) member_id: Option<MemberId>,
-    pub(super) session_id: Option<SessionId>,
-    pub(super) top_up_id: Option<TopUpId>,
-    pub(super) reverses: Option<EntryId>,
-    /// Text that `search` finds the entry by, beside its description.
-    pub(super) also_found_by: String,
-}
-
-impl EntryFacts {
-    pub(super) fn new(
-        kind: EntryKind,
-        contra: ContraAccount,
-        amount: Credits,
-        description: &str,
-        cause: Cause,
-    ) -> Self {
-        Self {
-            kind,
-            contra,
-            amount,
-            description: description.to_owned(),
-            cause,
-            member_id: None,
-            session_id: None,
-            top_up_id: None,
-            reverses: None,
-            also_found_by: String::new(),
-        }
-    }
 }
 
 impl<'a> Draft<'a> {
@@ -204,18 +168,53 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Begins an entry. [`Draft::post`] gives it its id, its number, its balance, its hash and its movements.
+    pub(super) fn entry(
+        &self,
+        kind: EntryKind,
+        contra: ContraAccount,
+        amount: Credits,
+        description: &str,
+        cause: Cause,
+    ) -> NewEntry {
+        let entry = Entry {
+            id: EntryId::from_uuid(Uuid::nil()),
+            account_id: self.header.account_id,
+            sequence: 0,
+            occurred_at: self.now,
+            kind,
+            contra,
+            amount,
+            balance_after: Credits::ZERO,
+            added_after: Credits::ZERO,
+            description: description.to_owned(),
+            cause,
+            member_id: None,
+            session_id: None,
+            top_up_id: None,
+            reverses: None,
+            taken_back: Credits::ZERO,
+            hash: [0; 32],
+        };
+        NewEntry {
+            entry,
+            search_text: description.to_owned(),
+            movements: Vec::new(),
+        }
+    }
+
     /// Posts an entry whose movements are known: numbers it, chains it and announces it. An amount of 0 posts
     /// nothing.
-    pub(super) fn post(&mut self, facts: EntryFacts, movements: Vec<LotMovement>) -> Result<Option<EntryId>, Refusal> {
-        if facts.amount.is_zero() {
+    pub(super) fn post(&mut self, new: NewEntry, movements: Vec<LotMovement>) -> Result<Option<EntryId>, Refusal> {
+        if new.entry.amount.is_zero() {
             return Ok(None);
         }
         assert_eq!(
             movements.iter().map(|movement| movement.amount).sum::<Credits>(),
-            facts.amount
+            new.entry.amount
         );
         let id = EntryId::from_uuid(self.ids.next_uuid());
-        self.post_as(id, facts, movements)?;
+        self.post_as(id, new, movements)?;
         Ok(Some(id))
     }
 
@@ -223,51 +222,30 @@ impl<'a> Draft<'a> {
     pub(super) fn post_as(
         &mut self,
         id: EntryId,
-        facts: EntryFacts,
+        mut new: NewEntry,
         movements: Vec<LotMovement>,
     ) -> Result<(), Refusal> {
-        let balance_after = self.header.posted.checked_add(facts.amount).ok_or(Refusal::Overflow)?;
-        let added = facts.amount.max(Credits::ZERO);
-        let added_after = self.header.added.wrapping_add(added);
-        let sequence = self.header.entry_sequence + 1;
-        let mut entry = Entry {
-            id,
-            account_id: self.header.account_id,
-            sequence,
-            occurred_at: self.now,
-            kind: facts.kind,
-            contra: facts.contra,
-            amount: facts.amount,
-            balance_after,
-            added_after,
-            description: facts.description,
-            cause: facts.cause,
-            member_id: facts.member_id,
-            session_id: facts.session_id,
-            top_up_id: facts.top_up_id,
-            reverses: facts.reverses,
-            taken_back: Credits::ZERO,
-            hash: [0; 32],
-        };
+        let entry = &mut new.entry;
+        entry.id = id;
+        entry.sequence = self.header.entry_sequence + 1;
+        entry.balance_after = self.header.posted.checked_add(entry.amount).ok_or(Refusal::Overflow)?;
+        entry.added_after = self.header.added.wrapping_add(entry.amount.max(Credits::ZERO));
         entry.hash = entry
             .hash_after(&self.header.last_hash, HASH_VERSION)
             .expect("the current version is known");
-        self.header.entry_sequence = sequence;
-        self.header.posted = balance_after;
-        self.header.added = added_after;
+        self.header.entry_sequence = entry.sequence;
+        self.header.posted = entry.balance_after;
+        self.header.added = entry.added_after;
         self.header.last_hash = entry.hash;
-        self.announce(EventContent::EntryPosted {
+        let event = EventContent::EntryPosted {
             entry_id: id,
             session_id: entry.session_id,
             top_up_id: entry.top_up_id,
             member_id: entry.member_id,
             is_deduction: entry.amount.is_negative(),
-        });
-        self.entries.push(NewEntry {
-            search_text: format!("{} {}", entry.description, facts.also_found_by),
-            entry,
-            movements,
-        });
+        };
+        self.announce(event);
+        self.entries.push(NewEntry { movements, ..new });
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::primitives::timestamp::{DAY, Timestamp};
 
 use super::MAX_LOTS;
 use super::decision::Refusal;
-use super::draft::{Draft, EntryFacts};
+use super::draft::Draft;
 use super::state::{ContraAccount, EntryKind, HoldPart, Lot, LotKind, LotMovement, PastEntry};
 
 /// How long credits live that are returned after the lot they came from expired.
@@ -425,14 +425,14 @@ impl Draft<'_> {
                 self.change_remaining(id, -expired)?;
                 let mut movements = Vec::new();
                 push_movement(&mut movements, id, -expired);
-                let facts = EntryFacts::new(
+                let new = self.entry(
                     EntryKind::Expiry,
                     ContraAccount::Expired,
                     -expired,
                     "Credits expired",
                     Cause::System,
                 );
-                self.post(facts, movements)?;
+                self.post(new, movements)?;
             }
         }
         Ok(())

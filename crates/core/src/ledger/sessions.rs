@@ -6,7 +6,8 @@ use crate::primitives::timestamp::Timestamp;
 
 use super::command::{Command, MemberRef, SessionRef};
 use super::decision::Refusal;
-use super::draft::{Draft, EntryFacts};
+use super::draft::Draft;
+use super::entry::Entry;
 use super::state::{
     AccountState, ContraAccount, EntryKind, HoldPart, LotMovement, Outcome, Session, SessionStatus, ShownStatus,
 };
@@ -267,17 +268,17 @@ impl Draft<'_> {
     fn resolve(&mut self, mut session: Session, resolution: Resolution) -> Result<Outcome, Refusal> {
         let holds = std::mem::take(&mut session.holds);
         let movements = self.draw_charge(resolution.charge, &holds)?;
-        let mut facts = EntryFacts::new(
+        let mut new = self.entry(
             EntryKind::Session,
             ContraAccount::SessionRevenue,
             -resolution.charge,
             &resolution.description,
             self.request.cause,
         );
-        facts.member_id = Some(session.member_id);
-        facts.session_id = Some(session.id);
-        facts.also_found_by = found_by(&session);
-        let entry_id = self.post(facts, movements)?;
+        new.entry.member_id = Some(session.member_id);
+        new.entry.session_id = Some(session.id);
+        new.search_text = found_by(&new.entry, &session);
+        let entry_id = self.post(new, movements)?;
         self.release(&holds)?;
         session.status = resolution.status;
         session.charged = resolution.charged;
@@ -324,19 +325,19 @@ impl Draft<'_> {
         };
         let entry_id = EntryId::from_uuid(self.ids.next_uuid());
         let movements = self.give_back(&mut charge, credits, entry_id)?;
-        let mut facts = EntryFacts::new(
+        let mut new = self.entry(
             EntryKind::SessionRefund,
             ContraAccount::SessionRevenue,
             credits,
             reason,
             self.request.cause,
         );
-        facts.member_id = Some(session.member_id);
-        facts.session_id = Some(session.id);
-        facts.reverses = Some(charge.id);
-        facts.also_found_by = found_by(&session);
-        self.post_as(entry_id, facts, movements)?;
-        self.past_entries.insert(charge.id, charge);
+        new.entry.member_id = Some(session.member_id);
+        new.entry.session_id = Some(session.id);
+        new.entry.reverses = Some(charge.entry.id);
+        new.search_text = found_by(&new.entry, &session);
+        self.post_as(entry_id, new, movements)?;
+        self.past_entries.insert(charge.entry.id, charge);
         session.refunded = session.refunded.checked_add(credits).ok_or(Refusal::Overflow)?;
         let session_id = session.id;
         let status = session.status.into();
@@ -383,7 +384,8 @@ impl Draft<'_> {
 }
 
 /// Counts `credits` as reversed from an entry, at most what is left of it.
-pub(super) fn take_from_left(entry: &mut super::PastEntry, credits: Credits) -> Result<(), Refusal> {
+pub(super) fn take_from_left(past: &mut super::PastEntry, credits: Credits) -> Result<(), Refusal> {
+    let entry = &mut past.entry;
     let left = entry
         .amount
         .abs()
@@ -418,12 +420,10 @@ fn take_latest(holds: &mut Vec<HoldPart>, credits: Credits) -> Vec<HoldPart> {
     taken
 }
 
-fn found_by(session: &Session) -> String {
-    format!(
-        "{} {}",
-        session.title,
-        session.external_id.as_deref().unwrap_or_default()
-    )
+/// The text that `search` scans of an entry of a session.
+fn found_by(entry: &Entry, session: &Session) -> String {
+    let external_id = session.external_id.as_deref().unwrap_or_default();
+    format!("{} {} {external_id}", entry.description, session.title)
 }
 
 fn already_resolved(session: &Session) -> Refusal {

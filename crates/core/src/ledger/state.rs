@@ -16,6 +16,7 @@ use crate::primitives::timestamp::Timestamp;
 pub use crate::primitives::status::{AccountStatus, ShownStatus};
 
 use super::command::Origin;
+use super::entry::Entry;
 
 crate::text_enum! {
     /// The event that a line of the credit log records.
@@ -476,24 +477,9 @@ pub struct LotMovement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
 pub struct PastEntry {
-    /// The entry's public id.
-    pub id: EntryId,
-    /// The entry's number in the log.
-    pub sequence: i64,
-    /// The event that the entry records.
-    pub kind: EntryKind,
-    /// The contra account.
-    pub contra: ContraAccount,
-    /// Credits with their sign.
-    pub amount: Credits,
-    /// Credits of the entry that were reversed: 0 to |amount|.
-    pub taken_back: Credits,
-    /// The member who used the credits.
-    pub member_id: Option<MemberId>,
-    /// The session it belongs to.
-    pub session_id: Option<SessionId>,
-    /// The top-up it belongs to.
-    pub top_up_id: Option<TopUpId>,
+    /// The entry in its current state.
+    #[cfg_attr(feature = "sea-orm", record(flatten))]
+    pub entry: Entry,
     /// The movements of lots and debt, in order.
     #[cfg_attr(feature = "sea-orm", record(skip))]
     pub movements: Vec<LotMovement>,

@@ -44,7 +44,7 @@ impl Draft<'_> {
         refunding: Credits,
     ) -> Result<Outcome, Refusal> {
         let addition = self.past_entry(entry_id).ok_or(Refusal::EntryNotFound)?;
-        let top_up_id = addition.top_up_id.ok_or(Refusal::EntryNotFound)?;
+        let top_up_id = addition.entry.top_up_id.ok_or(Refusal::EntryNotFound)?;
         let left = left_of(&addition)?;
         let refunding = refunding.max(Credits::ZERO).min(left);
         let amount = if is_disputed { left } else { refunding };
@@ -67,7 +67,7 @@ impl Draft<'_> {
             self.require_active()?;
         }
         let addition = self.past_entry(entry_id).ok_or(Refusal::EntryNotFound)?;
-        let top_up_id = addition.top_up_id.ok_or(Refusal::EntryNotFound)?;
+        let top_up_id = addition.entry.top_up_id.ok_or(Refusal::EntryNotFound)?;
         let hold = self.top_up_hold(top_up_id);
         let left = left_of(&addition)?
             .checked_sub(hold.refunding)
@@ -144,14 +144,12 @@ impl Draft<'_> {
 
 /// Returns what is not reversed of an addition.
 fn left_of(addition: &PastEntry) -> Result<Credits, Refusal> {
-    addition
-        .amount
-        .checked_sub(addition.taken_back)
-        .ok_or(Refusal::Overflow)
+    let entry = &addition.entry;
+    entry.amount.checked_sub(entry.taken_back).ok_or(Refusal::Overflow)
 }
 
 /// The top-up that an entry credited, if it credited one.
-fn credited_top_up(entry: &PastEntry) -> Option<TopUpId> {
+fn credited_top_up(PastEntry { entry, .. }: &PastEntry) -> Option<TopUpId> {
     let is_credit = matches!(entry.kind, EntryKind::TopUp | EntryKind::AutoTopUp);
     entry.top_up_id.filter(|_| is_credit)
 }

@@ -234,7 +234,7 @@ pub struct InboxItem {
 
 impl InboxItem {
     /// Returns an alert as part of the account, outside of any inbox.
-    pub const fn of_nobody(alert: Alert) -> Self {
+    pub const fn outside_inbox(alert: Alert) -> Self {
         Self {
             alert,
             place: None,

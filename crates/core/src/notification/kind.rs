@@ -1,48 +1,241 @@
-//! The kinds of alerts, and the rule of each.
+//! The kinds of alerts, and everything that is fixed about each.
+
+use Severity::{Critical, Info, Warning};
 
 use crate::primitives::actor::Permission;
 
-crate::text_enum! {
-    /// The kind of an alert.
-    AlertKind {
-        /// Available credits are at or below the member's own threshold.
-        LowBalance = "LOW_BALANCE",
-        /// No credits are available.
-        BalanceDepleted = "BALANCE_DEPLETED",
-        /// Enough is available again after one of the two kinds above.
-        BalanceRecovered = "BALANCE_RECOVERED",
-        /// A top-up was paid and credited.
-        TopUpSucceeded = "TOP_UP_SUCCEEDED",
-        /// A top-up was declined.
-        TopUpFailed = "TOP_UP_FAILED",
-        /// The bank requires the customer to authenticate.
-        TopUpActionRequired = "TOP_UP_ACTION_REQUIRED",
-        /// The money of a top-up was returned, or is disputed: see [`Reversal`].
-        TopUpReversed = "TOP_UP_REVERSED",
-        /// Auto top-up was paused automatically.
-        AutoTopUpPaused = "AUTO_TOP_UP_PAUSED",
-        /// Auto top-up would exceed its cap or a ceiling.
-        CapReached = "CAP_REACHED",
-        /// Credits are about to expire.
-        CreditsExpiring = "CREDITS_EXPIRING",
-        /// The default card is about to expire.
-        CardExpiring = "CARD_EXPIRING",
-        /// Credits were deducted for a session.
-        SessionCharged = "SESSION_CHARGED",
-        /// Credits were returned for a session.
-        SessionRefunded = "SESSION_REFUNDED",
-        /// A session was not resolved in time, and its hold was released.
-        SessionUnresolved = "SESSION_UNRESOLVED",
-        /// The account was frozen.
-        AccountFrozen = "ACCOUNT_FROZEN",
-        /// The account is active again.
-        AccountUnfrozen = "ACCOUNT_UNFROZEN",
-        /// Mail to a member bounces.
-        ContactBouncing = "CONTACT_BOUNCING",
-        /// An API key of the team was created or revoked.
-        ApiKeyChanged = "API_KEY_CHANGED",
-        /// A member requested a test of alerts.
-        Test = "TEST",
+/// Declares the kinds of alerts, each with everything that is fixed about it.
+macro_rules! alert_kinds {
+    ($(
+        $(#[$doc:meta])* $kind:ident = $name:literal {
+            label: $label:literal,
+            description: $description:literal,
+            group: $group:expr,
+            span: $span:ident,
+            pace: $pace:ident,
+            rule: $rule:expr,
+        }
+    )+) => {
+        crate::text_enum! {
+            /// The kind of an alert.
+            AlertKind { $($(#[$doc])* $kind = $name,)+ }
+        }
+
+        impl AlertKind {
+            /// Returns the rule of this kind.
+            pub const fn rule(self) -> Rule {
+                match self { $(Self::$kind => $rule,)+ }
+            }
+
+            /// Returns the English name of the kind.
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$kind => $label,)+ }
+            }
+
+            /// Returns an English description of the kind.
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$kind => $description,)+ }
+            }
+
+            /// Returns the group in settings. `None` for tests, which have no preference.
+            pub const fn group(self) -> Option<Group> {
+                match self { $(Self::$kind => $group,)+ }
+            }
+
+            /// Returns how often mail of this kind is sent to a member.
+            pub const fn pace(self) -> Pace {
+                match self { $(Self::$kind => Pace::$pace,)+ }
+            }
+
+            const fn span(self) -> Span {
+                match self { $(Self::$kind => Span::$span,)+ }
+            }
+        }
+    };
+}
+
+/// How long an alert is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Span {
+    /// Never: it is about something that happened once.
+    Fact,
+    /// As long as a condition of one entry, session, top-up, contact or balance lasts.
+    Condition,
+    /// As long as a condition of the rule, its card or the credits as a whole lasts. An evaluation of the account ends it.
+    Standing,
+}
+
+alert_kinds! {
+    /// Available credits are at or below the member's own threshold.
+    LowBalance = "LOW_BALANCE" {
+        label: "Low balance",
+        description: "Available credits are at or below your threshold.",
+        group: Some(Group::Balance),
+        span: Condition,
+        pace: Swinging,
+        rule: Rule::for_admins(Warning, true, NextStep::TopUp),
+    }
+    /// No credits are available.
+    BalanceDepleted = "BALANCE_DEPLETED" {
+        label: "Out of credits",
+        description: "No credits are available, so no sessions can be booked.",
+        group: Some(Group::Balance),
+        span: Condition,
+        pace: Swinging,
+        rule: Rule::for_admins(Critical, true, NextStep::TopUp).shown_to(Audience::Everybody),
+    }
+    /// Enough is available again after one of the two kinds above.
+    BalanceRecovered = "BALANCE_RECOVERED" {
+        label: "Enough credits again",
+        description: "Credits are available again after a low balance.",
+        group: Some(Group::Balance),
+        span: Fact,
+        pace: Swinging,
+        rule: Rule::for_admins(Info, false, NextStep::None),
+    }
+    /// A top-up was paid and credited.
+    TopUpSucceeded = "TOP_UP_SUCCEEDED" {
+        label: "Top-up succeeded",
+        description: "A top-up was paid and its credits were added.",
+        group: Some(Group::TopUps),
+        span: Fact,
+        pace: Each,
+        rule: Rule::for_admins(Info, false, NextStep::ViewCreditLog),
+    }
+    /// A top-up was declined.
+    TopUpFailed = "TOP_UP_FAILED" {
+        label: "Top-up failed",
+        description: "A top-up could not be charged.",
+        group: Some(Group::TopUps),
+        span: Condition,
+        pace: Each,
+        rule: Rule::for_admins(Critical, true, NextStep::RetryTopUp),
+    }
+    /// The bank requires the customer to authenticate.
+    TopUpActionRequired = "TOP_UP_ACTION_REQUIRED" {
+        label: "Top-up needs confirmation",
+        description: "The bank requires the confirmation of a payment.",
+        group: Some(Group::TopUps),
+        span: Condition,
+        pace: Each,
+        rule: Rule::for_admins(Critical, true, NextStep::Authenticate),
+    }
+    /// The money of a top-up was returned, or is disputed: see [`Reversal`].
+    TopUpReversed = "TOP_UP_REVERSED" {
+        label: "Top-up refunded or disputed",
+        description: "A top-up was refunded, or its payment is disputed.",
+        group: Some(Group::TopUps),
+        span: Fact,
+        pace: Each,
+        rule: Rule::for_admins(Critical, true, NextStep::ViewCreditLog),
+    }
+    /// Auto top-up was paused automatically.
+    AutoTopUpPaused = "AUTO_TOP_UP_PAUSED" {
+        label: "Auto top-up paused",
+        description: "Automatic top-ups have paused.",
+        group: Some(Group::TopUps),
+        span: Standing,
+        pace: Each,
+        rule: Rule::for_admins(Critical, true, NextStep::UpdatePaymentMethod),
+    }
+    /// Auto top-up would exceed its cap or a ceiling.
+    CapReached = "CAP_REACHED" {
+        label: "Monthly cap reached",
+        description: "Automatic top-ups have reached a limit.",
+        group: Some(Group::TopUps),
+        span: Standing,
+        pace: Each,
+        rule: Rule::for_admins(Warning, true, NextStep::RaiseCap),
+    }
+    /// Credits are about to expire.
+    CreditsExpiring = "CREDITS_EXPIRING" {
+        label: "Credits about to expire",
+        description: "Credits expire soon.",
+        group: Some(Group::Balance),
+        span: Standing,
+        pace: Gathered,
+        rule: Rule::for_admins(Warning, true, NextStep::ViewCreditLog),
+    }
+    /// The default card is about to expire.
+    CardExpiring = "CARD_EXPIRING" {
+        label: "Card about to expire",
+        description: "The default card expires soon.",
+        group: Some(Group::TopUps),
+        span: Standing,
+        pace: Each,
+        rule: Rule::for_admins(Warning, true, NextStep::UpdatePaymentMethod),
+    }
+    /// Credits were deducted for a session.
+    SessionCharged = "SESSION_CHARGED" {
+        label: "Session charged",
+        description: "Credits were deducted for one of your sessions.",
+        group: Some(Group::Sessions),
+        span: Fact,
+        pace: Each,
+        rule: Rule::for_subject(NextStep::ViewCreditLog),
+    }
+    /// Credits were returned for a session.
+    SessionRefunded = "SESSION_REFUNDED" {
+        label: "Session refunded",
+        description: "Credits of one of your sessions were refunded.",
+        group: Some(Group::Sessions),
+        span: Fact,
+        pace: Each,
+        rule: Rule::for_subject(NextStep::ViewCreditLog),
+    }
+    /// A session was not resolved in time, and its hold was released.
+    SessionUnresolved = "SESSION_UNRESOLVED" {
+        label: "Session not resolved",
+        description: "A session was not resolved in time, and its hold was released.",
+        group: Some(Group::Sessions),
+        span: Condition,
+        pace: Each,
+        rule: Rule::for_admins(Warning, true, NextStep::None),
+    }
+    /// The account was frozen.
+    AccountFrozen = "ACCOUNT_FROZEN" {
+        label: "Account frozen",
+        description: "The account was frozen: it accepts no new bookings or top-ups.",
+        group: Some(Group::Account),
+        span: Condition,
+        pace: Each,
+        rule: Rule::for_admins(Critical, true, NextStep::None).shown_to(Audience::Everybody),
+    }
+    /// The account is active again.
+    AccountUnfrozen = "ACCOUNT_UNFROZEN" {
+        label: "Account active again",
+        description: "The account is active again after a freeze.",
+        group: Some(Group::Account),
+        span: Fact,
+        pace: Each,
+        rule: Rule::for_admins(Info, false, NextStep::None).shown_to(Audience::Everybody),
+    }
+    /// Mail to a member bounces.
+    ContactBouncing = "CONTACT_BOUNCING" {
+        label: "Mail bounces",
+        description: "Mail to a member of the team bounces.",
+        group: Some(Group::Account),
+        span: Condition,
+        pace: Each,
+        rule: Rule::for_admins(Critical, false, NextStep::UpdateContact).shown_to(Audience::SubjectAndAdmins),
+    }
+    /// An API key of the team was created or revoked.
+    ApiKeyChanged = "API_KEY_CHANGED" {
+        label: "API key created or revoked",
+        description: "An API key of the team was created, changed or revoked.",
+        group: Some(Group::Account),
+        span: Fact,
+        pace: Each,
+        rule: Rule::for_admins(Warning, true, NextStep::ReviewApiKeys).for_owners(),
+    }
+    /// A member requested a test of alerts.
+    Test = "TEST" {
+        label: "Test",
+        description: "A test of whether alerts arrive.",
+        group: None,
+        span: Fact,
+        pace: Each,
+        rule: Rule::for_subject(NextStep::None),
     }
 }
 
@@ -172,167 +365,16 @@ pub struct Rule {
 }
 
 impl AlertKind {
-    /// Returns the rule of this kind.
-    pub const fn rule(self) -> Rule {
-        use Severity::{Critical, Info, Warning};
-        match self {
-            Self::LowBalance => Rule::for_admins(Warning, true, NextStep::TopUp),
-            Self::BalanceDepleted => Rule::for_admins(Critical, true, NextStep::TopUp).shown_to(Audience::Everybody),
-            Self::BalanceRecovered => Rule::for_admins(Info, false, NextStep::None),
-            Self::TopUpSucceeded => Rule::for_admins(Info, false, NextStep::ViewCreditLog),
-            Self::TopUpFailed => Rule::for_admins(Critical, true, NextStep::RetryTopUp),
-            Self::TopUpActionRequired => Rule::for_admins(Critical, true, NextStep::Authenticate),
-            Self::TopUpReversed => Rule::for_admins(Critical, true, NextStep::ViewCreditLog),
-            Self::AutoTopUpPaused | Self::CardExpiring => {
-                let severity = if matches!(self, Self::CardExpiring) {
-                    Warning
-                } else {
-                    Critical
-                };
-                Rule::for_admins(severity, true, NextStep::UpdatePaymentMethod)
-            }
-            Self::CapReached => Rule::for_admins(Warning, true, NextStep::RaiseCap),
-            Self::CreditsExpiring => Rule::for_admins(Warning, true, NextStep::ViewCreditLog),
-            Self::SessionCharged | Self::SessionRefunded => Rule::for_subject(NextStep::ViewCreditLog),
-            Self::SessionUnresolved => Rule::for_admins(Warning, true, NextStep::None),
-            Self::AccountFrozen => Rule::for_admins(Critical, true, NextStep::None).shown_to(Audience::Everybody),
-            Self::AccountUnfrozen => Rule::for_admins(Info, false, NextStep::None).shown_to(Audience::Everybody),
-            Self::ContactBouncing => {
-                let rule = Rule::for_admins(Critical, false, NextStep::UpdateContact);
-                rule.shown_to(Audience::SubjectAndAdmins)
-            }
-            Self::ApiKeyChanged => Rule {
-                in_app: Audience::Owners,
-                email: Audience::Owners,
-                ..Rule::for_admins(Warning, true, NextStep::ReviewApiKeys)
-            },
-            Self::Test => Rule::for_subject(NextStep::None),
-        }
-    }
-
-    /// Returns the English name of the kind.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::LowBalance => "Low balance",
-            Self::BalanceDepleted => "Out of credits",
-            Self::BalanceRecovered => "Enough credits again",
-            Self::TopUpSucceeded => "Top-up succeeded",
-            Self::TopUpFailed => "Top-up failed",
-            Self::TopUpActionRequired => "Top-up needs confirmation",
-            Self::TopUpReversed => "Top-up refunded or disputed",
-            Self::AutoTopUpPaused => "Auto top-up paused",
-            Self::CapReached => "Monthly cap reached",
-            Self::CreditsExpiring => "Credits about to expire",
-            Self::CardExpiring => "Card about to expire",
-            Self::SessionCharged => "Session charged",
-            Self::SessionRefunded => "Session refunded",
-            Self::SessionUnresolved => "Session not resolved",
-            Self::AccountFrozen => "Account frozen",
-            Self::AccountUnfrozen => "Account active again",
-            Self::ContactBouncing => "Mail bounces",
-            Self::ApiKeyChanged => "API key created or revoked",
-            Self::Test => "Test",
-        }
-    }
-
-    /// Returns how often mail of this kind is sent to a member.
-    pub const fn pace(self) -> Pace {
-        match self {
-            Self::LowBalance | Self::BalanceDepleted | Self::BalanceRecovered => Pace::Swinging,
-            Self::CreditsExpiring => Pace::Gathered,
-            _ => Pace::Each,
-        }
-    }
-
     /// Returns whether alerts of this kind describe a condition that lasts and ends. The others are facts, which are
     /// never open.
     pub const fn is_condition(self) -> bool {
-        match self {
-            Self::LowBalance
-            | Self::BalanceDepleted
-            | Self::TopUpFailed
-            | Self::TopUpActionRequired
-            | Self::AutoTopUpPaused
-            | Self::CapReached
-            | Self::CreditsExpiring
-            | Self::CardExpiring
-            | Self::SessionUnresolved
-            | Self::AccountFrozen
-            | Self::ContactBouncing => true,
-            Self::BalanceRecovered
-            | Self::TopUpSucceeded
-            | Self::TopUpReversed
-            | Self::SessionCharged
-            | Self::SessionRefunded
-            | Self::AccountUnfrozen
-            | Self::ApiKeyChanged
-            | Self::Test => false,
-        }
+        !matches!(self.span(), Span::Fact)
     }
 
     /// Returns whether an open alert of this kind may be about the account's rule, its card or its credits as a whole, and not
     /// about one entry, session or top-up. An evaluation of the account ends it.
     pub const fn is_standing(self) -> bool {
-        match self {
-            Self::AutoTopUpPaused | Self::CapReached | Self::CreditsExpiring | Self::CardExpiring => true,
-            Self::LowBalance
-            | Self::BalanceDepleted
-            | Self::BalanceRecovered
-            | Self::TopUpSucceeded
-            | Self::TopUpFailed
-            | Self::TopUpActionRequired
-            | Self::TopUpReversed
-            | Self::SessionCharged
-            | Self::SessionRefunded
-            | Self::SessionUnresolved
-            | Self::AccountFrozen
-            | Self::AccountUnfrozen
-            | Self::ContactBouncing
-            | Self::ApiKeyChanged
-            | Self::Test => false,
-        }
-    }
-
-    /// Returns an English description of the kind.
-    pub const fn description(self) -> &'static str {
-        match self {
-            Self::LowBalance => "Available credits are at or below your threshold.",
-            Self::BalanceDepleted => "No credits are available, so no sessions can be booked.",
-            Self::BalanceRecovered => "Credits are available again after a low balance.",
-            Self::TopUpSucceeded => "A top-up was paid and its credits were added.",
-            Self::TopUpFailed => "A top-up could not be charged.",
-            Self::TopUpActionRequired => "The bank requires the confirmation of a payment.",
-            Self::TopUpReversed => "A top-up was refunded, or its payment is disputed.",
-            Self::AutoTopUpPaused => "Automatic top-ups have paused.",
-            Self::CapReached => "Automatic top-ups have reached a limit.",
-            Self::CreditsExpiring => "Credits expire soon.",
-            Self::CardExpiring => "The default card expires soon.",
-            Self::SessionCharged => "Credits were deducted for one of your sessions.",
-            Self::SessionRefunded => "Credits of one of your sessions were refunded.",
-            Self::SessionUnresolved => "A session was not resolved in time, and its hold was released.",
-            Self::AccountFrozen => "The account was frozen: it accepts no new bookings or top-ups.",
-            Self::AccountUnfrozen => "The account is active again after a freeze.",
-            Self::ContactBouncing => "Mail to a member of the team bounces.",
-            Self::ApiKeyChanged => "An API key of the team was created, changed or revoked.",
-            Self::Test => "A test of whether alerts arrive.",
-        }
-    }
-
-    /// Returns the group in settings. `None` for tests, which have no preference.
-    pub const fn group(self) -> Option<Group> {
-        Some(match self {
-            Self::LowBalance | Self::BalanceDepleted | Self::BalanceRecovered | Self::CreditsExpiring => Group::Balance,
-            Self::TopUpSucceeded
-            | Self::TopUpFailed
-            | Self::TopUpActionRequired
-            | Self::TopUpReversed
-            | Self::AutoTopUpPaused
-            | Self::CapReached
-            | Self::CardExpiring => Group::TopUps,
-            Self::SessionCharged | Self::SessionRefunded | Self::SessionUnresolved => Group::Sessions,
-            Self::AccountFrozen | Self::AccountUnfrozen | Self::ContactBouncing | Self::ApiKeyChanged => Group::Account,
-            Self::Test => return None,
-        })
+        matches!(self.span(), Span::Standing)
     }
 
     /// Returns whether a preference for this kind and channel cannot be switched off.
@@ -434,6 +476,11 @@ impl Rule {
             email_default: false,
             next_step,
         }
+    }
+
+    const fn for_owners(mut self) -> Self {
+        (self.in_app, self.email) = (Audience::Owners, Audience::Owners);
+        self
     }
 
     const fn shown_to(mut self, in_app: Audience) -> Self {

@@ -24,7 +24,7 @@ pub use failure::MailFailure;
 pub use kind::{AlertKind, Audience, Channel, Group, NextStep, Pace, Reversal, Rule, Severity};
 pub use recipients::{AddressRecipient, MemberRecipient, RecipientSnapshot};
 pub use reminders::{Due, Expiring, FIRST_REMINDER_MILLIS, LAST_REMINDER_MILLIS, earliest};
-pub use report::{Fate, Report, ReportKind, Reported, fate};
+pub use report::{Report, ReportEffect, ReportKind, Reported, fate};
 pub use resolver::{
     COOLDOWN_MILLIS, Case, LEAST_INTERVAL_MILLIS, LastMail, Party, SuppressionReason, Verdict, resolve,
 };

@@ -88,7 +88,7 @@ impl MemberRecipient {
     }
 
     /// Whether an alert of this kind would reach the member by any channel. The resolver decides, as when an alert is raised.
-    pub fn would_hear(&self, kind: AlertKind, now: Timestamp) -> bool {
+    pub fn would_be_notified(&self, kind: AlertKind, now: Timestamp) -> bool {
         let mut channels = Channel::ALL.iter();
         channels.any(|channel| self.gets((kind, *channel), false, self.contact, now))
     }

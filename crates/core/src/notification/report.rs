@@ -63,7 +63,7 @@ pub struct Reported {
 
 /// The effect of a report on a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum ReportEffect {
     /// No change.
     Unchanged,
     /// It was sent, even if its status differs.
@@ -77,20 +77,20 @@ pub enum Fate {
 }
 
 /// Decides the effect of a report on a mail.
-pub fn fate(kind: ReportKind, mail: &Reported, now: Timestamp) -> Fate {
+pub fn fate(kind: ReportKind, mail: &Reported, now: Timestamp) -> ReportEffect {
     use DeliveryStatus::{Bounced, Failed, Queued, Sending, Sent, Suppressed};
     // A mail that is queued again was not sent yet: the report is about an earlier attempt.
     let is_untried = mail.status == Queued && mail.attempts == 0;
     if is_untried || matches!(mail.status, Bounced | Suppressed) {
-        return Fate::Unchanged;
+        return ReportEffect::Unchanged;
     }
     match (kind, mail.status) {
-        (ReportKind::HardBounce, _) => Fate::CameBack,
-        (ReportKind::Delivered | ReportKind::Complaint, Queued | Sending | Failed) => Fate::Sent,
+        (ReportKind::HardBounce, _) => ReportEffect::CameBack,
+        (ReportKind::Delivered | ReportKind::Complaint, Queued | Sending | Failed) => ReportEffect::Sent,
         (ReportKind::SoftBounce, Sending | Sent) if !mail.has_arrived => {
-            next_try(mail.attempts, mail.created_at, now).map_or(Fate::GivenUp, Fate::Again)
+            next_try(mail.attempts, mail.created_at, now).map_or(ReportEffect::GivenUp, ReportEffect::Again)
         }
-        (ReportKind::Delivered | ReportKind::SoftBounce | ReportKind::Complaint, _) => Fate::Unchanged,
+        (ReportKind::Delivered | ReportKind::SoftBounce | ReportKind::Complaint, _) => ReportEffect::Unchanged,
     }
 }
 
@@ -114,11 +114,11 @@ mod tests {
 
     fn after(mail: Reported, kind: ReportKind) -> Reported {
         let status = match fate(kind, &mail, NOW) {
-            Fate::Unchanged => mail.status,
-            Fate::Sent => DeliveryStatus::Sent,
-            Fate::Again(_) => DeliveryStatus::Queued,
-            Fate::GivenUp => DeliveryStatus::Failed,
-            Fate::CameBack => DeliveryStatus::Bounced,
+            ReportEffect::Unchanged => mail.status,
+            ReportEffect::Sent => DeliveryStatus::Sent,
+            ReportEffect::Again(_) => DeliveryStatus::Queued,
+            ReportEffect::GivenUp => DeliveryStatus::Failed,
+            ReportEffect::CameBack => DeliveryStatus::Bounced,
         };
         let has_arrived = mail.has_arrived || kind.tells_of_arrival();
         Reported {
@@ -132,8 +132,8 @@ mod tests {
     fn a_mail_that_was_not_taken_for_now_is_sent_again_for_a_day() {
         let sent = mail(DeliveryStatus::Sent);
         let soft = ReportKind::SoftBounce;
-        assert_eq!(fate(soft, &sent, NOW), Fate::Again(NOW.plus_millis(60_000)));
-        assert_eq!(fate(soft, &sent, NOW.plus_millis(24 * HOUR)), Fate::GivenUp);
+        assert_eq!(fate(soft, &sent, NOW), ReportEffect::Again(NOW.plus_millis(60_000)));
+        assert_eq!(fate(soft, &sent, NOW.plus_millis(24 * HOUR)), ReportEffect::GivenUp);
     }
 
     #[test]
@@ -143,15 +143,18 @@ mod tests {
             ..mail(DeliveryStatus::Queued)
         };
         for kind in ReportKind::ALL {
-            assert_eq!(fate(*kind, &anew, NOW), Fate::Unchanged);
-            assert_eq!(fate(*kind, &mail(DeliveryStatus::Suppressed), NOW), Fate::Unchanged);
+            assert_eq!(fate(*kind, &anew, NOW), ReportEffect::Unchanged);
+            assert_eq!(
+                fate(*kind, &mail(DeliveryStatus::Suppressed), NOW),
+                ReportEffect::Unchanged
+            );
         }
     }
 
     #[test]
     fn a_mail_whose_arrival_is_reported_is_not_sent_again() {
         for status in [DeliveryStatus::Queued, DeliveryStatus::Sending, DeliveryStatus::Failed] {
-            assert_eq!(fate(ReportKind::Delivered, &mail(status), NOW), Fate::Sent);
+            assert_eq!(fate(ReportKind::Delivered, &mail(status), NOW), ReportEffect::Sent);
         }
     }
 

@@ -42,6 +42,12 @@ pub enum Permission {
     ManageAccounts,
 }
 
+impl std::fmt::Display for Permission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Permission {
     /// All permissions, in the contract's order.
     pub const ALL: [Self; 11] = [

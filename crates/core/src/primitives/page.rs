@@ -55,6 +55,16 @@ impl PageRequestError {
 }
 
 impl<P> PageRequest<P> {
+    /// Requests the first items after a position; from the beginning without one.
+    pub const fn forward(limit: u32, after: Option<P>) -> Self {
+        Self {
+            limit,
+            backward: false,
+            after,
+            before: None,
+        }
+    }
+
     /// Converts Relay's arguments.
     pub fn new(
         first: Option<i32>,

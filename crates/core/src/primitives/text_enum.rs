@@ -23,6 +23,12 @@ macro_rules! text_enum {
             }
         }
 
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
         impl $crate::primitives::text_enum::serde::Serialize for $name {
             fn serialize<S: $crate::primitives::text_enum::serde::Serializer>(
                 &self,

@@ -39,6 +39,6 @@ pub use purchase::{
 };
 pub use refund::{Refund, RefundStatus, Return, target_of_return};
 pub use settings::{AutoTopUpPatch, PatchFacts, PatchRefusal};
-pub use snapshot::{TopUpSnapshot, WayOn, unknown};
+pub use snapshot::{FailureRemedy, TopUpSnapshot, unknown};
 pub use terms::AccountTerms;
 pub use top_up_state::{TopUp, TopUpOrigin, TopUpStatus};

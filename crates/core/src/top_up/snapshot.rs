@@ -49,7 +49,7 @@ pub struct TopUpSnapshot {
 
 /// What can be done about a failed purchase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WayOn {
+pub enum FailureRemedy {
     /// Retry it: with this card, or if `None`, with the card that a retry chooses.
     Retry(Option<PaymentMethodId>),
     /// Wait for another purchase, or until the account may buy again.
@@ -71,13 +71,13 @@ impl TopUpSnapshot {
     }
 
     /// Returns what can be done about a failed purchase. It uses the same check as the retry itself.
-    pub fn way_on(&self, purchase: &Purchase, now: Timestamp) -> WayOn {
+    pub fn failure_remedy(&self, purchase: &Purchase, now: Timestamp) -> FailureRemedy {
         let last = purchase.attempts.last().map(|attempt| attempt.payment_method_id);
         let chosen = next_card(&self.cards, last);
         let other = self
             .default_card()
             .filter(|card| Some(card.id) != chosen.map(|card| card.id));
-        let mut answer = WayOn::AddCard;
+        let mut answer = FailureRemedy::AddCard;
         for (card, named) in [(chosen, false), (other, true)] {
             let facts = RetryFacts {
                 status: self.status,
@@ -87,10 +87,10 @@ impl TopUpSnapshot {
             };
             match purchase.may_retry(&facts) {
                 Ok(()) if card.is_some_and(|card| self.is_good(card, now)) => {
-                    return WayOn::Retry(card.map(|card| card.id).filter(|_| named));
+                    return FailureRemedy::Retry(card.map(|card| card.id).filter(|_| named));
                 }
                 Err(RetryRefusal::InProgress(_) | RetryRefusal::Halted(_) | RetryRefusal::Over(_)) => {
-                    answer = WayOn::Wait;
+                    answer = FailureRemedy::Wait;
                 }
                 Ok(())
                 | Err(RetryRefusal::CardMissing | RetryRefusal::CardSuspended | RetryRefusal::TooManyDeclines) => {}

@@ -297,11 +297,11 @@ impl Finding {
         let account_id = self.account_id;
         let mut others = std::mem::take(&mut self.alternatives).into_iter();
         if let Some(other) = others.find(|other| other.require(actor, account_id).is_ok()) {
-            return self.mended_by(other);
+            return self.with_remedy(other);
         }
         match refused {
             AccessError::Forbidden(permission) if permission.is_of_platform() => {
-                self.mended_by(Remedy::by_hand(RemedyAction::ContactSupport))
+                self.with_remedy(Remedy::by_hand(RemedyAction::ContactSupport))
             }
             // The action of the owner has the same words.
             _ => {
@@ -311,7 +311,7 @@ impl Finding {
         }
     }
 
-    fn mended_by(mut self, remedy: Remedy) -> Self {
+    fn with_remedy(mut self, remedy: Remedy) -> Self {
         self.facts.retain(|(name, _)| *name != "action");
         let action = Fact::Key(remedy.action.as_str());
         self.remedy = remedy;

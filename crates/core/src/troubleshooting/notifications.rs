@@ -17,7 +17,7 @@ fn of_person(snapshot: &Snapshot, kind: IdKind, person: &MemberRecipient) -> Glo
 pub(super) fn low_balance_muted(snapshot: &Snapshot) -> Vec<Finding> {
     let (account, trigger) = (&snapshot.account, snapshot.trigger());
     let hears = |admin: &MemberRecipient| {
-        admin.low_level(trigger).is_some() && admin.would_hear(AlertKind::LowBalance, snapshot.now)
+        admin.low_level(trigger).is_some() && admin.would_be_notified(AlertKind::LowBalance, snapshot.now)
     };
     // An account that has never had credits cannot run low.
     if !is_open(snapshot) || account.entry_sequence == 0 || snapshot.admins().any(hears) {

@@ -3,7 +3,7 @@
 use crate::notification::Severity;
 use crate::primitives::ids::{GlobalId, PaymentMethodId};
 use crate::primitives::timestamp::{MINUTE, Timestamp};
-use crate::top_up::{FailureCode, PaymentMethod, Purchase, TopUpStatus, WayOn, unknown};
+use crate::top_up::{FailureCode, FailureRemedy, PaymentMethod, Purchase, TopUpStatus, unknown};
 use crate::troubleshooting::{Call, Fact, Finding, FindingCode, Remedy, RemedyAction, Snapshot};
 
 use super::account::is_active;
@@ -52,12 +52,12 @@ pub(super) fn failed(snapshot: &Snapshot) -> Vec<Finding> {
 fn failure(snapshot: &Snapshot, purchase: &Purchase) -> Finding {
     let top_up = &purchase.top_up;
     let code = top_up.failure_code.unwrap_or(FailureCode::UnknownOutcome);
-    let remedy = match (code, snapshot.purchases.way_on(purchase, snapshot.now)) {
+    let remedy = match (code, snapshot.purchases.failure_remedy(purchase, snapshot.now)) {
         // The same amount would be refused again.
         (FailureCode::AmountInvalid, _) => Remedy::by_hand(RemedyAction::CreateTopUp),
-        (_, WayOn::Retry(card)) => Remedy::ready(RemedyAction::RetryTopUp, Call::RetryTopUp(top_up.id, card)),
-        (_, WayOn::Wait) => Remedy::by_hand(RemedyAction::Wait),
-        (_, WayOn::AddCard) => Remedy::by_hand(RemedyAction::AddPaymentMethod),
+        (_, FailureRemedy::Retry(card)) => Remedy::ready(RemedyAction::RetryTopUp, Call::RetryTopUp(top_up.id, card)),
+        (_, FailureRemedy::Wait) => Remedy::by_hand(RemedyAction::Wait),
+        (_, FailureRemedy::AddCard) => Remedy::by_hand(RemedyAction::AddPaymentMethod),
     };
     let other_card = match &remedy.call {
         Some(Call::RetryTopUp(_, Some(id))) => card(snapshot, *id).map(shown),

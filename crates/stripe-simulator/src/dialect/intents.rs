@@ -183,7 +183,7 @@ impl Request<'_> {
                 Err(refuse(503, error, false))
             }
             Some(Confirmed::Lost) => Err(Stop::Lost(shown)),
-            Some(Confirmed::Answered) | None => {
+            Some(Confirmed::ChangedTopUp) | None => {
                 let mut error = shown["last_payment_error"].clone();
                 if error.is_null() {
                     return Ok(shown);

@@ -150,7 +150,7 @@ fn answer(state: &mut State, call: &Call, now: Timestamp) -> Reply {
     let key = call.idempotency_key.as_ref().filter(|_| call.method == "POST");
     let is_fresh = |known: &Remembered| now.millis() - known.at < KEYS_FOR;
     if let Some(known) = key
-        .and_then(|key| state.answers.get(key))
+        .and_then(|key| state.responses.get(key))
         .filter(|known| is_fresh(known))
     {
         return replay(known, &digest, key);
@@ -210,15 +210,15 @@ fn remember(state: &mut State, key: Option<&String>, digest: Vec<u8>, reply: &Re
     let (Some(key), Reply::Answer { status, body, .. }) = (key, reply) else {
         return;
     };
-    if state.answers.len() >= MOST_KEYS {
+    if state.responses.len() >= MOST_KEYS {
         let oldest_kept = now.millis() - KEYS_FOR;
-        state.answers.retain(|_, known| known.at > oldest_kept);
-        let oldest = state.answers.iter().min_by_key(|(_, known)| known.at);
+        state.responses.retain(|_, known| known.at > oldest_kept);
+        let oldest = state.responses.iter().min_by_key(|(_, known)| known.at);
         if let Some(oldest) = oldest
             .map(|(key, _)| key.clone())
-            .filter(|_| state.answers.len() >= MOST_KEYS)
+            .filter(|_| state.responses.len() >= MOST_KEYS)
         {
-            state.answers.remove(&oldest);
+            state.responses.remove(&oldest);
         }
     }
     let known = Remembered {
@@ -227,7 +227,7 @@ fn remember(state: &mut State, key: Option<&String>, digest: Vec<u8>, reply: &Re
         body: body.clone(),
         at: now.millis(),
     };
-    state.answers.insert(key.clone(), known);
+    state.responses.insert(key.clone(), known);
 }
 
 /// Who makes a request.

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::top_up::gateway::{
-    Answer, Card, CardSetup, Charge, ChargeFailure, ChargeStatus, Confirmation, GatewayError, InvalidWebhook,
-    NewCharge, Notice, PaymentGateway,
+    Card, CardSetup, Charge, ChargeFailure, ChargeStatus, Confirmation, GatewayError, InvalidWebhook, NewCharge,
+    Notice, PaymentGateway, Response,
 };
 use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::Timestamp;
@@ -263,7 +263,7 @@ impl PaymentGateway for Stripe {
         wire::minimum(currency)
     }
 
-    fn create_customer(&self, key: String, reference: String) -> Answer<'_, String> {
+    fn create_customer(&self, key: String, reference: String) -> Response<'_, String> {
         Box::pin(async move {
             let pairs = vec![("metadata[account]", reference)];
             let made = self.call(Method::POST, "customers", pairs, Some(&key)).await?;
@@ -271,7 +271,7 @@ impl PaymentGateway for Stripe {
         })
     }
 
-    fn start_setup(&self, customer_id: String) -> Answer<'_, CardSetup> {
+    fn start_setup(&self, customer_id: String) -> Response<'_, CardSetup> {
         Box::pin(async move {
             let pairs = vec![
                 ("customer", customer_id),
@@ -286,11 +286,11 @@ impl PaymentGateway for Stripe {
         })
     }
 
-    fn keep_card(&self, customer_id: String, token: String) -> Answer<'_, Card> {
+    fn keep_card(&self, customer_id: String, token: String) -> Response<'_, Card> {
         Box::pin(self.keep(customer_id, token))
     }
 
-    fn forget_card(&self, card_id: String) -> Answer<'_, ()> {
+    fn forget_card(&self, card_id: String) -> Response<'_, ()> {
         Box::pin(async move {
             let path = format!("payment_methods/{}/detach", wire::plain_id(&card_id)?);
             match self.call(Method::POST, &path, Vec::new(), None).await {
@@ -300,7 +300,7 @@ impl PaymentGateway for Stripe {
         })
     }
 
-    fn create_charge(&self, new: NewCharge) -> Answer<'_, Charge> {
+    fn create_charge(&self, new: NewCharge) -> Response<'_, Charge> {
         Box::pin(async move {
             let mut pairs = vec![
                 ("amount", wire::outward(new.price).to_string()),
@@ -316,19 +316,19 @@ impl PaymentGateway for Stripe {
         })
     }
 
-    fn confirm_charge(&self, confirmation: Confirmation) -> Answer<'_, Charge> {
+    fn confirm_charge(&self, confirmation: Confirmation) -> Response<'_, Charge> {
         Box::pin(self.confirm(confirmation))
     }
 
-    fn read_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+    fn read_charge(&self, charge_id: String) -> Response<'_, Charge> {
         Box::pin(async move { self.read(&charge_id).await })
     }
 
-    fn cancel_charge(&self, charge_id: String) -> Answer<'_, Charge> {
+    fn cancel_charge(&self, charge_id: String) -> Response<'_, Charge> {
         Box::pin(async move { self.change(&charge_id, "cancel", Vec::new(), None).await })
     }
 
-    fn refund(&self, charge_id: String, key: String, amount: Money) -> Answer<'_, ()> {
+    fn refund(&self, charge_id: String, key: String, amount: Money) -> Response<'_, ()> {
         Box::pin(async move {
             let amount = wire::outward(amount).to_string();
             let pairs = vec![
@@ -340,7 +340,7 @@ impl PaymentGateway for Stripe {
         })
     }
 
-    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Answer<'_, Vec<Charge>> {
+    fn list_charges(&self, since: Timestamp, after: Option<String>) -> Response<'_, Vec<Charge>> {
         Box::pin(async move {
             let mut pairs = vec![
                 ("created[gte]", (since.millis() / 1_000).to_string()),

@@ -35,12 +35,7 @@ pub(super) async fn stream(
     Ok(stream::try_unfold(start, |(log, selection, mut progress)| async move {
         // A bounded scan may find nothing before it reaches the end.
         while let Progress::After(after) = progress {
-            let request = PageRequest {
-                limit: CHUNK,
-                backward: false,
-                after,
-                before: None,
-            };
+            let request = PageRequest::forward(CHUNK, after);
             let page = log.page_of(&selection, SortOrder::OldestFirst, &request).await?;
             let last = page.items.last().map(|(sequence, _)| *sequence);
             progress = if page.has_next {

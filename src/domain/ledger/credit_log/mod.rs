@@ -153,8 +153,8 @@ impl CreditLog {
         ids: &[SessionId],
     ) -> Result<HashMap<SessionId, NamingEntries>, QueryError> {
         let own = own_only(actor, account_id)?;
-        let accessors = (SessionId::uuid, |entry: &Entry| entry.session_id);
-        Ok(store::entries_naming(&self.database, account_id, ("session_id", ids), accessors, own).await?)
+        let session = |entry: &Entry| entry.session_id;
+        Ok(store::entries_naming(&self.database, account_id, ("session_id", ids), session, own).await?)
     }
 
     /// Returns each top-up's entries, oldest first: the first 100, and their total number.
@@ -165,8 +165,8 @@ impl CreditLog {
         ids: &[TopUpId],
     ) -> Result<HashMap<TopUpId, NamingEntries>, QueryError> {
         actor.require(account_id, Permission::ReadCreditLog)?;
-        let accessors = (TopUpId::uuid, |entry: &Entry| entry.top_up_id);
-        Ok(store::entries_naming(&self.database, account_id, ("top_up_id", ids), accessors, None).await?)
+        let top_up = |entry: &Entry| entry.top_up_id;
+        Ok(store::entries_naming(&self.database, account_id, ("top_up_id", ids), top_up, None).await?)
     }
 
     /// Returns the entries that reverse each entry, oldest first: the first 100, and their total number.
@@ -177,8 +177,8 @@ impl CreditLog {
         ids: &[EntryId],
     ) -> Result<HashMap<EntryId, NamingEntries>, QueryError> {
         let own = own_only(actor, account_id)?;
-        let accessors = (EntryId::uuid, |entry: &Entry| entry.reverses);
-        Ok(store::entries_naming(&self.database, account_id, ("reverses_entry_id", ids), accessors, own).await?)
+        let reversed = |entry: &Entry| entry.reverses;
+        Ok(store::entries_naming(&self.database, account_id, ("reverses_entry_id", ids), reversed, own).await?)
     }
 
     /// Returns what each entry moved into and out of lots.

@@ -203,12 +203,7 @@ async fn resume(
 /// Returns when the newest entry of `rest` was posted. `None` where the search reached its bound or the end: `rest` is narrowed
 /// to what was not scanned.
 async fn newest(log: &CreditLog, rest: &mut Selection) -> Result<Option<Timestamp>, Fault> {
-    let request = PageRequest {
-        limit: 1,
-        backward: false,
-        after: None,
-        before: None,
-    };
+    let request = PageRequest::forward(1, None);
     let page = log.page_of(rest, SortOrder::NewestFirst, &request).await?;
     if let Some((_, entry)) = page.items.first() {
         return Ok(Some(entry.occurred_at));

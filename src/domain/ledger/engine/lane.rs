@@ -12,7 +12,7 @@ use crate::domain::fault::Fault;
 use super::EngineSettings;
 use super::batch::{AccountOutcome, AccountRequests, Poster};
 use super::counts::Counts;
-use super::queue::{AccountJobs, Answer, Queue};
+use super::queue::{AccountJobs, PostingResult, Queue};
 
 /// Posts the batches of its queue, one after another.
 pub(super) struct Lane {
@@ -57,43 +57,43 @@ impl Lane {
 
     /// Posts a batch. If that fails for good, posts its accounts one by one, then their commands one by one.
     async fn serve(&self, batch: Vec<AccountJobs>) {
-        let (requests, answers) = batch.into_iter().map(split).unzip();
-        let mut work = VecDeque::from([Attempt { requests, answers }]);
+        let (requests, senders) = batch.into_iter().map(split).unzip();
+        let mut work = VecDeque::from([Attempt { requests, senders }]);
         while let Some(attempt) = work.pop_front() {
             let requests = Arc::new(attempt.requests);
             match self.poster.post(Arc::clone(&requests)).await {
                 Ok(outcomes) => {
                     self.counts.note(&outcomes);
-                    self.answer(outcomes, attempt.answers);
+                    self.finish(outcomes, attempt.senders);
                 }
-                Err(fault) if may_be_of_one_part(&fault, &attempt.answers) => {
+                Err(fault) if may_be_of_one_part(&fault, &attempt.senders) => {
                     tracing::error!(%fault, "a batch failed; its parts are executed separately");
-                    for part in parts(&requests, attempt.answers).into_iter().rev() {
+                    for part in parts(&requests, attempt.senders).into_iter().rev() {
                         work.push_front(part);
                     }
                 }
                 Err(fault) => {
                     tracing::error!(%fault, "a batch failed");
-                    for answer in attempt.answers.into_iter().flatten() {
-                        // The caller may have gone away. Then the answer is not needed.
-                        let _ = answer.send(Err(fault.clone().into()));
+                    for sender in attempt.senders.into_iter().flatten() {
+                        // The caller may have gone away. Then the result is not needed.
+                        let _ = sender.send(Err(fault.clone().into()));
                     }
                 }
             }
         }
     }
 
-    /// Answers before it announces events. A subscriber may be the caller, who should get the payload before
+    /// Sends the results before it announces events. A subscriber may be the caller, who should get the payload before
     /// the event.
-    fn answer(&self, outcomes: Vec<AccountOutcome>, answers: Vec<Vec<oneshot::Sender<Answer>>>) {
+    fn finish(&self, outcomes: Vec<AccountOutcome>, senders: Vec<Vec<oneshot::Sender<PostingResult>>>) {
         let mut rings = Vec::with_capacity(outcomes.len());
-        for (outcome, answers) in outcomes.into_iter().zip(answers) {
+        for (outcome, senders) in outcomes.into_iter().zip(senders) {
             rings.extend(outcome.event_sequence.map(|sequence| (outcome.account_id, sequence)));
             for movement in &outcome.movements {
                 movement.log(outcome.account_id);
             }
-            for (result, answer) in outcome.results.into_iter().zip(answers) {
-                let _ = answer.send(result);
+            for (result, sender) in outcome.results.into_iter().zip(senders) {
+                let _ = sender.send(result);
             }
         }
         for (account_id, sequence) in rings {
@@ -104,53 +104,53 @@ impl Lane {
 
 /// Whether the cause may lie in a part of the batch, so that the other parts succeed alone. A lock on an account's row
 /// affects all its commands; a lost database affects all accounts.
-fn may_be_of_one_part(fault: &Fault, answers: &[Vec<oneshot::Sender<Answer>>]) -> bool {
+fn may_be_of_one_part(fault: &Fault, senders: &[Vec<oneshot::Sender<PostingResult>>]) -> bool {
     match fault {
-        Fault::Internal(_) => answers.iter().flatten().count() > 1,
-        Fault::Contended(_) => answers.len() > 1,
+        Fault::Internal(_) => senders.iter().flatten().count() > 1,
+        Fault::Contended(_) => senders.len() > 1,
         Fault::Unavailable(_) => false,
     }
 }
 
-/// Commands that share a transaction, and the receiver of each answer, in the same order.
+/// Commands that share a transaction, and the sender of each result, in the same order.
 struct Attempt {
     requests: Vec<AccountRequests>,
-    answers: Vec<Vec<oneshot::Sender<Answer>>>,
+    senders: Vec<Vec<oneshot::Sender<PostingResult>>>,
 }
 
-fn split((account_id, jobs): AccountJobs) -> (AccountRequests, Vec<oneshot::Sender<Answer>>) {
-    let (requests, answers) = jobs.into_iter().map(|job| (job.request, job.answer)).unzip();
-    (AccountRequests { account_id, requests }, answers)
+fn split((account_id, jobs): AccountJobs) -> (AccountRequests, Vec<oneshot::Sender<PostingResult>>) {
+    let (requests, senders) = jobs.into_iter().map(|job| (job.request, job.sender)).unzip();
+    (AccountRequests { account_id, requests }, senders)
 }
 
 /// Returns one attempt for each account, or for each command where there is only one account.
-fn parts(requests: &[AccountRequests], answers: Vec<Vec<oneshot::Sender<Answer>>>) -> Vec<Attempt> {
+fn parts(requests: &[AccountRequests], senders: Vec<Vec<oneshot::Sender<PostingResult>>>) -> Vec<Attempt> {
     if requests.len() > 1 {
         return requests
             .iter()
-            .zip(answers)
-            .map(|(requests, answers)| Attempt {
+            .zip(senders)
+            .map(|(requests, senders)| Attempt {
                 requests: vec![requests.clone()],
-                answers: vec![answers],
+                senders: vec![senders],
             })
             .collect();
     }
-    let one_by_one = |of: &AccountRequests, answers: Vec<oneshot::Sender<Answer>>| -> Vec<Attempt> {
+    let one_by_one = |of: &AccountRequests, senders: Vec<oneshot::Sender<PostingResult>>| -> Vec<Attempt> {
         of.requests
             .iter()
-            .zip(answers)
-            .map(|(request, answer)| Attempt {
+            .zip(senders)
+            .map(|(request, sender)| Attempt {
                 requests: vec![AccountRequests {
                     account_id: of.account_id,
                     requests: vec![Arc::clone(request)],
                 }],
-                answers: vec![vec![answer]],
+                senders: vec![vec![sender]],
             })
             .collect()
     };
     requests
         .iter()
-        .zip(answers)
-        .flat_map(|(of, answers)| one_by_one(of, answers))
+        .zip(senders)
+        .flat_map(|(of, senders)| one_by_one(of, senders))
         .collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! Every account belongs to one lane. Commands that arrive while a lane's transaction runs wait and form the next batch. The
 //! busier the service is, the more commands share one commit. A lane locks the batch's accounts, folds the pure core over their
-//! commands in order, and writes everything by a handful of statements. It commits, then answers, then announces the events.
+//! commands in order, and writes everything by a handful of statements. It commits, then senders, then announces the events.
 //!
 //! **A failing command does not affect others.** The fold sees what its own batch made, so of two equal keys the second replays.
 //! A panic in the core is caught for its command alone. The database module retries a failed transaction where that may help.
@@ -98,9 +98,9 @@ impl Engine {
 
     /// Adds a command to its account's lane and waits for its result.
     pub(super) async fn post(&self, account_id: AccountId, request: Request) -> Result<Posted, LedgerError> {
-        let (job, answer) = job(request);
+        let (job, receiver) = job(request);
         self.queue(account_id).push(account_id, vec![job])?;
-        wait(answer).await
+        wait(receiver).await
     }
 
     /// Adds commands of one account to its lane at once and in order, and waits for all results. If the queue has no space for
@@ -110,11 +110,11 @@ impl Engine {
         account_id: AccountId,
         requests: Vec<Request>,
     ) -> Result<Vec<Result<Posted, LedgerError>>, LedgerError> {
-        let (jobs, answers): (Vec<_>, Vec<_>) = requests.into_iter().map(job).unzip();
+        let (jobs, receivers): (Vec<_>, Vec<_>) = requests.into_iter().map(job).unzip();
         self.queue(account_id).push(account_id, jobs)?;
-        let mut results = Vec::with_capacity(answers.len());
-        for answer in answers {
-            results.push(wait(answer).await);
+        let mut results = Vec::with_capacity(receivers.len());
+        for receiver in receivers {
+            results.push(wait(receiver).await);
         }
         Ok(results)
     }
@@ -142,15 +142,15 @@ impl Engine {
     }
 }
 
-fn job(request: Request) -> (Job, oneshot::Receiver<queue::Answer>) {
-    let (answer, waiter) = oneshot::channel();
+fn job(request: Request) -> (Job, oneshot::Receiver<queue::PostingResult>) {
+    let (sender, receiver) = oneshot::channel();
     let request = Arc::new(request);
-    (Job { request, answer }, waiter)
+    (Job { request, sender }, receiver)
 }
 
-/// A lane that panics drops the senders of its pending answers.
-async fn wait(answer: oneshot::Receiver<queue::Answer>) -> Result<Posted, LedgerError> {
-    answer
+/// A lane that panics drops the senders of its pending results.
+async fn wait(receiver: oneshot::Receiver<queue::PostingResult>) -> Result<Posted, LedgerError> {
+    receiver
         .await
         .unwrap_or_else(|_| Err(Fault::Internal("the posting lane ended before it answered".to_owned()).into()))
 }

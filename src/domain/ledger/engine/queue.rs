@@ -17,13 +17,13 @@ use super::EngineSettings;
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// The result of one command.
-pub(super) type Answer = Result<Posted, LedgerError>;
+pub(super) type PostingResult = Result<Posted, LedgerError>;
 
-/// A waiting command, and the sender of its answer.
+/// A waiting command, and the sender of its result.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) request: Arc<Request>,
-    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) sender: oneshot::Sender<PostingResult>,
 }
 
 /// The commands of one account that go into one batch, in order.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::domain::database::Database;
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::keyset::{Keyset, Position};
+use crate::domain::database::keyset::Keyset;
 use crate::domain::database::records::{self, FromRow, column_list};
 use crate::domain::database::select::{Condition, Row, Select};
 use crate::domain::fault::Fault;
@@ -97,21 +97,13 @@ pub(super) fn keyset(
     own: Option<MemberId>,
     now: Timestamp,
 ) -> Keyset<(i64, Uuid)> {
-    let mut keyset = Keyset {
-        table: "session",
-        key: match order_by {
-            SessionOrder::BookedAt => &["booked_at", "id"],
-            SessionOrder::StartsAt => &["starts_at", "id"],
-        },
-        // Conditions scan the text.
-        columns: format!("{}, search_text", column_list::<SessionRow>()),
-        branches: Vec::new(),
-        has_repeats: false,
-        residuals: Vec::new(),
-        from: <(i64, Uuid)>::FIRST,
-        to: <(i64, Uuid)>::LAST,
-        descending: false,
+    let key: &[&str] = match order_by {
+        SessionOrder::BookedAt => &["booked_at", "id"],
+        SessionOrder::StartsAt => &["starts_at", "id"],
     };
+    // Conditions scan the text.
+    let columns = format!("{}, search_text", column_list::<SessionRow>());
+    let mut keyset = Keyset::new("session", key, columns);
     if let Some(external_id) = &filter.external_id {
         let known = Some(external_id.clone()).filter(|id| may_be_external_id(id));
         keyset.drive(Condition::Texts("external_id", known.into_iter().collect()));
@@ -120,7 +112,7 @@ pub(super) fn keyset(
     if let Some(own) = own {
         member_ids.restrict_to(own);
     }
-    let members = member_ids.uuids("member_id", MemberId::uuid);
+    let members = member_ids.uuids("member_id");
     let statuses = filter.statuses.texts("status", |status| status.stored().as_str());
     let by_booking = members.into_iter().chain(statuses);
     match order_by {

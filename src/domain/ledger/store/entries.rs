@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use entity::{credit_entry, lot_movement};
-use sea_orm::ConnectionTrait;
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
@@ -15,7 +14,7 @@ use crate::domain::ledger::model::{Entry, HASH_VERSION, LotMovement, PastEntry, 
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 
-use super::{Batch, Named, Work, execute, query};
+use super::{Batch, Named, Work};
 
 /// A new line of the log, as it is inserted.
 #[derive(Record)]
@@ -68,42 +67,32 @@ fn charge_of(work: &Work, session: &SessionRef) -> Option<EntryId> {
 }
 
 async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Result<(), Fault> {
-    if named.is_empty() {
-        return Ok(());
-    }
-    let backend = batch.backend;
-    let scope = AccountScope::of(backend, named);
-    let sql = format!(
-        "SELECT {}, {} FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
-        columns_of::<(AccountId, PastEntry)>("t"),
-        columns_of::<LotMovement>("p"),
-        named.relation(backend, 1),
-        scope.probe("credit_entry", "t.id = r.id"),
-        scope.parts("lot_movement", "p.entry_id = t.id"),
-    );
-    for row in query(tx, scope.statement(sql, named)).await? {
+    let sql = |scope: AccountScope, relation| {
+        format!(
+            "SELECT {}, {} FROM {relation} {} {} ORDER BY t.account_id, t.id, p.ordinal",
+            columns_of::<PastEntry>("t"),
+            columns_of::<LotMovement>("p"),
+            scope.probe("credit_entry", "t.id = r.id"),
+            scope.parts("lot_movement", "p.entry_id = t.id"),
+        )
+    };
+    for row in AccountScope::select(tx, named, sql).await? {
         let mut fields = Fields::of(&row);
-        let (account_id, entry) = <(AccountId, PastEntry)>::read(&mut fields)?;
+        let past = PastEntry::read(&mut fields)?;
         let movement = Option::<LotMovement>::read(&mut fields)?;
-        let entries = &mut batch.work(account_id)?.state.entries;
-        entries.entry(entry.id).or_insert(entry).movements.extend(movement);
+        let entries = &mut batch.work(past.entry.account_id)?.state.entries;
+        entries.entry(past.entry.id).or_insert(past).movements.extend(movement);
     }
     Ok(())
 }
 
 async fn load_credited(tx: &Transaction, batch: &mut Batch<'_>, top_ups: &Rows) -> Result<(), Fault> {
-    if top_ups.is_empty() {
-        return Ok(());
-    }
-    let backend = batch.backend;
-    let scope = AccountScope::of(backend, top_ups);
-    let condition = "t.top_up_id = r.id AND t.kind IN ('TOP_UP', 'AUTO_TOP_UP')";
-    let sql = format!(
-        "SELECT t.account_id, t.top_up_id, t.id FROM {} {}",
-        top_ups.relation(backend, 1),
-        scope.probe("credit_entry", condition),
-    );
-    for row in query(tx, scope.statement(sql, top_ups)).await? {
+    let sql = |scope: AccountScope, relation| {
+        let condition = "t.top_up_id = r.id AND t.kind IN ('TOP_UP', 'AUTO_TOP_UP')";
+        let credited = scope.probe("credit_entry", condition);
+        format!("SELECT t.account_id, t.top_up_id, t.id FROM {relation} {credited}")
+    };
+    for row in AccountScope::select(tx, top_ups, sql).await? {
         let (account_id, top_up_id, entry_id): (_, TopUpId, EntryId) = row.try_get_many_by_index()?;
         let state = &mut batch.work(account_id)?.state;
         state.credited_top_ups.insert(top_up_id, entry_id);
@@ -124,29 +113,19 @@ pub(in crate::domain::ledger) async fn taken_back(
 
 /// Writes new entries with their movements, and the reversed parts of old ones.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
-    let backend = tx.get_database_backend();
     let (entries, movements) = new_rows(works);
-    if !entries.is_empty() {
-        execute(tx, entries.insert_into::<credit_entry::Entity>(backend)).await?;
-    }
-    if !movements.is_empty() {
-        execute(tx, movements.insert_into::<lot_movement::Entity>(backend)).await?;
-    }
+    records::insert_all::<credit_entry::Entity>(tx, &entries).await?;
+    records::insert_all::<lot_movement::Entity>(tx, &movements).await?;
     let (taken_back, returned) = past_rows(works);
-    if !taken_back.is_empty() {
-        let scope = AccountScope::of(backend, &taken_back);
-        let sql = format!(
-            "UPDATE credit_entry SET taken_back = r.taken_back FROM {} WHERE credit_entry.account_id = r.account_id{} \
-             AND credit_entry.sequence = r.sequence",
-            taken_back.relation(backend, 1),
-            scope.condition("credit_entry"),
-        );
-        execute(tx, scope.statement(sql, &taken_back)).await?;
-    }
-    if !returned.is_empty() {
-        execute(tx, returned.save::<lot_movement::Entity>(backend, "")).await?;
-    }
-    Ok(())
+    let sql = |scope: AccountScope, relation| {
+        let account = scope.condition("credit_entry");
+        format!(
+            "UPDATE credit_entry SET taken_back = r.taken_back FROM {relation} \
+             WHERE credit_entry.account_id = r.account_id{account} AND credit_entry.sequence = r.sequence"
+        )
+    };
+    AccountScope::execute(tx, &taken_back, sql).await?;
+    records::save_all::<lot_movement::Entity>(tx, &returned).await
 }
 
 fn new_rows(works: &[Work]) -> (Rows, Rows) {
@@ -156,7 +135,7 @@ fn new_rows(works: &[Work]) -> (Rows, Rows) {
             let mut entry = new.entry.clone();
             // A later command of the batch may have reversed some of it already.
             let now = work.state.entries.get(&entry.id);
-            entry.taken_back = now.map_or(Credits::ZERO, |now| now.taken_back);
+            entry.taken_back = now.map_or(Credits::ZERO, |now| now.entry.taken_back);
             let moved = now.map_or(&new.movements, |now| &now.movements);
             movements.extend(movement_rows(entry.account_id, entry.id, moved));
             entries.push(EntryRow {
@@ -177,13 +156,13 @@ fn past_rows(works: &[Work]) -> (Rows, Rows) {
         let first_new = work.changes.entries.first().map_or(i64::MAX, |new| new.entry.sequence);
         let changed = work.changes.past_entries.iter();
         let changed = changed.filter_map(|id| work.state.entries.get(id));
-        for entry in changed.filter(|entry| entry.sequence < first_new) {
+        for PastEntry { entry, movements } in changed.filter(|past| past.entry.sequence < first_new) {
             taken_back.push(ReversedPart {
                 account_id,
                 sequence: entry.sequence,
                 taken_back: entry.taken_back,
             });
-            returned.extend(movement_rows(account_id, entry.id, &entry.movements));
+            returned.extend(movement_rows(account_id, entry.id, movements));
         }
     }
     (Rows::of(taken_back), Rows::of(returned))

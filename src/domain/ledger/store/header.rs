@@ -15,8 +15,6 @@ use crate::domain::ledger::model::AccountHeader;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
-use super::execute;
-
 /// The figures as they are written. `due_at` is derived from the others.
 #[derive(Record)]
 struct HeaderRow<'a> {
@@ -70,17 +68,14 @@ pub(in crate::domain::ledger) async fn headers(
 /// Writes the figures of a new account.
 pub(in crate::domain::ledger) async fn insert(tx: &Transaction, header: &AccountHeader) -> Result<(), Fault> {
     let rows = Rows::of([HeaderRow::from(header)]);
-    execute(tx, rows.insert_into::<account_state::Entity>(tx.get_database_backend())).await
+    records::insert_all::<account_state::Entity>(tx, &rows).await
 }
 
 /// Writes the figures of accounts that are locked.
 pub(in crate::domain::ledger) async fn update(tx: &Transaction, headers: &[&AccountHeader]) -> Result<(), Fault> {
     let rows = Rows::of(headers.iter().map(|header| HeaderRow::from(*header)));
-    if rows.is_empty() {
-        return Ok(());
-    }
     // An upsert uses the key whatever the planner estimates. The rows exist, because they are locked.
-    execute(tx, rows.save::<account_state::Entity>(tx.get_database_backend(), "")).await
+    records::save_all::<account_state::Entity>(tx, &rows).await
 }
 
 /// Returns accounts that need the sweeper, the most overdue first.
@@ -117,7 +112,8 @@ pub(in crate::domain) async fn begin_following(tx: &Transaction, account_id: Acc
     let sql = "UPDATE account_state SET is_followed = TRUE, unchecked_since = COALESCE(unchecked_since, last_at) \
                WHERE account_id = $1 AND NOT is_followed";
     let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [account_id.into()]);
-    execute(tx, statement).await
+    tx.execute_raw(statement).await?;
+    Ok(())
 }
 
 /// Returns accounts with events that were not checked for what is wrong, the longest first.
@@ -159,28 +155,25 @@ pub(in crate::domain) async fn mark_read(
         account_id: *account_id,
         sequence: *sequence,
     }));
-    if rows.is_empty() {
-        return Ok(());
-    }
     let backend = tx.get_database_backend();
-    let relation = rows.relation(backend, 1);
     let mark = reader.mark();
-    let scope = AccountScope::of(backend, &rows);
-    let (of_read, of_marked) = (scope.condition("t"), scope.condition("account_state"));
-    let is_read =
-        format!("t.account_id = r.account_id{of_read} AND t.event_sequence <= r.sequence AND t.{mark} IS NOT NULL");
-    let sql = if backend == DbBackend::Sqlite {
-        format!(
-            "UPDATE account_state SET {mark} = NULL WHERE account_id IN (SELECT t.account_id FROM {relation} \
-             CROSS JOIN account_state AS t ON {is_read}){of_marked}"
-        )
-    } else {
-        format!(
-            "UPDATE account_state SET {mark} = NULL WHERE account_id = ANY(ARRAY(SELECT t.account_id FROM {relation} \
-             CROSS JOIN LATERAL (SELECT t.account_id FROM account_state AS t WHERE {is_read} OFFSET 0 FOR UPDATE SKIP LOCKED) AS t)){of_marked}"
-        )
+    let sql = |scope: AccountScope, relation| {
+        let (of_read, of_marked) = (scope.condition("t"), scope.condition("account_state"));
+        let is_read =
+            format!("t.account_id = r.account_id{of_read} AND t.event_sequence <= r.sequence AND t.{mark} IS NOT NULL");
+        if backend == DbBackend::Sqlite {
+            format!(
+                "UPDATE account_state SET {mark} = NULL WHERE account_id IN (SELECT t.account_id FROM {relation} \
+                 CROSS JOIN account_state AS t ON {is_read}){of_marked}"
+            )
+        } else {
+            format!(
+                "UPDATE account_state SET {mark} = NULL WHERE account_id = ANY(ARRAY(SELECT t.account_id FROM {relation} \
+                 CROSS JOIN LATERAL (SELECT t.account_id FROM account_state AS t WHERE {is_read} OFFSET 0 FOR UPDATE SKIP LOCKED) AS t)){of_marked}"
+            )
+        }
     };
-    execute(tx, scope.statement(sql, &rows)).await
+    AccountScope::execute(tx, &rows, sql).await
 }
 
 async fn accounts_by_time(

@@ -1,7 +1,7 @@
 //! SQL of idempotency keys, and of members as far as commands name them.
 
 use entity::idempotency_key;
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::QueryResult;
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
@@ -12,7 +12,7 @@ use crate::domain::ledger::model::{KeyRecord, MemberRef, MemberStanding, Origin}
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, MemberId};
 
-use super::{Batch, Named, Work, execute, query};
+use super::{Batch, Named, Work};
 
 #[derive(Record)]
 struct NamedKey<'a> {
@@ -75,23 +75,18 @@ pub(in crate::domain::ledger) async fn load(
         origin: *origin,
         key,
     }));
-    let backend = tx.get_database_backend();
-    load_named(tx, &mut Batch { works, backend }, &named).await
+    load_named(tx, &mut Batch { works }, &named).await
 }
 
 async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Result<(), Fault> {
-    if named.is_empty() {
-        return Ok(());
-    }
-    let backend = batch.backend;
-    let scope = AccountScope::of(backend, named);
-    let sql = format!(
-        "SELECT t.account_id, t.origin, t.key, {} FROM {} {}",
-        columns_of::<KeyRecord>("t"),
-        named.relation(backend, 1),
-        scope.probe("idempotency_key", "t.origin = r.origin AND t.key = r.key"),
-    );
-    for row in query(tx, scope.statement(sql, named)).await? {
+    let sql = |scope: AccountScope, relation| {
+        format!(
+            "SELECT t.account_id, t.origin, t.key, {} FROM {relation} {}",
+            columns_of::<KeyRecord>("t"),
+            scope.probe("idempotency_key", "t.origin = r.origin AND t.key = r.key"),
+        )
+    };
+    for row in AccountScope::select(tx, named, sql).await? {
         let mut fields = Fields::of(&row);
         let work = batch.work(fields.next()?)?;
         let key = (fields.next()?, fields.next()?);
@@ -115,14 +110,7 @@ pub(in crate::domain::ledger) async fn insert(tx: &Transaction, works: &[Work]) 
             created_at: work.now,
         })
     }));
-    if rows.is_empty() {
-        return Ok(());
-    }
-    execute(
-        tx,
-        rows.insert_into::<idempotency_key::Entity>(tx.get_database_backend()),
-    )
-    .await
+    records::insert_all::<idempotency_key::Entity>(tx, &rows).await
 }
 
 /// The members that sessions are booked for, and those on whose behalf keys act.
@@ -144,18 +132,11 @@ pub(super) async fn load_members(tx: &Transaction, batch: &mut Batch<'_>) -> Res
         (Rows::of(by_id), "t.id = r.id"),
         (Rows::of(by_external_id), "t.external_id = r.external_id"),
     ] {
-        if named.is_empty() {
-            continue;
-        }
-        let backend = batch.backend;
-        let scope = AccountScope::of(backend, &named);
-        let sql = format!(
-            "SELECT {} FROM {} {}",
-            columns_of::<KnownMember>("t"),
-            named.relation(backend, 1),
-            scope.probe("member", condition),
-        );
-        for row in query(tx, scope.statement(sql, &named)).await? {
+        let sql = |scope: AccountScope, relation| {
+            let (columns, members) = (columns_of::<KnownMember>("t"), scope.probe("member", condition));
+            format!("SELECT {columns} FROM {relation} {members}")
+        };
+        for row in AccountScope::select(tx, &named, sql).await? {
             add_member(batch, &row)?;
         }
     }

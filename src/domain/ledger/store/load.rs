@@ -1,7 +1,5 @@
 //! Loads the working sets of a batch.
 
-use sea_orm::ConnectionTrait;
-
 use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 
@@ -13,8 +11,7 @@ use super::{Batch, Work, entries, keys, lots, sessions, top_up_holds};
 /// Each step may need what the one before has loaded. Sessions name the entries of their charges, entries the lots they drew from,
 /// and lots the holds that were booked before they expired.
 pub(in crate::domain::ledger) async fn load(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
-    let backend = tx.get_database_backend();
-    let mut batch = Batch { works, backend };
+    let mut batch = Batch { works };
     keys::load_requested(tx, &mut batch).await?;
     keys::load_members(tx, &mut batch).await?;
     sessions::load(tx, &mut batch).await?;

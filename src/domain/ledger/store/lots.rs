@@ -1,7 +1,7 @@
 //! SQL of lots, as far as a batch uses them.
 
 use entity::credit_lot;
-use sea_orm::{ConnectionTrait, QueryResult};
+use sea_orm::QueryResult;
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
@@ -13,7 +13,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, LotId};
 
-use super::{Batch, Named, Work, execute, query};
+use super::{Batch, Named, Work};
 
 /// What a batch may draw from an account's lots.
 #[derive(Record)]
@@ -62,28 +62,25 @@ async fn load_spending(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), Fa
             });
         }
     }
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let wanted = Rows::of(wanted);
-    let backend = batch.backend;
-    let scope = AccountScope::of(backend, &wanted);
-    let columns = columns_of::<(AccountId, Lot)>("t");
-    let sql = format!(
-        "SELECT {columns} FROM (
-           SELECT {columns}, r.demand, r.paid_too, CASE WHEN t.expires_at <= r.expiry_now THEN 1 ELSE 0 END AS expired,
-             SUM(CASE WHEN t.expires_at <= r.expiry_now THEN 0 ELSE t.remaining END) OVER (
-               PARTITION BY t.account_id
-               ORDER BY t.priority, COALESCE(t.expires_at, 9223372036854775807),
-                 CASE t.kind WHEN 'PROMOTIONAL' THEN 0 ELSE 1 END, t.created_at, t.id
-               ROWS UNBOUNDED PRECEDING) AS reached
-           FROM {} {}) AS t
-         WHERE t.expired = 1 OR t.reached - t.remaining < t.demand
-           OR (t.paid_too AND t.kind = 'PAID' AND t.expires_at IS NULL AND t.priority = 0)",
-        wanted.relation(backend, 1),
-        scope.probe("credit_lot", "t.remaining > 0"),
-    );
-    add(batch, &query(tx, scope.statement(sql, &wanted)).await?)
+    let sql = |scope: AccountScope, relation| {
+        let (columns, lots) = (
+            columns_of::<(AccountId, Lot)>("t"),
+            scope.probe("credit_lot", "t.remaining > 0"),
+        );
+        format!(
+            "SELECT {columns} FROM (
+               SELECT {columns}, r.demand, r.paid_too, CASE WHEN t.expires_at <= r.expiry_now THEN 1 ELSE 0 END AS expired,
+                 SUM(CASE WHEN t.expires_at <= r.expiry_now THEN 0 ELSE t.remaining END) OVER (
+                   PARTITION BY t.account_id
+                   ORDER BY t.priority, COALESCE(t.expires_at, 9223372036854775807),
+                     CASE t.kind WHEN 'PROMOTIONAL' THEN 0 ELSE 1 END, t.created_at, t.id
+                   ROWS UNBOUNDED PRECEDING) AS reached
+               FROM {relation} {lots}) AS t
+             WHERE t.expired = 1 OR t.reached - t.remaining < t.demand
+               OR (t.paid_too AND t.kind = 'PAID' AND t.expires_at IS NULL AND t.priority = 0)"
+        )
+    };
+    add(batch, &AccountScope::select(tx, &Rows::of(wanted), sql).await?)
 }
 
 /// More than the batch can draw: what its commands say themselves, the holds of sessions loaded, and what the batch itself
@@ -111,19 +108,14 @@ async fn load_returning(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), F
             }
         }
     }
-    if named.is_empty() {
-        return Ok(());
-    }
-    let named = Rows::of(named);
-    let backend = batch.backend;
-    let scope = AccountScope::of(backend, &named);
-    let sql = format!(
-        "SELECT {} FROM {} {}",
-        columns_of::<(AccountId, Lot)>("t"),
-        named.relation(backend, 1),
-        scope.probe("credit_lot", "t.id = r.id"),
-    );
-    add(batch, &query(tx, scope.statement(sql, &named)).await?)
+    let sql = |scope: AccountScope, relation| {
+        let (columns, lots) = (
+            columns_of::<(AccountId, Lot)>("t"),
+            scope.probe("credit_lot", "t.id = r.id"),
+        );
+        format!("SELECT {columns} FROM {relation} {lots}")
+    };
+    add(batch, &AccountScope::select(tx, &Rows::of(named), sql).await?)
 }
 
 fn add(batch: &mut Batch<'_>, rows: &[QueryResult]) -> Result<(), Fault> {
@@ -147,19 +139,14 @@ async fn load_held_before(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(),
             }
         }
     }
-    if expired.is_empty() {
-        return Ok(());
-    }
-    let expired = Rows::of(expired);
-    let backend = batch.backend;
-    let scope = AccountScope::of(backend, &expired);
-    let sql = format!(
-        "SELECT r.account_id, r.id, (SELECT CAST(COALESCE(SUM(h.amount), 0) AS BIGINT) FROM session_hold AS h \
-         WHERE h.account_id = r.account_id{} AND h.booked_at < r.expires_at) FROM {}",
-        scope.condition("h"),
-        expired.relation(backend, 1),
-    );
-    for row in query(tx, scope.statement(sql, &expired)).await? {
+    let sql = |scope: AccountScope, relation| {
+        let account = scope.condition("h");
+        format!(
+            "SELECT r.account_id, r.id, (SELECT CAST(COALESCE(SUM(h.amount), 0) AS BIGINT) FROM session_hold AS h \
+             WHERE h.account_id = r.account_id{account} AND h.booked_at < r.expires_at) FROM {relation}"
+        )
+    };
+    for row in AccountScope::select(tx, &Rows::of(expired), sql).await? {
         let (account_id, lot_id, held): (_, LotId, Credits) = row.try_get_many_by_index()?;
         batch.work(account_id)?.state.held_before.insert(lot_id, held);
     }
@@ -172,11 +159,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
         let lots = work.changes.lots.iter().filter_map(move |id| work.state.lots.get(id));
         lots.map(move |lot| (work.account_id(), lot))
     });
-    let rows = Rows::of(changed);
-    if rows.is_empty() {
-        return Ok(());
-    }
-    execute(tx, rows.save::<credit_lot::Entity>(tx.get_database_backend(), "")).await
+    records::save_all::<credit_lot::Entity>(tx, &Rows::of(changed)).await
 }
 
 /// Moves what expires by the length of a freeze: all lots that had not expired when it began, and all holds.
@@ -186,12 +169,6 @@ pub(super) async fn shift_expiries(tx: &Transaction, works: &[Work]) -> Result<(
         Some((work.account_id(), shift))
     });
     let rows = Rows::of::<(AccountId, ShiftExpiries)>(shifts);
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let backend = tx.get_database_backend();
-    let scope = AccountScope::of(backend, &rows);
-    let relation = rows.relation(backend, 1);
     for (table, column, condition) in [
         (
             "credit_lot",
@@ -200,12 +177,14 @@ pub(super) async fn shift_expiries(tx: &Transaction, works: &[Work]) -> Result<(
         ),
         ("session", "hold_expires_at", "status = 'BOOKED'"),
     ] {
-        let sql = format!(
-            "UPDATE {table} SET {column} = {column} + r.millis FROM {relation} \
-             WHERE {table}.account_id = r.account_id{} AND {condition}",
-            scope.condition(table),
-        );
-        execute(tx, scope.statement(sql, &rows)).await?;
+        let sql = |scope: AccountScope, relation| {
+            let account = scope.condition(table);
+            format!(
+                "UPDATE {table} SET {column} = {column} + r.millis FROM {relation} \
+                 WHERE {table}.account_id = r.account_id{account} AND {condition}"
+            )
+        };
+        AccountScope::execute(tx, &rows, sql).await?;
     }
     Ok(())
 }

@@ -21,10 +21,9 @@ mod write;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use sea_orm::Value;
 use sea_orm::sea_query::ValueType;
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 
-use crate::domain::database::Transaction;
 use crate::domain::database::bulk::Record;
 use crate::domain::event::Event;
 use crate::domain::fault::Fault;
@@ -125,7 +124,6 @@ struct Named<I: Copy + Into<Value> + ValueType> {
 /// The accounts of a batch, in the order of their ids.
 struct Batch<'w> {
     works: &'w mut [Work],
-    backend: DbBackend,
 }
 
 impl Batch<'_> {
@@ -138,13 +136,4 @@ impl Batch<'_> {
             ))),
         }
     }
-}
-
-async fn query(tx: &Transaction, statement: Statement) -> Result<Vec<QueryResult>, Fault> {
-    Ok(tx.query_all_raw(statement).await?)
-}
-
-async fn execute(tx: &Transaction, statement: Statement) -> Result<(), Fault> {
-    tx.execute_raw(statement).await?;
-    Ok(())
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use entity::{session, session_hold};
-use sea_orm::ConnectionTrait;
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::records::{Fields, FromRow, columns_of};
+use crate::domain::database::records::{self, Fields, FromRow, columns_of};
 use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::searchable;
@@ -16,7 +15,7 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, SessionId};
 
-use super::{Batch, Named, Work, execute, query};
+use super::{Batch, Named, Work};
 
 #[derive(Record)]
 struct NamedExternally<'a> {
@@ -186,20 +185,16 @@ async fn load_where(
     rows: &Rows,
     join: impl FnOnce(AccountScope) -> String,
 ) -> Result<Vec<(AccountId, SessionId)>, Fault> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let backend = batch.backend;
-    let scope = AccountScope::of(backend, rows);
-    let sql = format!(
-        "SELECT {}, {} FROM {} {} {} ORDER BY t.account_id, t.id, p.ordinal",
-        columns_of::<(AccountId, Session)>("t"),
-        columns_of::<HoldPart>("p"),
-        rows.relation(backend, 1),
-        join(scope),
-        scope.parts("session_hold", "p.session_id = t.id"),
-    );
-    let found = query(tx, scope.statement(sql, rows)).await?;
+    let sql = |scope: AccountScope, relation| {
+        format!(
+            "SELECT {}, {} FROM {relation} {} {} ORDER BY t.account_id, t.id, p.ordinal",
+            columns_of::<(AccountId, Session)>("t"),
+            columns_of::<HoldPart>("p"),
+            join(scope),
+            scope.parts("session_hold", "p.session_id = t.id"),
+        )
+    };
+    let found = AccountScope::select(tx, rows, sql).await?;
     let mut loaded: Vec<(AccountId, SessionId)> = Vec::with_capacity(found.len());
     for row in &found {
         let mut fields = Fields::of(row);
@@ -246,27 +241,18 @@ fn add(work: &mut Work, session: Session) {
 
 /// Writes sessions that were made or changed, and their holds.
 pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
-    let backend = tx.get_database_backend();
-    let sessions = session_rows(works);
-    if !sessions.is_empty() {
-        execute(tx, sessions.save::<session::Entity>(backend, "")).await?;
-    }
+    records::save_all::<session::Entity>(tx, &session_rows(works)).await?;
     let (parts, gone) = part_rows(works);
-    if !gone.is_empty() {
-        let scope = AccountScope::of(backend, &gone);
+    let sql = |scope: AccountScope, relation| {
         let probe = scope.probe("session_hold", "t.session_id = r.session_id AND t.ordinal = r.ordinal");
-        let sql = format!(
+        let account = scope.condition("session_hold");
+        format!(
             "DELETE FROM session_hold WHERE (account_id, session_id, ordinal) IN \
-             (SELECT t.account_id, t.session_id, t.ordinal FROM {} {probe}){}",
-            gone.relation(backend, 1),
-            scope.condition("session_hold"),
-        );
-        execute(tx, scope.statement(sql, &gone)).await?;
-    }
-    if !parts.is_empty() {
-        execute(tx, parts.save::<session_hold::Entity>(backend, "")).await?;
-    }
-    Ok(())
+             (SELECT t.account_id, t.session_id, t.ordinal FROM {relation} {probe}){account}"
+        )
+    };
+    AccountScope::execute(tx, &gone, sql).await?;
+    records::save_all::<session_hold::Entity>(tx, &parts).await
 }
 
 /// Sessions that are no longer open come first: one may release its external id for another one within the

@@ -1,7 +1,6 @@
 //! SQL of credits held for top-ups: while they are disputed, and while money of them is to be refunded.
 
 use entity::top_up_hold;
-use sea_orm::ConnectionTrait;
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
@@ -12,7 +11,7 @@ use crate::domain::ledger::model::TopUpHold;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, TopUpId};
 
-use super::{Batch, Work, execute, query};
+use super::{Batch, Work};
 
 #[derive(Record, FromRow)]
 struct Named {
@@ -34,7 +33,7 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
     let mut named = Vec::new();
     for work in &*batch.works {
         if work.needs.top_up_holds {
-            for top_up_id in work.state.entries.values().filter_map(|entry| entry.top_up_id) {
+            for top_up_id in work.state.entries.values().filter_map(|past| past.entry.top_up_id) {
                 named.push(Named {
                     account_id: work.account_id(),
                     top_up_id,
@@ -42,19 +41,11 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
             }
         }
     }
-    if named.is_empty() {
-        return Ok(());
-    }
-    let named = Rows::of(named);
-    let backend = batch.backend;
-    let scope = AccountScope::of(backend, &named);
-    let sql = format!(
-        "SELECT {} FROM {} {}",
-        columns_of::<HoldRow>("t"),
-        named.relation(backend, 1),
-        scope.probe("top_up_hold", "t.top_up_id = r.top_up_id"),
-    );
-    for row in query(tx, scope.statement(sql, &named)).await? {
+    let sql = |scope: AccountScope, relation| {
+        let holds = scope.probe("top_up_hold", "t.top_up_id = r.top_up_id");
+        format!("SELECT {} FROM {relation} {holds}", columns_of::<HoldRow>("t"))
+    };
+    for row in AccountScope::select(tx, &Rows::of(named), sql).await? {
         let HoldRow { of, hold } = HoldRow::from_row(&row)?;
         let state = &mut batch.work(of.account_id)?.state;
         state.top_up_holds.insert(of.top_up_id, hold);
@@ -79,22 +70,15 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
             }
         }
     }
-    let backend = tx.get_database_backend();
-    if !kept.is_empty() {
-        execute(tx, Rows::of(kept).save::<top_up_hold::Entity>(backend, "")).await?;
-    }
-    if !released.is_empty() {
-        let released = Rows::of(released);
-        let scope = AccountScope::of(backend, &released);
-        let sql = format!(
-            "DELETE FROM top_up_hold WHERE (account_id, top_up_id) IN (SELECT t.account_id, t.top_up_id FROM {} {}){}",
-            released.relation(backend, 1),
+    records::save_all::<top_up_hold::Entity>(tx, &Rows::of(kept)).await?;
+    let sql = |scope: AccountScope, relation| {
+        format!(
+            "DELETE FROM top_up_hold WHERE (account_id, top_up_id) IN (SELECT t.account_id, t.top_up_id FROM {relation} {}){}",
             scope.probe("top_up_hold", "t.top_up_id = r.top_up_id"),
             scope.condition("top_up_hold"),
-        );
-        execute(tx, scope.statement(sql, &released)).await?;
-    }
-    Ok(())
+        )
+    };
+    AccountScope::execute(tx, &Rows::of(released), sql).await
 }
 
 /// Returns what refunds in progress of a top-up hold, as the transaction sees it.

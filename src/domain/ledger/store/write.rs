@@ -1,7 +1,5 @@
 //! Writes all that a batch has changed.
 
-use sea_orm::ConnectionTrait;
-
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::scope::AccountScope;
@@ -11,7 +9,7 @@ use crate::domain::ledger::model::AccountHeader;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
 
-use super::{Batch, Work, entries, header, hold_movements, keys, lots, query, sessions, top_up_holds};
+use super::{Batch, Work, entries, header, hold_movements, keys, lots, sessions, top_up_holds};
 
 /// The times of an account after which the next due times are queried.
 #[derive(Record)]
@@ -53,27 +51,22 @@ async fn find_next_times(tx: &Transaction, works: &mut [Work]) -> Result<(), Fau
         expiry_now: work.expiry_now(),
         now: work.now,
     }));
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let backend = tx.get_database_backend();
-    let mut batch = Batch { works, backend };
-    let scope = AccountScope::of(backend, &rows);
-    let one = |table: &str| scope.condition(table);
-    let sql = format!(
-        "SELECT r.account_id,
-           (SELECT MIN(l.expires_at) FROM credit_lot AS l
-             WHERE l.account_id = r.account_id{} AND l.remaining > 0 AND l.expires_at > r.expiry_now),
-           (SELECT MIN(h.hold_expires_at) FROM session AS h WHERE h.account_id = r.account_id{} AND h.status = 'BOOKED'),
-           (SELECT MIN(e.ends_at) FROM session AS e
-             WHERE e.account_id = r.account_id{} AND e.status = 'BOOKED' AND e.ends_at > r.now)
-         FROM {}",
-        one("l"),
-        one("h"),
-        one("e"),
-        rows.relation(backend, 1),
-    );
-    for row in query(tx, scope.statement(sql, &rows)).await? {
+    let mut batch = Batch { works };
+    let sql = |scope: AccountScope, relation| {
+        format!(
+            "SELECT r.account_id,
+               (SELECT MIN(l.expires_at) FROM credit_lot AS l
+                 WHERE l.account_id = r.account_id{} AND l.remaining > 0 AND l.expires_at > r.expiry_now),
+               (SELECT MIN(h.hold_expires_at) FROM session AS h WHERE h.account_id = r.account_id{} AND h.status = 'BOOKED'),
+               (SELECT MIN(e.ends_at) FROM session AS e
+                 WHERE e.account_id = r.account_id{} AND e.status = 'BOOKED' AND e.ends_at > r.now)
+             FROM {relation}",
+            scope.condition("l"),
+            scope.condition("h"),
+            scope.condition("e"),
+        )
+    };
+    for row in AccountScope::select(tx, &rows, sql).await? {
         let (account_id, lot, hold, end) = row.try_get_many_by_index()?;
         let work = batch.work(account_id)?;
         let (due, swept) = (work.due, work.changes.swept);

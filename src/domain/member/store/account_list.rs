@@ -39,7 +39,10 @@ pub(in super::super) async fn find_accounts(
     // The order is that of the index. Without it, a database that overestimates the matches would read the table instead.
     match finder {
         Finder::Word(word) => {
-            let (from, before) = (sql.place(word.as_str()), sql.place(format!("{word}{}", char::MAX)));
+            let (from, before) = (
+                sql.placeholder(word.as_str()),
+                sql.placeholder(format!("{word}{}", char::MAX)),
+            );
             sql.push(&format!(
                 "SELECT account_id FROM account_word WHERE word >= {from} AND word < {before} ORDER BY word, account_id"
             ));
@@ -48,7 +51,7 @@ pub(in super::super) async fn find_accounts(
             sql.push("SELECT account_id FROM account_state WHERE status <> 'ACTIVE' ORDER BY account_id");
         }
         Finder::AvailableBelow(credits) => {
-            let credits = sql.place(credits.units());
+            let credits = sql.placeholder(credits.units());
             sql.push(&format!(
                 "SELECT account_id FROM account_state WHERE posted - held < {credits} ORDER BY posted - held, account_id"
             ));
@@ -60,7 +63,7 @@ pub(in super::super) async fn find_accounts(
             sql.push("SELECT account_id FROM account_finding WHERE findings > 0 ORDER BY account_id");
         }
     }
-    let limit = sql.place(i64::try_from(limit).unwrap_or(i64::MAX));
+    let limit = sql.placeholder(i64::try_from(limit).unwrap_or(i64::MAX));
     sql.push(&format!(" LIMIT {limit}"));
     sql.values(database).await
 }
@@ -86,7 +89,7 @@ impl AccountList<'_> {
         sql.push(&format!("SELECT {columns} FROM {table} AS k WHERE true"));
         self.push_range(&mut sql, "k", None);
         let order = self.order_by("k");
-        let skipped = sql.place(i64::from(most.saturating_sub(1)));
+        let skipped = sql.placeholder(i64::from(most.saturating_sub(1)));
         sql.push(&format!(" ORDER BY {order} LIMIT 1 OFFSET {skipped}"));
         let found: Option<(i64, AccountId)> = sql.value(self.database).await?;
         Ok(found.map(|(available, id)| self.position(Credits::from_units(available), id)))
@@ -161,7 +164,7 @@ impl AccountList<'_> {
         self.push_range(&mut sql, key, horizon);
         sql.and_all(named.iter().chain(self.conditions));
         let order = self.order_by(key);
-        let limit = sql.place(i64::try_from(limit).unwrap_or(i64::MAX));
+        let limit = sql.placeholder(i64::try_from(limit).unwrap_or(i64::MAX));
         sql.push(&format!(" ORDER BY {order} LIMIT {limit}"));
         let rows = sql.all(self.database).await?;
         let listed = rows.iter().map(|row| {
@@ -190,14 +193,14 @@ impl AccountList<'_> {
             let Some(position) = position else { continue };
             let number = position.id.number();
             if self.order == AccountOrder::LowestAvailableFirst {
-                let (available, number) = (sql.place(position.available.units()), sql.place(number));
+                let (available, number) = (sql.placeholder(position.available.units()), sql.placeholder(number));
                 // SQLite does not see that the pair bounds the index of its first part.
                 sql.push(&format!(
                     " AND ({table}.posted - {table}.held, {table}.account_id) {comparison} ({available}, {number}) \
                      AND {table}.posted - {table}.held {bound} {available}"
                 ));
             } else {
-                let number = sql.place(number);
+                let number = sql.placeholder(number);
                 sql.push(&format!(" AND {table}.account_id {comparison} {number}"));
             }
         }

@@ -149,8 +149,7 @@ pub(in super::super) async fn accounts(
 
 pub(in super::super) async fn insert_account(tx: &impl ConnectionTrait, account: &Account) -> Result<(), Fault> {
     let row = AccountRow::of(account);
-    let insert = Rows::of([&row]).insert_into::<account::Entity>(tx.get_database_backend());
-    tx.execute_raw(insert).await?;
+    records::insert_all::<account::Entity>(tx, &Rows::of([&row])).await?;
     Ok(save_words(tx, account.id, &row.search_text.unwrap_or_default()).await?)
 }
 

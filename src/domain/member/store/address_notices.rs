@@ -5,6 +5,7 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use crate::domain::database::bulk::{Record, Rows};
+use crate::domain::database::records;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, IdMint, IdSeed};
@@ -38,7 +39,5 @@ pub(in super::super) async fn insert_address_notice(
         attempts: 0,
         next_attempt_at: now,
     }]);
-    tx.execute_raw(row.insert_into::<address_notice::Entity>(tx.get_database_backend()))
-        .await?;
-    Ok(())
+    records::insert_all::<address_notice::Entity>(tx, &row).await
 }

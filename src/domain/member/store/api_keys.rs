@@ -151,9 +151,7 @@ pub(in super::super) async fn insert_api_key(
         keys_made: 0,
         is_announced: false,
     }]);
-    tx.execute_raw(row.insert_into::<api_key::Entity>(tx.get_database_backend()))
-        .await?;
-    Ok(())
+    records::insert_all::<api_key::Entity>(tx, &row).await
 }
 
 /// Stores when keys were last used. If several processes write, the last one wins, which is exact enough.
@@ -166,11 +164,7 @@ pub(in super::super) async fn save_api_key_uses(
         api_key_id: *api_key_id,
         last_used_at: *at,
     }));
-    if !rows.is_empty() {
-        tx.execute_raw(rows.save::<api_key_use::Entity>(tx.get_database_backend(), ""))
-            .await?;
-    }
-    Ok(())
+    records::save_all::<api_key_use::Entity>(tx, &rows).await
 }
 
 async fn with_uses(connection: &impl ConnectionTrait, rows: Vec<KeyRow>) -> Result<Vec<ApiKey>, Fault> {

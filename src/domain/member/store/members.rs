@@ -118,10 +118,7 @@ pub(in super::super) async fn count_owners(tx: &impl ConnectionTrait, account_id
 }
 
 pub(in super::super) async fn insert_member(tx: &impl ConnectionTrait, member: &Member) -> Result<(), Fault> {
-    let row = Rows::of([member]);
-    tx.execute_raw(row.insert_into::<member::Entity>(tx.get_database_backend()))
-        .await?;
-    Ok(())
+    records::insert_all::<member::Entity>(tx, &Rows::of([member])).await
 }
 
 /// Writes the changed row of a member that exists.

@@ -330,12 +330,7 @@ async fn the_platform_lists_accounts_by_page_and_filter() {
         room.team(name).await;
     }
     let list = async |filter: AccountFilter, first: u32, after: Option<AccountPosition>| {
-        let request = PageRequest {
-            limit: first,
-            backward: false,
-            after,
-            before: None,
-        };
+        let request = PageRequest::forward(first, after);
         room.accounts
             .page(&Actor::System, &filter, AccountOrder::OldestFirst, &request)
             .await
@@ -368,12 +363,7 @@ async fn the_platform_lists_accounts_by_page_and_filter() {
     assert_eq!(list(nothing, 20, None).await.items.len(), 0);
 
     for weak in [actor(&owner), key(one.id, &Permission::ALL)] {
-        let request = PageRequest {
-            limit: 20,
-            backward: false,
-            after: None,
-            before: None,
-        };
+        let request = PageRequest::forward(20, None);
         let refused = room
             .accounts
             .page(&weak, &AccountFilter::default(), AccountOrder::OldestFirst, &request)

@@ -13,7 +13,7 @@ use super::super::{
     AddMemberRefusal, Change, ContactStatus, MemberFilter, MemberPatch, MemberPosition, NewMember, RemoveMemberRefusal,
     UpdateMemberRefusal, UpsertMember, UpsertMemberRefusal,
 };
-use super::{Room, actor, key, named, nobody};
+use super::{Room, actor, key, named, unknown_member};
 
 const FORBIDDEN: AccessError = AccessError::Forbidden(Permission::ManageMembers);
 
@@ -29,12 +29,7 @@ fn upsert(external_id: &str) -> UpsertMember {
 }
 
 fn page(first: u32, after: Option<MemberPosition>) -> PageRequest<MemberPosition> {
-    PageRequest {
-        limit: first,
-        backward: false,
-        after,
-        before: None,
-    }
+    PageRequest::forward(first, after)
 }
 
 #[tokio::test]
@@ -347,7 +342,7 @@ async fn an_update_names_the_version_it_expects() {
     );
     let missing = room
         .members
-        .update(&Actor::System, team.id, nobody(), MemberPatch::default())
+        .update(&Actor::System, team.id, unknown_member(), MemberPatch::default())
         .await;
     assert_eq!(missing, Err(Refused(UpdateMemberRefusal::NotFound)));
     let (other, _) = room.team("two").await;

@@ -189,6 +189,6 @@ fn key(account_id: AccountId, permissions: &[Permission]) -> Actor {
     }
 }
 
-fn nobody() -> MemberId {
+fn unknown_member() -> MemberId {
     MemberId::from_uuid(Uuid::new_v4())
 }

@@ -69,19 +69,15 @@ pub(in super::super) async fn addresses_by_id(
     ids: &[NotificationAddressId],
 ) -> Result<HashMap<NotificationAddressId, NotificationAddress>, Fault> {
     let rows = Rows::of(ids.iter().map(|id| Named { account_id, id: *id }));
-    if rows.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let backend = connection.get_database_backend();
-    let scope = AccountScope::of(backend, &rows);
-    let sql = format!(
-        "SELECT {} FROM {} {} {CONTACT}{}",
-        columns(),
-        rows.relation(backend, 1),
-        scope.probe("notification_address", "t.id = r.id"),
-        scope.condition("c"),
-    );
-    let found: Vec<Found> = records::all(connection, sql, scope.values(&rows)).await?;
+    let sql = |scope: AccountScope, relation| {
+        format!(
+            "SELECT {} FROM {relation} {} {CONTACT}{}",
+            columns(),
+            scope.probe("notification_address", "t.id = r.id"),
+            scope.condition("c"),
+        )
+    };
+    let found: Vec<Found> = records::read(&AccountScope::select(connection, &rows, sql).await?)?;
     let addresses: Result<Vec<NotificationAddress>, Fault> = found.into_iter().map(Found::address).collect();
     Ok(records::by_id(addresses?, |address: &NotificationAddress| address.id))
 }
@@ -109,19 +105,15 @@ pub(in super::super) async fn addresses_of(
 ) -> Result<Vec<(i64, NotificationAddress)>, Fault> {
     let accounts = accounts.into_iter();
     let rows = Rows::of(accounts.map(|(number, account_id)| Numbered { number, account_id }));
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let backend = tx.get_database_backend();
-    let scope = AccountScope::of(backend, &rows);
-    let sql = format!(
-        "SELECT r.number, {} FROM {} {} {CONTACT}{} ORDER BY t.created_at, t.id",
-        columns(),
-        rows.relation(backend, 1),
-        scope.probe("notification_address", "t.removed_at IS NULL"),
-        scope.condition("c"),
-    );
-    let found = tx.query_all_raw(scope.statement(sql, &rows)).await?;
+    let sql = |scope: AccountScope, relation| {
+        format!(
+            "SELECT r.number, {} FROM {relation} {} {CONTACT}{} ORDER BY t.created_at, t.id",
+            columns(),
+            scope.probe("notification_address", "t.removed_at IS NULL"),
+            scope.condition("c"),
+        )
+    };
+    let found = AccountScope::select(tx, &rows, sql).await?;
     let addresses = found.iter().map(|row| {
         let mut fields = Fields::of(row);
         Ok((fields.next()?, Found::read(&mut fields)?.address()?))

@@ -7,9 +7,9 @@ use sea_orm::{ConnectionTrait, EntityName, Statement, Value};
 use uuid::Uuid;
 
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::keyset::{Keyset, Position};
+use crate::domain::database::keyset::Keyset;
 use crate::domain::database::records::{self, FromRow, column_list};
-use crate::domain::database::select::{Condition, Select};
+use crate::domain::database::select::{self, Condition, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -21,17 +21,11 @@ use super::due::names;
 
 /// The account's alerts that meet `residuals`, by when they were raised.
 pub(in super::super) fn alerts_keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
+    // Conditions may name the severity.
+    let columns = format!("{}, severity", column_list::<Alert>());
     Keyset {
-        table: "alert",
-        key: &["raised_at", "id"],
-        // Conditions may name the severity.
-        columns: format!("{}, severity", column_list::<Alert>()),
-        branches: Vec::new(),
-        has_repeats: false,
         residuals,
-        from: <(i64, Uuid)>::FIRST,
-        to: <(i64, Uuid)>::LAST,
-        descending: false,
+        ..Keyset::new("alert", &["raised_at", "id"], columns)
     }
 }
 
@@ -40,11 +34,7 @@ pub(in super::super) async fn alerts_by_id(
     account_id: AccountId,
     ids: &[AlertId],
 ) -> Result<HashMap<AlertId, Alert>, Fault> {
-    let ids = ids.iter().map(|id| id.uuid());
-    let alerts = Select::by_ids::<Alert>(database, account_id, "alert", ids)
-        .records(database)
-        .await?;
-    Ok(records::by_id(alerts, |alert: &Alert| alert.id))
+    select::by_ids(database, account_id, "alert", ids, |alert: &Alert| alert.id).await
 }
 
 /// A new alert, as it is inserted.
@@ -209,10 +199,7 @@ pub(in super::super) async fn open_edge(
     open: OpenEdge,
 ) -> Result<(), Fault> {
     let row = EdgeRow { kind, recipient, open };
-    let rows = Rows::of([(account_id, row)]);
-    tx.execute_raw(rows.insert_into::<alert_edge::Entity>(tx.get_database_backend()))
-        .await?;
-    Ok(())
+    records::insert_all::<alert_edge::Entity>(tx, &Rows::of([(account_id, row)])).await
 }
 
 /// Closes an edge, so that it can be crossed again.

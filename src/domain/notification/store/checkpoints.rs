@@ -22,7 +22,7 @@ use super::due::{credits_expiring, names};
 /// The state of an account at one moment.
 #[derive(Clone, Copy, Debug, FromRow)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
-pub(in super::super) struct Glance {
+pub(in super::super) struct AlertSnapshot {
     pub(in super::super) account_id: AccountId,
     /// The last event that was processed.
     pub(in super::super) checkpoint: i64,
@@ -57,7 +57,7 @@ impl Thresholds {
     }
 }
 
-impl Glance {
+impl AlertSnapshot {
     /// Whether its balance changes no alert.
     pub(in super::super) fn is_calm(&self) -> bool {
         !self.is_open && !self.are_credits_expiring && is_calm(self.available, self.thresholds.highest())
@@ -130,10 +130,10 @@ pub(in super::super) async fn move_checkpoints(
 }
 
 /// Reads the state of these accounts.
-pub(in super::super) async fn glances(
+pub(in super::super) async fn snapshots(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
-) -> Result<Vec<Glance>, Fault> {
+) -> Result<Vec<AlertSnapshot>, Fault> {
     let rows = Rows::of(accounts.iter().map(|account_id| Named {
         account_id: *account_id,
     }));
@@ -190,21 +190,17 @@ pub(in super::super) async fn check_prepared(
     prepared: &[(AccountId, i64)],
 ) -> Result<Vec<Checked>, Fault> {
     let rows = rows_of(prepared);
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let backend = tx.get_database_backend();
-    let scope = AccountScope::of(backend, &rows);
-    let sql = format!(
-        "SELECT r.account_id, \
-         COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = r.account_id{}), 0), \
-         EXISTS (SELECT 1 FROM event e WHERE e.account_id = r.account_id{} AND e.sequence > r.sequence \
-           AND e.kind IN ('{}', '{}')) FROM {}",
-        scope.condition("p"),
-        scope.condition("e"),
-        EventKind::MemberUpdated.as_str(),
-        EventKind::AccountUpdated.as_str(),
-        rows.relation(backend, 1),
-    );
-    records::all(tx, sql, scope.values(&rows)).await
+    let sql = |scope: AccountScope, relation| {
+        format!(
+            "SELECT r.account_id, \
+             COALESCE((SELECT p.sequence FROM alert_place p WHERE p.account_id = r.account_id{}), 0), \
+             EXISTS (SELECT 1 FROM event e WHERE e.account_id = r.account_id{} AND e.sequence > r.sequence \
+               AND e.kind IN ('{}', '{}')) FROM {relation}",
+            scope.condition("p"),
+            scope.condition("e"),
+            EventKind::MemberUpdated.as_str(),
+            EventKind::AccountUpdated.as_str(),
+        )
+    };
+    records::read(&AccountScope::select(tx, &rows, sql).await?)
 }

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, Statement, Value};
 use uuid::Uuid;
 
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::keyset::{Branch, Keyset, Position};
+use crate::domain::database::keyset::{Branch, Keyset};
 use crate::domain::database::records::{self, Fields, FromRow, column_list};
 use crate::domain::database::select::{Condition, Select};
 use crate::domain::database::{Database, Transaction};
@@ -46,11 +46,7 @@ pub(in super::super) async fn insert_deliveries(
         kind: alert.kind,
         severity: alert.severity(),
     }));
-    if !rows.is_empty() {
-        tx.execute_raw(rows.insert_into::<delivery::Entity>(tx.get_database_backend()))
-            .await?;
-    }
-    Ok(())
+    records::insert_all::<delivery::Entity>(tx, &rows).await
 }
 
 /// Deliveries that meet `residuals`, by when they were created. `of` drives the scan.
@@ -76,15 +72,9 @@ pub(in super::super) fn inbox_keyset(member_id: MemberId, mut residuals: Vec<Con
 
 fn keyset(of: Branch, key: &'static [&'static str], columns: String, residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
     Keyset {
-        table: "delivery",
-        key,
-        columns,
         branches: vec![of],
-        has_repeats: false,
         residuals,
-        from: <(i64, Uuid)>::FIRST,
-        to: <(i64, Uuid)>::LAST,
-        descending: false,
+        ..Keyset::new("delivery", key, columns)
     }
 }
 
@@ -93,7 +83,6 @@ pub(in super::super) async fn deliveries_by_id(
     account_id: AccountId,
     ids: &[DeliveryId],
 ) -> Result<Vec<Delivery>, Fault> {
-    let ids = ids.iter().map(|id| id.uuid());
     Select::by_ids::<Delivery>(database, account_id, "delivery", ids)
         .records(database)
         .await
@@ -202,7 +191,7 @@ pub(in super::super) async fn unread(
 
 /// Selects alerts of a member's inbox.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Meant {
+pub(in super::super) enum AlertSelection {
     These(Vec<AlertId>),
     /// All alerts up to and including this one.
     UpTo(Timestamp, AlertId),
@@ -223,7 +212,7 @@ const fn change_of(mark: AlertMark) -> (&'static str, &'static str) {
 pub(in super::super) async fn mark(
     tx: &Transaction,
     (account_id, member_id): (AccountId, MemberId),
-    meant: &Meant,
+    selection: &AlertSelection,
     (mark, now): (AlertMark, Timestamp),
     sequence: i64,
 ) -> Result<u64, Fault> {
@@ -235,13 +224,13 @@ pub(in super::super) async fn mark(
         now.millis().into(),
         sequence.into(),
     ];
-    let which = match meant {
-        Meant::These(ids) => {
+    let which = match selection {
+        AlertSelection::These(ids) => {
             let rows = Rows::of(ids.iter().map(|id| Named { id: *id }));
             values.push(rows.value());
             format!("alert_id IN (SELECT r.id FROM {})", rows.relation(backend, 5))
         }
-        Meant::UpTo(raised_at, id) => {
+        AlertSelection::UpTo(raised_at, id) => {
             values.push(raised_at.millis().into());
             values.push(id.uuid().into());
             "created_at <= $5 AND (created_at < $5 OR alert_id <= $6)".to_owned()

@@ -19,11 +19,11 @@ pub(super) use alerts::{
     resolve_alert, unresolved_sessions,
 };
 pub(super) use checkpoints::{
-    Checked, Glance, check_prepared, checkpoint, glances, move_checkpoints, save_checkpoints,
+    AlertSnapshot, Checked, check_prepared, checkpoint, move_checkpoints, save_checkpoints, snapshots,
 };
 pub(super) use deliveries::{
-    InboxRow, Meant, deliveries_by_id, deliveries_keyset, delivery_by_id, in_inbox, inbox_keyset, insert_deliveries,
-    mark, marked_in, marks, raised_at, unread,
+    AlertSelection, InboxRow, deliveries_by_id, deliveries_keyset, delivery_by_id, in_inbox, inbox_keyset,
+    insert_deliveries, mark, marked_in, marks, raised_at, unread,
 };
 pub(super) use due::{StandingAlert, are_credits_expiring, due, due_accounts, save_due, standing};
 pub(super) use outbox::{
@@ -32,7 +32,7 @@ pub(super) use outbox::{
 };
 pub(super) use people::{Addressed, Recipient, Recipients, read_recipients, recipients};
 pub(super) use recipients::{reached, unsent};
-pub(super) use reports::{Keeping, Kept, Mailed, apply_fate, has_arrived, keep_report, mailed, standing_of};
+pub(super) use reports::{Kept, Mailed, StoreResult, apply_effect, has_arrived, keep_report, mailed, standing_of};
 pub(super) use settings::{defaults_of, save_defaults, save_settings, settings};
 
 use crate::domain::fault::Fault;

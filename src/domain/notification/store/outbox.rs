@@ -374,7 +374,7 @@ async fn addressed_member(
     let Some(row) = records::one::<AddressedMember>(connection, sql, values).await? else {
         return Ok(None);
     };
-    let said = settings(connection, [(account_id, member_id)])
+    let stored = settings(connection, [(account_id, member_id)])
         .await?
         .remove(&member_id);
     Ok(Some(Addressee {
@@ -385,6 +385,6 @@ async fn addressed_member(
         contact: row.contact,
         locale: row.locale,
         timezone: row.timezone,
-        wishes: Wishes::Member(said.unwrap_or_else(|| NotificationSettings::new(account_id, member_id))),
+        wishes: Wishes::Member(stored.unwrap_or_else(|| NotificationSettings::new(account_id, member_id))),
     }))
 }

@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::ConnectionTrait;
-
 use super::{addresses_of, settings};
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
@@ -136,9 +134,9 @@ pub(in super::super) async fn recipients(
         Wishes::Member(settings) => Some((settings.account_id, settings.member_id)),
         Wishes::Address(_) => None,
     });
-    let said = settings(tx, members).await?;
+    let stored = settings(tx, members).await?;
     for recipient in found.iter_mut().flatten() {
-        if let Some(settings) = recipient.id.member().and_then(|member_id| said.get(&member_id)) {
+        if let Some(settings) = recipient.id.member().and_then(|member_id| stored.get(&member_id)) {
             recipient.wishes = Wishes::Member(settings.clone());
         }
     }
@@ -175,19 +173,14 @@ async fn add_members(
     condition: &str,
     found: &mut [Vec<Recipient>],
 ) -> Result<(), Fault> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let backend = tx.get_database_backend();
-    let scope = AccountScope::of(backend, rows);
-    let sql = format!(
-        "SELECT r.number, t.account_id, t.id, t.role, c.email_status, c.timezone FROM {} {} \
-         JOIN contact c ON c.account_id = t.account_id AND c.recipient_id = t.id{} ORDER BY t.created_at, t.id",
-        rows.relation(backend, 1),
-        scope.probe("member", condition),
-        scope.condition("c"),
-    );
-    for member in records::all::<Found>(tx, sql, scope.values(rows)).await? {
+    let sql = |scope: AccountScope, relation| {
+        let (members, account) = (scope.probe("member", condition), scope.condition("c"));
+        format!(
+            "SELECT r.number, t.account_id, t.id, t.role, c.email_status, c.timezone FROM {relation} {members} \
+             JOIN contact c ON c.account_id = t.account_id AND c.recipient_id = t.id{account} ORDER BY t.created_at, t.id"
+        )
+    };
+    for member in records::read::<Found>(&AccountScope::select(tx, rows, sql).await?)? {
         let at = usize::try_from(member.number).ok();
         let Some(found) = at.and_then(|at| found.get_mut(at)) else {
             continue;
@@ -240,26 +233,19 @@ async fn last_mails(
         recipient,
         since: Timestamp::from_millis(now.millis() - COOLDOWN_MILLIS),
     }));
-    if rows.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let backend = tx.get_database_backend();
-    let scope = AccountScope::of(backend, &rows);
-    let sql = format!(
-        "SELECT t.kind, r.recipient_kind, r.recipient_id, COALESCE(t.sent_at, t.next_attempt_at, t.created_at) AS at, t.resolved_at \
-         FROM {} JOIN delivery t ON t.account_id = r.account_id{} \
-         AND t.id = (SELECT d.id FROM delivery d WHERE d.account_id = r.account_id{} AND d.recipient_id = r.recipient_id \
-           AND d.kind = r.kind AND d.created_at > r.since AND d.channel = 'EMAIL' \
-           AND d.status IN ('QUEUED', 'SENDING', 'SENT') AND (d.status = 'SENT' OR d.resolved_at IS NULL) \
-           ORDER BY d.created_at DESC LIMIT 1)",
-        rows.relation(backend, 1),
-        scope.condition("t"),
-        scope.condition("d"),
-    );
-    let found = records::all::<FoundMail>(tx, sql, scope.values(&rows))
-        .await?
-        .into_iter();
-    let last = found.map(|mail| {
+    let sql = |scope: AccountScope, relation| {
+        let (of_mail, of_last) = (scope.condition("t"), scope.condition("d"));
+        format!(
+            "SELECT t.kind, r.recipient_kind, r.recipient_id, COALESCE(t.sent_at, t.next_attempt_at, t.created_at) AS at, t.resolved_at \
+             FROM {relation} JOIN delivery t ON t.account_id = r.account_id{of_mail} \
+             AND t.id = (SELECT d.id FROM delivery d WHERE d.account_id = r.account_id{of_last} AND d.recipient_id = r.recipient_id \
+               AND d.kind = r.kind AND d.created_at > r.since AND d.channel = 'EMAIL' \
+               AND d.status IN ('QUEUED', 'SENDING', 'SENT') AND (d.status = 'SENT' OR d.resolved_at IS NULL) \
+               ORDER BY d.created_at DESC LIMIT 1)"
+        )
+    };
+    let found: Vec<FoundMail> = records::read(&AccountScope::select(tx, &rows, sql).await?)?;
+    let last = found.into_iter().map(|mail| {
         let last = LastMail {
             at: mail.at,
             has_ended: mail.resolved_at.is_some(),

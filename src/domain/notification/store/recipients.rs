@@ -56,14 +56,14 @@ pub(in super::super) async fn reached(
                  OR (c.email_status IN ('NONE', 'UNVERIFIED') AND ($3 OR s.preferences LIKE '% EMAIL\":true%'))) \
                ORDER BY CASE WHEN m.role IN ('OWNER', 'ADMIN') THEN 0 ELSE 1 END, m.created_at, m.id LIMIT $2";
     let defaults = defaults_of(tx, account_id).await?;
-    let mut said = defaults.preferences.iter();
-    let is_mailed_by_default = said.any(|((_, channel), is_on)| *channel == Channel::Email && *is_on);
+    let mut stored = defaults.preferences.iter();
+    let is_mailed_by_default = stored.any(|((_, channel), is_on)| *channel == Channel::Email && *is_on);
     let values = [account_id.into(), i64::from(limit).into(), is_mailed_by_default.into()];
     let rows: Vec<Reached> = records::all(tx, sql, values).await?;
     let mut found: Vec<MemberRecipient> = rows.into_iter().map(|row| row.with_defaults(account_id)).collect();
-    let mut said = settings(tx, found.iter().map(|one| (account_id, one.member_id))).await?;
+    let mut stored = settings(tx, found.iter().map(|one| (account_id, one.member_id))).await?;
     for one in &mut found {
-        if let Some(settings) = said.remove(&one.member_id) {
+        if let Some(settings) = stored.remove(&one.member_id) {
             one.settings = settings;
         }
     }

@@ -10,7 +10,7 @@ use crate::domain::member::ContactStatus;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, DeliveryId, RecipientId};
 
-use super::super::model::{DeliveryStatus, Fate, MailFailure, Report};
+use super::super::model::{DeliveryStatus, MailFailure, Report, ReportEffect};
 
 /// A delivery that was part of a mail.
 #[derive(Clone, Debug, Record, FromRow)]
@@ -36,11 +36,11 @@ pub(in super::super) struct Kept {
 
 /// Whether a report was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Keeping {
+pub(in super::super) enum StoreResult {
     New,
     Known,
     /// The recipient does not exist.
-    OfNobody,
+    NoRecipient,
 }
 
 /// Returns all deliveries of one mail: the one whose id it has, and those that were sent with it.
@@ -81,10 +81,14 @@ pub(in super::super) async fn has_arrived(
 }
 
 /// Stores a report, unless its id is known.
-pub(in super::super) async fn keep_report(tx: &Transaction, kept: &Kept, report: &Report) -> Result<Keeping, Fault> {
+pub(in super::super) async fn keep_report(
+    tx: &Transaction,
+    kept: &Kept,
+    report: &Report,
+) -> Result<StoreResult, Fault> {
     let backend = tx.get_database_backend();
     if standing_of(tx, kept.account_id, kept.recipient).await?.is_none() {
-        return Ok(Keeping::OfNobody);
+        return Ok(StoreResult::NoRecipient);
     }
     let sql = "INSERT INTO mail_report (account_id, id, recipient_id, delivery_id, kind, address, reason, received_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
@@ -102,26 +106,26 @@ pub(in super::super) async fn keep_report(tx: &Transaction, kept: &Kept, report:
         .execute_raw(Statement::from_sql_and_values(backend, sql, values))
         .await?;
     Ok(if done.rows_affected() == 1 {
-        Keeping::New
+        StoreResult::New
     } else {
-        Keeping::Known
+        StoreResult::Known
     })
 }
 
 /// Stores the new state of a delivery after a report. The number of tries shows that the delivery has not changed since the
 /// decision; its sender may meanwhile record the end of a try.
-pub(in super::super) async fn apply_fate(
+pub(in super::super) async fn apply_effect(
     tx: &Transaction,
     (account_id, mail): (AccountId, &Mailed),
-    fate: Fate,
+    fate: ReportEffect,
     (failure, now): (Option<MailFailure>, Timestamp),
 ) -> Result<(), Fault> {
     let (status, next, sent_at) = match fate {
-        Fate::Unchanged => return Ok(()),
-        Fate::Sent => (DeliveryStatus::Sent, None, Some(now)),
-        Fate::Again(next) => (DeliveryStatus::Queued, Some(next), None),
-        Fate::GivenUp => (DeliveryStatus::Failed, None, None),
-        Fate::CameBack => (DeliveryStatus::Bounced, None, None),
+        ReportEffect::Unchanged => return Ok(()),
+        ReportEffect::Sent => (DeliveryStatus::Sent, None, Some(now)),
+        ReportEffect::Again(next) => (DeliveryStatus::Queued, Some(next), None),
+        ReportEffect::GivenUp => (DeliveryStatus::Failed, None, None),
+        ReportEffect::CameBack => (DeliveryStatus::Bounced, None, None),
     };
     let sql = "UPDATE delivery SET status = $4, next_attempt_at = $5, sent_at = COALESCE(sent_at, $6), last_error = $7 \
                WHERE account_id = $1 AND id = $2 AND attempts = $3 AND status IN ('QUEUED', 'SENDING', 'SENT', 'FAILED')";

@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 
 use super::unreadable;
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::records::{self, FromRow, column_list, columns_of};
+use crate::domain::database::records::{self, Fields, FromRow, column_list, columns_of};
 use crate::domain::database::scope::AccountScope;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -52,14 +52,6 @@ impl SettingsRow {
     }
 }
 
-/// The settings of a member, or the defaults of their account.
-#[derive(FromRow)]
-struct Found {
-    is_of_account: bool,
-    #[record(flatten)]
-    row: SettingsRow,
-}
-
 /// The defaults of an account, as they are stored.
 #[derive(Record, FromRow)]
 struct DefaultsRow {
@@ -80,32 +72,28 @@ pub(in super::super) async fn settings(
         found.insert(member_id, NotificationSettings::new(account_id, member_id));
         Named { account_id, member_id }
     }));
-    if rows.is_empty() {
-        return Ok(found);
-    }
-    let backend = connection.get_database_backend();
-    let relation = rows.relation(backend, 1);
-    let scope = AccountScope::of(backend, &rows);
-    let of_members = scope.probe("notification_settings", "t.member_id = r.member_id");
-    let of_account = scope.probe("notification_defaults", "true");
     // One statement, because alerts of many accounts need this several times.
-    let sql = format!(
-        "SELECT FALSE, {} FROM {relation} {of_members} UNION ALL \
-         SELECT TRUE, t.account_id, r.member_id, t.preferences, NULL, NULL, NULL, t.version, NULL FROM {relation} {of_account}",
-        columns_of::<SettingsRow>("t")
-    );
-    let mut defaults = HashMap::new();
-    let stored: Vec<Found> = records::all(connection, sql, scope.values(&rows)).await?;
-    for Found { is_of_account, row } in stored {
-        if is_of_account {
-            defaults.insert(row.member_id, from_json(&row.preferences)?);
-        } else {
-            found.insert(row.member_id, row.settings()?);
+    let sql = |scope: AccountScope, relation: String| {
+        format!(
+            "SELECT r.member_id, {}, d.preferences FROM {relation} {} {}",
+            columns_of::<SettingsRow>("s"),
+            scope.optional("notification_settings", "s", "s.member_id = r.member_id"),
+            scope.optional("notification_defaults", "d", "true"),
+        )
+    };
+    for row in AccountScope::select(connection, &rows, sql).await? {
+        let mut fields = Fields::of(&row);
+        let member_id: MemberId = fields.next()?;
+        let stored = Option::<SettingsRow>::read(&mut fields)?;
+        let defaults: Option<String> = fields.next()?;
+        let Some(settings) = found.get_mut(&member_id) else {
+            continue;
+        };
+        if let Some(stored) = stored {
+            *settings = stored.settings()?;
         }
-    }
-    for (member_id, defaults) in defaults {
-        if let Some(settings) = found.get_mut(&member_id) {
-            settings.defaults = defaults;
+        if let Some(defaults) = defaults {
+            settings.defaults = from_json(&defaults)?;
         }
     }
     Ok(found)

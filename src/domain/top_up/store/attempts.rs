@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use entity::top_up_attempt::{Column, Entity};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::domain::database::{Database, Transaction, records};
+use crate::domain::database::{Database, Transaction, records, select};
 use crate::domain::fault::Fault;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, Purchase};
 use crate::primitives::clock::Timestamp;
@@ -177,9 +177,6 @@ pub(in super::super) async fn by_ids(
     account_id: AccountId,
     ids: &[TopUpAttemptId],
 ) -> Result<HashMap<TopUpAttemptId, Attempt>, Fault> {
-    let query = Entity::find()
-        .filter(Column::AccountId.eq(account_id))
-        .filter(Column::Id.is_in(ids.iter().copied()));
-    let attempts = records::find(database.read(), query).await?;
-    Ok(records::by_id(attempts, |attempt: &Attempt| attempt.id))
+    let id = |attempt: &Attempt| attempt.id;
+    select::by_ids(database, account_id, "top_up_attempt", ids, id).await
 }

@@ -6,9 +6,9 @@ use entity::{auto_top_up, top_up_decision};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
-use crate::domain::database::keyset::{Keyset, Position};
+use crate::domain::database::keyset::Keyset;
 use crate::domain::database::records::{self, column_list};
-use crate::domain::database::select::Select;
+use crate::domain::database::select;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::top_up::model::{AutoTopUp, StoredDecision};
@@ -62,16 +62,10 @@ pub(in super::super) async fn insert_decision(tx: &Transaction, decision: &Store
 
 /// Returns the keyset of an account's decisions, by the time they were first made.
 pub(in super::super) fn decisions_keyset() -> Keyset<(i64, Uuid)> {
+    let columns = column_list::<StoredDecision>();
     Keyset {
-        table: "top_up_decision",
-        key: &["created_at", "id"],
-        columns: column_list::<StoredDecision>(),
-        branches: Vec::new(),
-        has_repeats: false,
-        residuals: Vec::new(),
-        from: <(i64, Uuid)>::FIRST,
-        to: <(i64, Uuid)>::LAST,
         descending: true,
+        ..Keyset::new("top_up_decision", &["created_at", "id"], columns)
     }
 }
 
@@ -80,8 +74,6 @@ pub(in super::super) async fn decisions_by_ids(
     account_id: AccountId,
     ids: &[TopUpDecisionId],
 ) -> Result<HashMap<TopUpDecisionId, StoredDecision>, Fault> {
-    let ids = ids.iter().map(|id| id.uuid());
-    let select = Select::by_ids::<StoredDecision>(database, account_id, "top_up_decision", ids);
-    let decisions = select.records(database).await?;
-    Ok(records::by_id(decisions, |decision: &StoredDecision| decision.id))
+    let id = |decision: &StoredDecision| decision.id;
+    select::by_ids(database, account_id, "top_up_decision", ids, id).await
 }

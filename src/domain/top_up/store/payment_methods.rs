@@ -7,7 +7,7 @@ use entity::payment_method::{Column, Entity};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::domain::database::bulk::Record;
-use crate::domain::database::{Database, Transaction, records};
+use crate::domain::database::{Database, Transaction, records, select};
 use crate::domain::fault::Fault;
 use crate::domain::top_up::model::PaymentMethod;
 use crate::primitives::clock::Timestamp;
@@ -46,11 +46,8 @@ pub(in super::super) async fn by_ids(
     account_id: AccountId,
     ids: &[PaymentMethodId],
 ) -> Result<HashMap<PaymentMethodId, PaymentMethod>, Fault> {
-    let query = Entity::find()
-        .filter(Column::AccountId.eq(account_id))
-        .filter(Column::Id.is_in(ids.iter().copied()));
-    let methods = records::find(database.read(), query).await?;
-    Ok(records::by_id(methods, |method: &PaymentMethod| method.id))
+    let id = |card: &PaymentMethod| card.id;
+    select::by_ids(database, account_id, "payment_method", ids, id).await
 }
 
 /// Returns the gateway's id of the account.

@@ -6,9 +6,9 @@ use entity::{account, top_up};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
-use crate::domain::database::keyset::{Keyset, Position};
+use crate::domain::database::keyset::Keyset;
 use crate::domain::database::records::{self, column_list};
-use crate::domain::database::select::{Condition, Select};
+use crate::domain::database::select::{self, Condition};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::store::broken;
@@ -27,15 +27,8 @@ const OPEN_AUTOMATIC: &str = "origin = 'AUTO' AND (status IN ('PENDING', 'PROCES
 /// Returns the keyset of the account's top-ups that match `residuals`, by the time of the request.
 pub(in super::super) fn keyset(residuals: Vec<Condition>) -> Keyset<(i64, Uuid)> {
     Keyset {
-        table: "top_up",
-        key: &["created_at", "id"],
-        columns: column_list::<TopUp>(),
-        branches: Vec::new(),
-        has_repeats: false,
         residuals,
-        from: <(i64, Uuid)>::FIRST,
-        to: <(i64, Uuid)>::LAST,
-        descending: false,
+        ..Keyset::new("top_up", &["created_at", "id"], column_list::<TopUp>())
     }
 }
 
@@ -44,11 +37,7 @@ pub(in super::super) async fn by_ids(
     account_id: AccountId,
     ids: &[TopUpId],
 ) -> Result<HashMap<TopUpId, TopUp>, Fault> {
-    let ids = ids.iter().map(|id| id.uuid());
-    let top_ups = Select::by_ids::<TopUp>(database, account_id, "top_up", ids)
-        .records(database)
-        .await?;
-    Ok(records::by_id(top_ups, |top_up: &TopUp| top_up.id))
+    select::by_ids(database, account_id, "top_up", ids, |top_up: &TopUp| top_up.id).await
 }
 
 /// Returns a top-up as the transaction sees it.

@@ -31,9 +31,9 @@ impl Account {
         let scope = scope(ctx)?;
         let filter = filter.unwrap_or_default().for_account(self.row.id)?;
         let (order, order_name) = in_order(order);
-        let place = self.list("credit_log", &key(&filter)?, order_name);
+        let list = self.list("credit_log", &key(&filter)?, order_name);
         let wants_page = wants_page(ctx, arguments.first);
-        let request = arguments.request(place)?;
+        let request = arguments.request(list)?;
         let followed = self.followed(ctx).await?;
         let page = if wants_page {
             let log = &scope.services.credit_log;
@@ -56,8 +56,8 @@ impl Account {
         let filter = filter.unwrap_or_default().for_account(self.row.id)?;
         let (order, order_name) = in_order(order);
         let order_by: sessions::SessionOrder = order_by.unwrap_or(SessionOrder::BookedAt).into();
-        let place = self.list("sessions", &key(&filter)?, &key(&(order_by, order_name))?);
-        let request = arguments.request(place)?;
+        let list = self.list("sessions", &key(&filter)?, &key(&(order_by, order_name))?);
+        let request = arguments.request(list)?;
         let followed = self.followed(ctx).await?;
         let sessions = &scope.services.sessions;
         let order = (order_by, order);
@@ -77,8 +77,8 @@ impl Account {
         let scope = scope(ctx)?;
         let filter = filter.unwrap_or_default().into_domain()?;
         let (order, order_name) = in_order(order);
-        let place = self.list("top_ups", &key(&filter)?, order_name);
-        let request = arguments.request(place)?;
+        let list = self.list("top_ups", &key(&filter)?, order_name);
+        let request = arguments.request(list)?;
         let followed = self.followed(ctx).await?;
         let top_ups = &scope.services.top_ups;
         let page = top_ups.page(scope.actor(), self.row.id, &filter, order, &request);

@@ -244,9 +244,9 @@ impl World {
             assert_eq!(entry.hash, previous, "hashes chain");
         }
         assert_eq!(self.state.header.last_hash, previous);
-        for entry in self.state.entries.values() {
+        for PastEntry { entry, movements } in self.state.entries.values() {
             assert!(entry.taken_back >= Credits::ZERO && entry.taken_back <= entry.amount.abs());
-            let drawn = entry.movements.iter().filter(|movement| movement.amount.is_negative());
+            let drawn = movements.iter().filter(|movement| movement.amount.is_negative());
             let mut returned = Credits::ZERO;
             for movement in drawn {
                 assert!(

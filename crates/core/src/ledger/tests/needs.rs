@@ -89,9 +89,9 @@ impl Narrow<'_> {
         let charges = self.needs.charges.iter().filter_map(|name| self.named(name));
         let charges = charges.filter_map(|id| self.all.sessions.get(&id)?.charge_entry_id);
         let wanted: Vec<EntryId> = self.needs.entries.iter().copied().chain(charges).collect();
-        for entry in wanted.iter().filter_map(|id| self.all.entries.get(id)) {
-            self.state.entries.insert(entry.id, entry.clone());
-            if let Some(top_up_id) = entry.top_up_id.filter(|_| self.needs.top_up_holds)
+        for past in wanted.iter().filter_map(|id| self.all.entries.get(id)) {
+            self.state.entries.insert(past.entry.id, past.clone());
+            if let Some(top_up_id) = past.entry.top_up_id.filter(|_| self.needs.top_up_holds)
                 && let Some(hold) = self.all.top_up_holds.get(&top_up_id)
             {
                 self.state.top_up_holds.insert(top_up_id, *hold);

@@ -1,7 +1,7 @@
 //! SQL of past balances and holds.
 
 use crate::domain::database::Database;
-use crate::domain::database::keyset::{Keyset, Position};
+use crate::domain::database::keyset::Keyset;
 use crate::domain::database::records::column_list;
 use crate::domain::database::select::{Condition, Select};
 use crate::domain::fault::Fault;
@@ -27,7 +27,7 @@ pub(in crate::domain::ledger::credit_log) async fn balance_at(
     at: Timestamp,
 ) -> Result<BalanceAt, Fault> {
     let mut select = Select::of(database, account_id, "SELECT ");
-    let instant = select.place(at.millis());
+    let instant = select.placeholder(at.millis());
     let last = |column: &str, table: &str| {
         format!(
             "(SELECT {column} FROM {table} WHERE account_id = $1 AND occurred_at <= {instant} \
@@ -54,18 +54,14 @@ pub(in crate::domain::ledger::credit_log) async fn balance_at(
 
 /// Returns the list of the holds at `at`, by their last change.
 pub(in crate::domain::ledger::credit_log) fn holds_at(at: Timestamp) -> Keyset<(i64, i64)> {
+    let columns = format!("{}, sequence", column_list::<HoldAt>());
     Keyset {
-        table: "hold_movement",
-        key: &["occurred_at", "sequence"],
-        columns: format!("{}, sequence", column_list::<HoldAt>()),
-        branches: Vec::new(),
-        has_repeats: false,
         residuals: vec![
             Condition::Plain("held > 0"),
             Condition::Around(STOOD_AT.0, at.millis(), STOOD_AT.1),
         ],
-        from: <(i64, i64)>::FIRST,
         to: (at.millis(), i64::MAX),
         descending: true,
+        ..Keyset::new("hold_movement", &["occurred_at", "sequence"], columns)
     }
 }

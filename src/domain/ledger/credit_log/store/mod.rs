@@ -154,7 +154,6 @@ pub(super) async fn entries_by_id(
     ids: &[EntryId],
     own: Option<MemberId>,
 ) -> Result<HashMap<EntryId, Entry>, Fault> {
-    let ids = ids.iter().map(|id| id.uuid());
     let mut select = Select::by_ids::<Entry>(database, account_id, "credit_entry", ids);
     select.and_all(&own_condition(own));
     Ok(records::by_id(select.records(database).await?, |entry: &Entry| {
@@ -163,11 +162,11 @@ pub(super) async fn entries_by_id(
 }
 
 /// Returns entries that name one of `ids` in `column`, oldest first, at most [`MOST_OF_ONE`] for each.
-pub(super) async fn entries_naming<K: Copy + Eq + Hash>(
+pub(super) async fn entries_naming<K: Copy + Eq + Hash + Into<Uuid>>(
     database: &Database,
     account_id: AccountId,
     (column, ids): (&'static str, &[K]),
-    (uuid, key): (impl Fn(K) -> Uuid, impl Fn(&Entry) -> Option<K>),
+    key: impl Fn(&Entry) -> Option<K>,
     own: Option<MemberId>,
 ) -> Result<HashMap<K, NamingEntries>, Fault> {
     let mut select = Select::of(database, account_id, "");
@@ -176,7 +175,7 @@ pub(super) async fn entries_naming<K: Copy + Eq + Hash>(
          ROW_NUMBER() OVER (PARTITION BY {column} ORDER BY sequence) AS place FROM credit_entry WHERE account_id = $1",
         column_list::<Entry>()
     ));
-    select.and_all(&[Condition::Uuids(column, ids.iter().map(|id| uuid(*id)).collect())]);
+    select.and_all(&[Condition::Uuids(column, ids.iter().map(|id| (*id).into()).collect())]);
     select.and_all(&own_condition(own));
     select
         .push(") AS numbered WHERE place <= ")

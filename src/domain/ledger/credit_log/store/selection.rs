@@ -11,7 +11,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::filter::{ActorKind, ActorRef, CreditLogFilter, Direction};
 use crate::domain::ledger::credit_log::model::{Entry, UsageScope};
 use crate::domain::ledger::model::EntryKind;
-use crate::primitives::ids::{AccountId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, MemberId};
 
 /// The entries that a caller asked for and may see.
 ///
@@ -111,17 +111,12 @@ impl Selection {
 
     /// Returns the log as a list of pages.
     pub(in crate::domain::ledger::credit_log) fn keyset(&self) -> Keyset<i64> {
+        // Conditions scan the text.
+        let columns = format!("{}, search_text", column_list::<Entry>());
         let mut keyset = Keyset {
-            table: "credit_entry",
-            key: &["sequence"],
-            // Conditions scan the text.
-            columns: format!("{}, search_text", column_list::<Entry>()),
-            branches: Vec::new(),
-            has_repeats: false,
-            residuals: Vec::new(),
             from: self.from,
             to: self.to,
-            descending: false,
+            ..Keyset::new("credit_entry", &["sequence"], columns)
         };
         for condition in &self.indexed {
             keyset.drive(condition.clone());
@@ -151,10 +146,10 @@ fn indexed(filter: &CreditLogFilter, own: Option<MemberId>) -> Vec<Condition> {
         member_ids.restrict_to(own);
     }
     let conditions = [
-        filter.session_ids.uuids("session_id", SessionId::uuid),
-        filter.top_up_ids.uuids("top_up_id", TopUpId::uuid),
+        filter.session_ids.uuids("session_id"),
+        filter.top_up_ids.uuids("top_up_id"),
         filter.actors.values().map(caused_by),
-        member_ids.uuids("member_id", MemberId::uuid),
+        member_ids.uuids("member_id"),
         filter.kinds.texts("kind", EntryKind::as_str),
     ];
     conditions.into_iter().flatten().collect()

@@ -37,7 +37,7 @@ struct Sequences {
 /// Returns the groups' columns, each as the expression over an entry and the name by which it is compared. Texts compare
 /// by their bytes and missing ids as nil, so that both databases order groups alike.
 fn columns(grouping: &Grouping, select: &mut Select) -> (Vec<String>, Vec<&'static str>) {
-    let missing = select.place(Uuid::nil());
+    let missing = select.placeholder(Uuid::nil());
     let text = |column: &str, name: &str| format!("{column} COLLATE {} AS {name}", select.byte_collation());
     let id = |column: &str, name: &str| format!("COALESCE({column}, {missing}) AS {name}");
     let (mut computed, mut names) = (Vec::new(), Vec::new());
@@ -168,7 +168,7 @@ pub(in crate::domain::ledger::credit_log) async fn by_columns(
     selection.and_range(&mut select);
     select.push(") AS listed");
     if let Some(values) = after {
-        let places = select.places(values);
+        let places = select.placeholders(values);
         select.push(&format!(" WHERE ({names}) > ({places})"));
     }
     select.push(&format!(" GROUP BY {names} ORDER BY {names} LIMIT "));
@@ -247,8 +247,8 @@ pub(in crate::domain::ledger::credit_log) async fn summed(
     if let Some((period, values)) = within
         && let Some((place, _)) = place(period.start)
     {
-        let place = select.place(place);
-        let places = select.places(values.clone());
+        let place = select.placeholder(place);
+        let places = select.placeholders(values.clone());
         let names = names.join(", ");
         select.push(&format!(" WHERE (place <> {place} OR ({names}) > ({places}))"));
     }

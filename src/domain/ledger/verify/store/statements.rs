@@ -114,6 +114,56 @@ pub(in crate::domain::ledger::verify) const FIGURES: &[Figure] = &[
     },
 ];
 
+/// Checks that the row exists which a column of other rows names.
+macro_rules! exists {
+    ($what:literal, $row:expr, $table:literal.$id:literal: $column:literal of $named:literal) => {
+        Check {
+            what: $what,
+            row: $row,
+            unit: Unit::Count,
+            sql: concat!(
+                "SELECT t.",
+                $id,
+                " AS id, 1 AS expected, 0 AS found FROM ",
+                $table,
+                " AS t WHERE t.account_id = $1 AND t.",
+                $column,
+                " IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ",
+                $named,
+                " AS n WHERE n.account_id = $1 AND n.id = t.",
+                $column,
+                ")"
+            ),
+        }
+    };
+}
+
+/// Checks that two expressions are equal in each row of a table.
+macro_rules! compare {
+    ($what:literal, ($row:expr, $unit:expr), $table:literal as $alias:literal, expected: $expected:literal, found: $found:literal) => {
+        Check {
+            what: $what,
+            row: $row,
+            unit: $unit,
+            sql: concat!(
+                "SELECT id, expected, found FROM (SELECT ",
+                $alias,
+                ".id, ",
+                $expected,
+                " AS expected, ",
+                $found,
+                " AS found FROM ",
+                $table,
+                " AS ",
+                $alias,
+                " WHERE ",
+                $alias,
+                ".account_id = $1) AS compared WHERE expected <> found"
+            ),
+        }
+    };
+}
+
 const ENTRY: RowId = RowId::Public(IdKind::Entry);
 const SESSION: RowId = RowId::Public(IdKind::Session);
 const LOT: RowId = RowId::Public(IdKind::Lot);
@@ -129,28 +179,21 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
                     FROM event WHERE account_id = $1) AS numbered
               WHERE previous <> sequence - 1",
     },
-    Check {
-        what: "an entry's movements sum up to its amount",
-        row: ENTRY,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT e.id, e.amount AS expected,
-                       (SELECT COALESCE(SUM(m.amount), 0) FROM lot_movement AS m
-                        WHERE m.account_id = $1 AND m.entry_id = e.id) AS found
-                FROM credit_entry AS e WHERE e.account_id = $1) AS sums
-              WHERE expected <> found",
-    },
-    Check {
-        what: "what was taken back of an entry is what its reversals took",
-        row: ENTRY,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT e.id, e.taken_back AS found,
-                       (SELECT COALESCE(SUM(CASE WHEN e.amount > 0 THEN -r.amount ELSE r.amount END), 0)
-                        FROM credit_entry AS r WHERE r.account_id = $1 AND r.reverses_entry_id = e.id) AS expected
-                FROM credit_entry AS e WHERE e.account_id = $1) AS sums
-              WHERE expected <> found",
-    },
+    compare!(
+        "an entry's movements sum up to its amount",
+        (ENTRY, Unit::Credits),
+        "credit_entry" as "e",
+        expected: "e.amount",
+        found: "(SELECT COALESCE(SUM(m.amount), 0) FROM lot_movement AS m WHERE m.account_id = $1 AND m.entry_id = e.id)"
+    ),
+    compare!(
+        "what was taken back of an entry is what its reversals took",
+        (ENTRY, Unit::Credits),
+        "credit_entry" as "e",
+        expected: "(SELECT COALESCE(SUM(CASE WHEN e.amount > 0 THEN -r.amount ELSE r.amount END), 0) FROM credit_entry AS r \
+             WHERE r.account_id = $1 AND r.reverses_entry_id = e.id)",
+        found: "e.taken_back"
+    ),
     Check {
         what: "no more is taken back of an entry than its amount",
         row: ENTRY,
@@ -158,17 +201,14 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
         sql: "SELECT id, ABS(amount) AS expected, taken_back AS found FROM credit_entry
               WHERE account_id = $1 AND (taken_back < 0 OR taken_back > ABS(amount))",
     },
-    Check {
-        what: "what was returned of a deduction's draws is what was taken back of it",
-        row: ENTRY,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT e.id, CASE WHEN e.amount < 0 THEN e.taken_back ELSE 0 END AS expected,
-                       (SELECT COALESCE(SUM(m.returned), 0) FROM lot_movement AS m
-                        WHERE m.account_id = $1 AND m.entry_id = e.id) AS found
-                FROM credit_entry AS e WHERE e.account_id = $1) AS sums
-              WHERE expected <> found",
-    },
+    compare!(
+        "what was returned of a deduction's draws is what was taken back of it",
+        (ENTRY, Unit::Credits),
+        "credit_entry" as "e",
+        expected: "CASE WHEN e.amount < 0 THEN e.taken_back ELSE 0 END",
+        found: "(SELECT COALESCE(SUM(m.returned), 0) FROM lot_movement AS m WHERE m.account_id = $1 AND m.entry_id = \
+             e.id)"
+    ),
     Check {
         what: "no more is returned of a draw than was drawn",
         row: ENTRY,
@@ -177,49 +217,17 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
               FROM lot_movement
               WHERE account_id = $1 AND (returned < 0 OR returned > CASE WHEN amount < 0 THEN -amount ELSE 0 END)",
     },
-    Check {
-        what: "the entry that an entry reverses exists",
-        row: ENTRY,
-        unit: Unit::Count,
-        sql: "SELECT e.id, 1 AS expected, 0 AS found FROM credit_entry AS e
-              WHERE e.account_id = $1 AND e.reverses_entry_id IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM credit_entry AS o WHERE o.account_id = $1 AND o.id = e.reverses_entry_id)",
-    },
-    Check {
-        what: "the session of an entry exists",
-        row: ENTRY,
-        unit: Unit::Count,
-        sql: "SELECT e.id, 1 AS expected, 0 AS found FROM credit_entry AS e
-              WHERE e.account_id = $1 AND e.session_id IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM session AS s WHERE s.account_id = $1 AND s.id = e.session_id)",
-    },
-    Check {
-        what: "the entry of a movement exists",
-        row: RowId::Internal,
-        unit: Unit::Count,
-        sql: "SELECT m.entry_id AS id, 1 AS expected, 0 AS found FROM lot_movement AS m
-              WHERE m.account_id = $1 AND NOT EXISTS (
-                SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = m.entry_id)",
-    },
-    Check {
-        what: "the lot of a movement exists",
-        row: ENTRY,
-        unit: Unit::Count,
-        sql: "SELECT m.entry_id AS id, 1 AS expected, 0 AS found FROM lot_movement AS m
-              WHERE m.account_id = $1 AND m.lot_id IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM credit_lot AS l WHERE l.account_id = $1 AND l.id = m.lot_id)",
-    },
-    Check {
-        what: "a lot has left what was moved into it less what was moved out",
-        row: LOT,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT l.id, l.remaining AS found,
-                       (SELECT COALESCE(SUM(m.amount), 0) FROM lot_movement AS m
-                        WHERE m.account_id = $1 AND m.lot_id = l.id) AS expected
-                FROM credit_lot AS l WHERE l.account_id = $1) AS sums
-              WHERE expected <> found",
-    },
+    exists!("the entry that an entry reverses exists", ENTRY, "credit_entry"."id": "reverses_entry_id" of "credit_entry"),
+    exists!("the session of an entry exists", ENTRY, "credit_entry"."id": "session_id" of "session"),
+    exists!("the entry of a movement exists", RowId::Internal, "lot_movement"."entry_id": "entry_id" of "credit_entry"),
+    exists!("the lot of a movement exists", ENTRY, "lot_movement"."entry_id": "lot_id" of "credit_lot"),
+    compare!(
+        "a lot has left what was moved into it less what was moved out",
+        (LOT, Unit::Credits),
+        "credit_lot" as "l",
+        expected: "(SELECT COALESCE(SUM(m.amount), 0) FROM lot_movement AS m WHERE m.account_id = $1 AND m.lot_id = l.id)",
+        found: "l.remaining"
+    ),
     Check {
         what: "a lot has left something between nothing and what it was made with",
         row: LOT,
@@ -227,25 +235,15 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
         sql: "SELECT id, granted AS expected, remaining AS found FROM credit_lot
               WHERE account_id = $1 AND (remaining < 0 OR remaining > granted)",
     },
-    Check {
-        what: "the entry that made a lot exists",
-        row: LOT,
-        unit: Unit::Count,
-        sql: "SELECT l.id, 1 AS expected, 0 AS found FROM credit_lot AS l
-              WHERE l.account_id = $1 AND NOT EXISTS (
-                SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = l.entry_id)",
-    },
-    Check {
-        what: "a session holds the sum of its parts",
-        row: SESSION,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT s.id, s.held AS found,
-                       (SELECT COALESCE(SUM(h.amount), 0) FROM session_hold AS h
-                        WHERE h.account_id = $1 AND h.session_id = s.id) AS expected
-                FROM session AS s WHERE s.account_id = $1) AS sums
-              WHERE expected <> found",
-    },
+    exists!("the entry that made a lot exists", LOT, "credit_lot"."id": "entry_id" of "credit_entry"),
+    compare!(
+        "a session holds the sum of its parts",
+        (SESSION, Unit::Credits),
+        "session" as "s",
+        expected: "(SELECT COALESCE(SUM(h.amount), 0) FROM session_hold AS h WHERE h.account_id = $1 AND h.session_id = \
+             s.id)",
+        found: "s.held"
+    ),
     Check {
         what: "a session holds what it booked while it is open, then nothing",
         row: SESSION,
@@ -281,29 +279,22 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
                     FROM hold_movement WHERE account_id = $1) AS chained
               WHERE held <> previous + amount",
     },
-    Check {
-        what: "a session holds what the last change of its hold says",
-        row: SESSION,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT s.id, s.held AS found,
-                       COALESCE((SELECT m.held FROM hold_movement AS m WHERE m.account_id = $1 AND m.holder_id = s.id
-                                 ORDER BY m.sequence DESC LIMIT 1), 0) AS expected
-                FROM session AS s WHERE s.account_id = $1) AS held
-              WHERE expected <> found",
-    },
-    Check {
-        what: "a top-up holds what the last change of its hold says",
-        row: TOP_UP,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT t.id, COALESCE((SELECT h.amount FROM top_up_hold AS h
-                         WHERE h.account_id = $1 AND h.top_up_id = t.id), 0) AS found,
-                       COALESCE((SELECT m.held FROM hold_movement AS m WHERE m.account_id = $1 AND m.holder_id = t.id
-                                 ORDER BY m.sequence DESC LIMIT 1), 0) AS expected
-                FROM top_up AS t WHERE t.account_id = $1) AS held
-              WHERE expected <> found",
-    },
+    compare!(
+        "a session holds what the last change of its hold says",
+        (SESSION, Unit::Credits),
+        "session" as "s",
+        expected: "COALESCE((SELECT m.held FROM hold_movement AS m WHERE m.account_id = $1 AND m.holder_id = s.id ORDER BY \
+             m.sequence DESC LIMIT 1), 0)",
+        found: "s.held"
+    ),
+    compare!(
+        "a top-up holds what the last change of its hold says",
+        (TOP_UP, Unit::Credits),
+        "top_up" as "t",
+        expected: "COALESCE((SELECT m.held FROM hold_movement AS m WHERE m.account_id = $1 AND m.holder_id = t.id ORDER BY \
+             m.sequence DESC LIMIT 1), 0)",
+        found: "COALESCE((SELECT h.amount FROM top_up_hold AS h WHERE h.account_id = $1 AND h.top_up_id = t.id), 0)"
+    ),
     Check {
         what: "a session is resolved when and only when it is not open",
         row: SESSION,
@@ -313,28 +304,22 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
               FROM session WHERE account_id = $1
                 AND CASE WHEN status = 'BOOKED' THEN 0 ELSE 1 END <> CASE WHEN resolved_at IS NULL THEN 0 ELSE 1 END",
     },
-    Check {
-        what: "a session was charged what its entries deducted",
-        row: SESSION,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT s.id, COALESCE(s.charged, 0) AS found,
-                       (SELECT COALESCE(-SUM(e.amount), 0) FROM credit_entry AS e
-                        WHERE e.account_id = $1 AND e.session_id = s.id AND e.kind = 'SESSION') AS expected
-                FROM session AS s WHERE s.account_id = $1) AS sums
-              WHERE expected <> found",
-    },
-    Check {
-        what: "a session was refunded what its entries gave back",
-        row: SESSION,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT s.id, s.refunded AS found,
-                       (SELECT COALESCE(SUM(e.amount), 0) FROM credit_entry AS e
-                        WHERE e.account_id = $1 AND e.session_id = s.id AND e.kind = 'SESSION_REFUND') AS expected
-                FROM session AS s WHERE s.account_id = $1) AS sums
-              WHERE expected <> found",
-    },
+    compare!(
+        "a session was charged what its entries deducted",
+        (SESSION, Unit::Credits),
+        "session" as "s",
+        expected: "(SELECT COALESCE(-SUM(e.amount), 0) FROM credit_entry AS e WHERE e.account_id = $1 AND e.session_id = \
+             s.id AND e.kind = 'SESSION')",
+        found: "COALESCE(s.charged, 0)"
+    ),
+    compare!(
+        "a session was refunded what its entries gave back",
+        (SESSION, Unit::Credits),
+        "session" as "s",
+        expected: "(SELECT COALESCE(SUM(e.amount), 0) FROM credit_entry AS e WHERE e.account_id = $1 AND e.session_id = \
+             s.id AND e.kind = 'SESSION_REFUND')",
+        found: "s.refunded"
+    ),
     Check {
         what: "a session that was charged names the entry that did",
         row: SESSION,
@@ -344,14 +329,7 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
                 SELECT 1 FROM credit_entry AS e WHERE e.account_id = $1 AND e.id = s.charge_entry_id
                   AND e.kind = 'SESSION' AND e.session_id = s.id)",
     },
-    Check {
-        what: "the member of a session exists",
-        row: SESSION,
-        unit: Unit::Count,
-        sql: "SELECT s.id, 1 AS expected, 0 AS found FROM session AS s
-              WHERE s.account_id = $1 AND NOT EXISTS (
-                SELECT 1 FROM member AS m WHERE m.account_id = $1 AND m.id = s.member_id)",
-    },
+    exists!("the member of a session exists", SESSION, "session"."id": "member_id" of "member"),
     Check {
         what: "a top-up that was credited names the entry that did, of the same credits",
         row: TOP_UP,
@@ -373,28 +351,22 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
               WHERE e.account_id = $1 AND e.kind IN ('TOP_UP', 'AUTO_TOP_UP') AND NOT EXISTS (
                 SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = e.top_up_id AND t.entry_id = e.id)",
     },
-    Check {
-        what: "what money's return took back of a top-up is what its entries took",
-        row: TOP_UP,
-        unit: Unit::Credits,
-        sql: "SELECT id, expected, found FROM (
-                SELECT t.id, t.credits_reversed AS found,
-                       (SELECT COALESCE(-SUM(e.amount), 0) FROM credit_entry AS e
-                        WHERE e.account_id = $1 AND e.top_up_id = t.id AND e.kind IN ('REVERSAL', 'CHARGEBACK')) AS expected
-                FROM top_up AS t WHERE t.account_id = $1) AS sums
-              WHERE expected <> found",
-    },
-    Check {
-        what: "a top-up whose outcome is open has an attempt that is, and no other has",
-        row: TOP_UP,
-        unit: Unit::Count,
-        sql: "SELECT id, expected, found FROM (
-                SELECT t.id, CASE WHEN t.status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') THEN 1 ELSE 0 END AS expected,
-                       (SELECT COUNT(*) FROM top_up_attempt AS a
-                        WHERE a.account_id = $1 AND a.top_up_id = t.id AND a.finished_at IS NULL) AS found
-                FROM top_up AS t WHERE t.account_id = $1) AS counts
-              WHERE expected <> found",
-    },
+    compare!(
+        "what money's return took back of a top-up is what its entries took",
+        (TOP_UP, Unit::Credits),
+        "top_up" as "t",
+        expected: "(SELECT COALESCE(-SUM(e.amount), 0) FROM credit_entry AS e WHERE e.account_id = $1 AND e.top_up_id = \
+             t.id AND e.kind IN ('REVERSAL', 'CHARGEBACK'))",
+        found: "t.credits_reversed"
+    ),
+    compare!(
+        "a top-up whose outcome is open has an attempt that is, and no other has",
+        (TOP_UP, Unit::Count),
+        "top_up" as "t",
+        expected: "CASE WHEN t.status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') THEN 1 ELSE 0 END",
+        found: "(SELECT COUNT(*) FROM top_up_attempt AS a WHERE a.account_id = $1 AND a.top_up_id = t.id AND \
+             a.finished_at IS NULL)"
+    ),
     Check {
         what: "an attempt that succeeded belongs to a top-up that was credited",
         row: RowId::Public(IdKind::TopUpAttempt),
@@ -403,14 +375,7 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
               WHERE a.account_id = $1 AND a.outcome = 'SUCCEEDED' AND NOT EXISTS (
                 SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = a.top_up_id AND t.entry_id IS NOT NULL)",
     },
-    Check {
-        what: "the top-up of an attempt exists",
-        row: RowId::Public(IdKind::TopUpAttempt),
-        unit: Unit::Count,
-        sql: "SELECT a.id, 1 AS expected, 0 AS found FROM top_up_attempt AS a
-              WHERE a.account_id = $1 AND NOT EXISTS (
-                SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = a.top_up_id)",
-    },
+    exists!("the top-up of an attempt exists", RowId::Public(IdKind::TopUpAttempt), "top_up_attempt"."id": "top_up_id" of "top_up"),
     Check {
         what: "a top-up holds credits when and only when it is disputed or being refunded",
         row: TOP_UP,
@@ -429,14 +394,7 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
                   FROM top_up AS t WHERE t.account_id = $1) AS figures) AS sums
               WHERE expected <> found",
     },
-    Check {
-        what: "the top-up of a hold exists",
-        row: TOP_UP,
-        unit: Unit::Count,
-        sql: "SELECT h.top_up_id AS id, 1 AS expected, 0 AS found FROM top_up_hold AS h
-              WHERE h.account_id = $1 AND NOT EXISTS (
-                SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = h.top_up_id)",
-    },
+    exists!("the top-up of a hold exists", TOP_UP, "top_up_hold"."top_up_id": "top_up_id" of "top_up"),
     Check {
         what: "what an idempotency key made exists",
         row: RowId::Text,
