@@ -2,7 +2,8 @@
 #
 # find_or_start_postgres sets postgres_url and postgres_from, or fails with postgres_reason. In this order: the server that
 # LEDGERBELL_TEST_POSTGRES_URL names, one on 127.0.0.1:5432 that accepts the connection, a private cluster from installed binaries, and on
-# Debian the same after installing them. stop_postgres stops what was started.
+# Debian the same after installing them. stop_postgres stops what was started. start_private_postgres starts a private
+# cluster in any case, and write_postgres_restart FILE makes a program that restarts it as after a crash.
 
 postgres_url="" postgres_from="" postgres_reason="" postgres_home=""
 
@@ -96,6 +97,15 @@ start_private_postgres() {
     rm -f "$postgres_home.log"
     postgres_url="postgres://postgres@127.0.0.1:$port/postgres"
     postgres_from="a private cluster in $postgres_home"
+}
+
+# Writes a program that restarts the private server as after a crash.
+write_postgres_restart() {
+    cat >"$1" <<RESTART
+#!/bin/sh
+cd / && exec ${postgres_as[@]} $(postgres_binaries)/pg_ctl -D $postgres_home/data -w -s -l $postgres_home/server.log -m immediate restart
+RESTART
+    chmod +x "$1"
 }
 
 stop_postgres() {

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 source scripts/postgres.sh
 source scripts/python.sh
 source scripts/pgbouncer.sh
+source scripts/nats.sh
 source scripts/chromium.sh
 
 unset LEDGERBELL_TEST_DATABASE_URL LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION
@@ -50,7 +51,7 @@ sqlite() {
 }
 
 # Not again: in the first run these already used both databases (one of them with a million entries), or they need none.
-elsewhere=(--skip plans:: --skip reading:: --skip migrations:: --skip verify:: --skip schema:: --skip tidy::)
+elsewhere=(--skip plans:: --skip reading:: --skip migrations:: --skip verify:: --skip schema:: --skip tidy:: --skip processes::)
 
 postgres() {
     if [ -z "$postgres_url" ]; then
@@ -102,6 +103,28 @@ through_pgbouncer() {
     code=$?
     stop_pgbouncer
     return "$code"
+}
+
+# On a Postgres of its own, which is restarted, and with NATS servers that the tests start.
+several_processes() {
+    if ! postgres_binaries >/dev/null && ! install_postgres; then
+        reason=$postgres_reason
+        return 64
+    fi
+    (
+        postgres_home=""
+        trap stop_postgres EXIT
+        if ! start_private_postgres; then
+            echo "$postgres_reason"
+            exit 1
+        fi
+        write_postgres_restart "$postgres_home.restart"
+        LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_POSTGRES_RESTART=$postgres_home.restart \
+            cargo test --locked --quiet --test it processes:: -- --nocapture --test-threads 1
+        code=$?
+        rm -f "$postgres_home.restart"
+        exit "$code"
+    )
 }
 
 # Debian's package of promtool also installs and starts a server, so only the program is extracted.
@@ -294,6 +317,13 @@ trap 'stop_pgbouncer; stop_postgres' EXIT
 if find_or_start_postgres; then
     export LEDGERBELL_TEST_POSTGRES_URL=$postgres_url
 fi
+# Not counted as skipped: without it, the tests with bells of Postgres run all the same.
+if find_nats $([ "$strict" = 1 ] && echo install); then
+    export LEDGERBELL_TEST_NATS_SERVER=$nats_server
+else
+    not_run+=("tests with NATS: $nats_reason")
+    printf '\n!!! NOT RUN: %s\n' "${not_run[-1]}"
+fi
 stage "format" format
 stage "lints" lints
 stage "tests on SQLite, and those that go to both databases" sqlite
@@ -306,6 +336,7 @@ else
     not_run+=("tests on Postgres, through PgBouncer in transaction mode: $pgbouncer_reason")
     printf '\n!!! NOT RUN: %s\n' "${not_run[-1]}"
 fi
+stage "several processes: killed, restarted, upgraded; Postgres, NATS and the network fail" several_processes
 if [ -n "$citus_url" ]; then
     stage "tests on a Citus cluster, one account a transaction" on_citus
 else

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::adapters::bus::PostgresBell;
+use crate::adapters::bus::{BusBell, NatsError};
 use crate::adapters::database::{self, OpenError, OpenOptions, SchemaError};
 use crate::adapters::gateway::NoGateway;
 use crate::adapters::gateway::simulated::{self, SimulatedGateway};
@@ -63,7 +63,7 @@ pub struct App {
     services: Services,
     database: Database,
     trusted: TrustedDocuments,
-    postgres_bell: Option<Arc<PostgresBell>>,
+    bus_bell: Option<Arc<BusBell>>,
     live_connections: LiveConnections,
     simulated_gateway: Option<SimulatedGateway>,
     sign_ins: Option<Arc<SignIns>>,
@@ -99,10 +99,13 @@ pub enum StartError {
     Schema(#[from] SchemaError),
     /// LISTEN is configured to use a pooler that does not support it.
     #[error(
-        "database.url goes through a pooler in transaction mode, which does not forward LISTEN: set live.bell_url to a direct \
-         connection to the same database, or live.bell to off"
+        "database.url goes through a pooler in transaction mode, which does not forward LISTEN: set bus.postgres_url to a direct \
+         connection to the same database, or bus.kind to nats or none"
     )]
     BellBehindPooler,
+    /// The settings of NATS name a file that cannot be used.
+    #[error("settings of NATS: {0}")]
+    Nats(#[from] NatsError),
     /// The address of the keys that sign tokens is not valid.
     #[error("setting auth.jwks_url {0}")]
     KeySet(#[from] InvalidKeySetUrl),
@@ -201,7 +204,7 @@ impl App {
             epoch,
             hub,
             pulse,
-            postgres_bell,
+            bus_bell,
             ledger,
         } = Foundation::start(database, settings, &clock).await?;
         let (handle, time) = (|| database.clone(), || clock.clone());
@@ -273,7 +276,7 @@ impl App {
             services,
             database,
             trusted,
-            postgres_bell,
+            bus_bell,
             live_connections: LiveConnections::new(settings.live_connections),
             simulated_gateway,
             sign_ins: None,
@@ -397,7 +400,7 @@ impl App {
 
     /// Like [`Self::close`], but leaves the database open.
     pub async fn end(&self) -> Result<(), Fault> {
-        end_ledger(&self.services.ledger, self.postgres_bell.as_ref()).await;
+        end_ledger(&self.services.ledger, self.bus_bell.as_ref()).await;
         self.services.api_keys.flush_last_used().await
     }
 }

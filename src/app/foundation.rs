@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::adapters::bus::PostgresBell;
+use crate::adapters::bus::{BusBell, BusSettings, Nats};
 use crate::adapters::database;
 use crate::config::Settings;
 use crate::domain::database::Database;
@@ -24,7 +24,7 @@ pub(super) struct Foundation {
     pub(super) epoch: Uuid,
     pub(super) hub: Hub,
     pub(super) pulse: Pulse,
-    pub(super) postgres_bell: Option<Arc<PostgresBell>>,
+    pub(super) bus_bell: Option<Arc<BusBell>>,
     pub(super) ledger: Ledger,
 }
 
@@ -36,14 +36,22 @@ impl Foundation {
             policy: settings.policy,
         };
         let hub = Hub::new(database.clone());
-        let rings_others = settings.bell.rings_others && !database.has_one_writer();
-        if rings_others && settings.bell.url.is_none() && database::is_behind_pooler(&database).await? {
-            return Err(StartError::BellBehindPooler);
-        }
         let pulse = Pulse::default();
-        let bell_url = settings.bell.url.as_ref().unwrap_or(&settings.database.url);
-        let postgres_bell = rings_others.then(|| PostgresBell::start(bell_url.reveal(), hub.clone(), pulse.clone()));
-        let bell: Arc<dyn Bell> = match &postgres_bell {
+        let bus_bell = match &settings.bus {
+            BusSettings::None => None,
+            BusSettings::Postgres { url: None } if database::is_behind_pooler(&database).await? => {
+                return Err(StartError::BellBehindPooler);
+            }
+            BusSettings::Postgres { url } => {
+                let url = url.as_ref().unwrap_or(&settings.database.url);
+                Some(BusBell::over_postgres(url.reveal(), hub.clone(), pulse.clone()))
+            }
+            BusSettings::Nats(nats) => {
+                let nats = Nats::open(nats, epoch).await?;
+                Some(BusBell::over_nats(nats, hub.clone(), pulse.clone()))
+            }
+        };
+        let bell: Arc<dyn Bell> = match &bus_bell {
             Some(bell) => Arc::clone(bell) as Arc<dyn Bell>,
             None => Arc::new(hub.clone()),
         };
@@ -53,19 +61,19 @@ impl Foundation {
             epoch,
             hub,
             pulse,
-            postgres_bell,
+            bus_bell,
             ledger,
         })
     }
 
     async fn close(&self) -> Result<(), Fault> {
-        end_ledger(&self.ledger, self.postgres_bell.as_ref()).await;
+        end_ledger(&self.ledger, self.bus_bell.as_ref()).await;
         self.database.close().await
     }
 }
 
 /// Finishes waiting commands and stops notifying other processes.
-pub(super) async fn end_ledger(ledger: &Ledger, bell: Option<&Arc<PostgresBell>>) {
+pub(super) async fn end_ledger(ledger: &Ledger, bell: Option<&Arc<BusBell>>) {
     ledger.shutdown().await;
     if let Some(bell) = bell {
         bell.close().await;

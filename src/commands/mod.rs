@@ -333,8 +333,8 @@ fn stop_signal() -> std::io::Result<StopSignal> {
 
 /// Starts to log to standard error. Called once, by commands that log.
 fn start_logging(settings: &Settings) {
-    // Messages of the migration tool about each migration are logged only on request.
-    let filter = EnvFilter::new(format!("sea_orm_migration=warn,{}", settings.log_level));
+    // Messages of the migration tool about each migration, and of the driver of NATS about each connection, are logged only on request.
+    let filter = EnvFilter::new(format!("sea_orm_migration=warn,async_nats=off,{}", settings.log_level));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::adapters::bus::{is_nats_server, is_subject};
+
 use super::Mode;
 use super::bounds::{Bounds, Form, HTTP, Unit, is_credits, is_header_name, is_network, is_origin, is_smtp_url, parses};
 
@@ -237,17 +239,49 @@ pub(super) const KEYS: &[Key] = &[
         "Parts of exports, a thousand entries each, that this process produces at the same time. Set it \
                 to at most about the number of processors.",
     ),
-    switch("live.bell", &[("auto", true), ("off", false)])
-        .default("auto")
-        .about(
-            "How servers on one Postgres notify each other of new events: auto uses LISTEN and NOTIFY. off is \
-                for poolers that do not forward these: each server polls the database instead, which takes up to \
-                a second.",
-        ),
-    secret_url("live.bell_url", &["postgres://", "postgresql://"]).about(
+    one_of("bus.kind", &["none", "postgres", "nats"]).about(
+        "How servers and workers on one Postgres notify each other of new events: postgres uses LISTEN and \
+                NOTIFY, nats a NATS server. With none, each polls the database, which takes up to a second. When \
+                not set, postgres. SQLite has one process, and no bus.",
+    ),
+    secret_url("bus.postgres_url", &["postgres://", "postgresql://"]).about(
         "The connection for LISTEN and NOTIFY when database.url goes through a pooler in transaction \
                 mode: the same database, directly.",
     ),
+    valid_text(
+        "bus.namespace",
+        "letters, digits, - and _, with dots between parts, such as eu-1.ledgerbell",
+        Form::Text,
+        is_subject,
+    )
+    .default("ledgerbell")
+    .about(
+        "What the names of all subjects on NATS begin with. The account there must be allowed to publish \
+                and to subscribe to <namespace>.>. The identity of the database follows in each name, so two \
+                installations may share a server, also with one namespace.",
+    ),
+    list(
+        "bus.nats_servers",
+        "addresses such as nats://10.0.0.7:4222 or tls://nats.example.com:4222, without a password",
+        is_nats_server,
+    )
+    .default("")
+    .about(
+        "The servers of one NATS cluster. With tls:// the connection is always encrypted, with nats:// when the \
+                server requires it. Required with bus.kind nats.",
+    ),
+    text("bus.nats_user", "the name of a user").about("The user at NATS, with bus.nats_password."),
+    valid_text("bus.nats_password", "a password", Form::Secret, |_| true).about("The password of bus.nats_user."),
+    valid_text("bus.nats_token", "a token", Form::Secret, |_| true).about("A token for NATS, in place of a user."),
+    text("bus.nats_credentials", "the path of a .creds file")
+        .about("A file with a JWT and its key for NATS, in place of a user. It is read at each connection."),
+    text("bus.nats_ca", "the path of a PEM file").about(
+        "The certificates by which servers of NATS are verified. The system's when not set. The same for the \
+                next two: they are read at each connection.",
+    ),
+    text("bus.nats_certificate", "the path of a PEM file")
+        .about("The certificate by which NATS verifies this process, with bus.nats_key."),
+    text("bus.nats_key", "the path of a PEM file").about("The key of bus.nats_certificate."),
     number("live.per_caller", 1, 1_000_000)
         .default("100")
         .about("The maximum number of open sockets and event streams of one member or API key in this process."),

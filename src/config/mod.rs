@@ -7,6 +7,7 @@
 //! every setting of the list is read; no secret is ever printed.
 
 mod bounds;
+mod bus;
 mod gateway;
 mod keys;
 mod limits;
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::adapters::bus::BellSettings;
+use crate::adapters::bus::BusSettings;
 use crate::domain::ledger::EngineSettings;
 use crate::domain::ledger::model::Policy;
 use crate::domain::member::UnverifiedMail;
@@ -97,7 +98,7 @@ pub struct Settings {
     /// Limits of exports.
     pub exports: ExportLimits,
     /// How servers notify each other of new events.
-    pub bell: BellSettings,
+    pub bus: BusSettings,
     /// What one member or API key may have open.
     pub live_connections: LiveConnectionBounds,
     /// Limits of sockets.
@@ -207,6 +208,7 @@ impl Settings {
             }
         }
         let public_url: Option<String> = read.optional("public_url")?;
+        let database: DatabaseSettings = read.section("database")?;
         let settings = Self {
             mode,
             listen: read.value("listen")?,
@@ -214,7 +216,6 @@ impl Settings {
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             data_dir: read.value("data_dir")?,
             secret,
-            database: read.section("database")?,
             oidc: pages::read_oidc(&read, auth.issuer.as_deref())?,
             auth,
             engine: read.section("engine")?,
@@ -225,7 +226,8 @@ impl Settings {
             rates: read.section("limits")?,
             documents: read.section("documents")?,
             exports: read.section("exports")?,
-            bell: read.section("live")?,
+            bus: bus::read_bus(&read, database.url.reveal())?,
+            database,
             live_connections: read.section("live")?,
             sockets: read.section("live")?,
             gateway: gateway::read_gateway(&read)?,
@@ -307,6 +309,7 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_named_with_what_is_allowed() {
         let development = |rest: &str| format!("mode = \"development\"\n{rest}");
+        let postgres = |bus: &str| format!("[database]\nurl = \"postgres://db/x\"\n[bus]\n{bus}");
         for (toml, environment, expected) in [
             ("mode = \"prod\"", None, "mode is \"prod\""),
             ("mode = \"prod\"", None, "development or production"),
@@ -332,6 +335,24 @@ mod tests {
             ("data_dir = \"\"", None, "the path of a directory"),
             ("[http]\ncors_origins = [\"*\"]", None, "origins such as"),
             ("secret = \"short-and-private\"", None, "at least 32 characters"),
+            ("[bus]\nkind = \"nats\"", None, "a SQLite database has one process"),
+            (&postgres("kind = \"nats\""), None, "needs bus.nats_servers"),
+            (
+                &postgres("kind = \"nats\"\nnats_servers = [\"nats://bell:hunter2@nats\"]"),
+                None,
+                "without a password",
+            ),
+            (
+                &postgres("kind = \"nats\"\nnats_servers = [\"nats://nats\"]\nnats_token = \"hunter2\""),
+                None,
+                "would be sent without encryption",
+            ),
+            (
+                &postgres("kind = \"nats\"\nnats_servers = [\"tls://nats\"]\nnats_user = \"bell\""),
+                None,
+                "belong together",
+            ),
+            (&postgres("namespace = \"a.*\""), None, "letters, digits"),
             (
                 "[auth]\njwks_url = \"https://id.example.com/keys\"",
                 None,

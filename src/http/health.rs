@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::SharedHttpState;
 use crate::domain::Services;
+use crate::domain::event::BELL;
 use crate::domain::pulse::Limits;
 use crate::primitives::clock::Clock;
 
@@ -39,7 +40,7 @@ pub(super) async fn live(State(state): State<SharedHttpState>) -> Response {
 }
 
 /// Succeeds if a write is committed, the workers of this process make progress, and the server is not
-/// stopping.
+/// stopping. Reports a bell that is silent, which makes live events late and nothing else.
 pub(super) async fn ready(State(state): State<SharedHttpState>) -> Response {
     if state.stopping.is_cancelled() {
         return unavailable(json!({ "status": "stopping" }));
@@ -94,16 +95,22 @@ async fn ready_of(services: &Services) -> Response {
         let answer = json!({ "status": "unavailable", "database": "unavailable", "trouble": trouble });
         return unavailable(answer);
     }
-    let late = services.pulse.late(LATE);
+    let mut late = services.pulse.late(LATE);
+    let has_bell = !late.contains(&BELL);
+    late.retain(|worker| *worker != BELL);
     if !late.is_empty() {
         tracing::warn!(workers = ?late, "not ready: workers fail");
         return unavailable(json!({ "status": "unavailable", "workers": late }));
     }
-    Json(match Clock::jumps() {
-        0 => json!({ "status": "ready" }),
-        jumps => json!({ "status": "ready", "clockJumps": jumps }),
-    })
-    .into_response()
+    let mut answer = json!({ "status": "ready" });
+    if !has_bell {
+        // Otherwise a bus that is down would take all servers out of service at once, and all of them work without it.
+        answer["bell"] = "silent".into();
+    }
+    if let jumps @ 1.. = Clock::jumps() {
+        answer["clockJumps"] = jumps.into();
+    }
+    Json(answer).into_response()
 }
 
 fn unavailable(answer: Value) -> Response {

@@ -84,7 +84,7 @@ fn spawn(base: &str, bell: &str, database_url: &str) -> Child {
         .env("LEDGERBELL_LISTEN", base.trim_start_matches("http://"))
         .env("LEDGERBELL_DATABASE_URL", database_url)
         .env("LEDGERBELL_DATABASE_MAX_CONNECTIONS", "8")
-        .env("LEDGERBELL_LIVE_BELL", bell)
+        .env("LEDGERBELL_BUS_KIND", bell)
         .env("LEDGERBELL_LOG_LEVEL", "error")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -286,8 +286,8 @@ async fn every_subscriber_sees_every_event_once_and_in_order_whatever_happens() 
     options.max_connections(1).sqlx_logging(false);
     let database = sea_orm::Database::connect(options).await.expect("the database");
     let (hears, does_not) = tokio::join!(
-        Server::start(app.database_url(), "auto"),
-        Server::start(app.database_url(), "off")
+        Server::start(app.database_url(), "postgres"),
+        Server::start(app.database_url(), "none")
     );
     let chaos = Arc::new(Chaos {
         servers: [hears, does_not],

@@ -41,6 +41,7 @@ mod notification;
 mod pages;
 mod permissions;
 mod plans;
+mod processes;
 mod reading;
 mod schema;
 mod scratch;

@@ -4,86 +4,29 @@
 //! commit, on a separate connection. Rings within a few milliseconds are sent together. The hub finds events whose ring was
 //! lost, or that happened while a connection was down.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::postgres::{PgConnection, PgListener, PgNotification, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection as _};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::rings::{Rings, rings_in};
 use crate::adapters::database::{are_one_session, connect_options};
-use crate::domain::event::{Bell, Hub};
+use crate::domain::event::{BELL, Bell as _, Hub};
 use crate::domain::pulse::{Pulse, TurnResult};
-use crate::primitives::ids::AccountId;
 
-/// The name by which health probes find it.
-const NAME: &str = "bell";
 const CHANNEL: &str = "ledgerbell_event";
 /// The channel for testing whether a bell is heard.
 const TRIAL_CHANNEL: &str = "ledgerbell_trial";
 /// A test bell that takes longer counts as not heard.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
-/// Rings within this time are sent together.
-const GATHERED: Duration = Duration::from_millis(10);
-/// The longest text of one NOTIFY, in bytes; Postgres refuses 8,000.
-const LONGEST_TEXT: usize = 7_900;
 /// The time limit for connecting, listening or notifying.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// A connection that was silent for this long is tested.
 const QUIET: Duration = Duration::from_secs(5);
 /// The pauses between attempts to connect: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-/// The time limit for sending the last rings when the process ends.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// Rings this process's hub at once, and through Postgres the hubs of all other processes on the same database.
-#[derive(Debug)]
-pub struct PostgresBell {
-    hub: Hub,
-    rung: Arc<Rung>,
-    stop: CancellationToken,
-    listening: JoinHandle<()>,
-    ringing: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// The rings to send: the newest stream position of each account.
-#[derive(Debug, Default)]
-struct Rung {
-    heads: Mutex<HashMap<AccountId, i64>>,
-    added: Notify,
-}
-
-impl PostgresBell {
-    /// Starts the bell. It connects when there is something to send, and listens while the hub has subscribers. It never fails:
-    /// without a connection it is silent.
-    pub fn start(url: &str, hub: Hub, pulse: Pulse) -> Arc<Self> {
-        let (rung, stop) = (Arc::<Rung>::default(), CancellationToken::new());
-        let ringing = ring_on(url.to_owned(), Arc::clone(&rung), stop.clone());
-        Arc::new(Self {
-            listening: tokio::spawn(listen_on(url.to_owned(), hub.clone(), pulse)),
-            ringing: Mutex::new(Some(tokio::spawn(ringing))),
-            hub,
-            rung,
-            stop,
-        })
-    }
-
-    /// Sends the last rings, and ends.
-    pub async fn close(&self) {
-        self.listening.abort();
-        self.stop.cancel();
-        let ringing = self.ringing.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(ringing) = ringing {
-            let abort = ringing.abort_handle();
-            if tokio::time::timeout(LAST_WORDS, ringing).await.is_err() {
-                abort.abort();
-            }
-        }
-    }
-}
 
 /// Returns how long a NOTIFY takes until a LISTEN receives it, on a channel without other listeners. Returns the reason if it
 /// fails.
@@ -114,64 +57,13 @@ pub async fn hear(url: &str) -> Result<Duration, String> {
     }
 }
 
-impl Bell for PostgresBell {
-    fn ring(&self, account_id: AccountId, event_sequence: i64) {
-        self.hub.ring(account_id, event_sequence);
-        let mut heads = self.rung.heads();
-        let head = heads.entry(account_id).or_insert(event_sequence);
-        *head = event_sequence.max(*head);
-        drop(heads);
-        self.rung.added.notify_one();
-    }
-}
-
-impl Drop for PostgresBell {
-    fn drop(&mut self) {
-        self.listening.abort();
-        self.stop.cancel();
-    }
-}
-
-impl Rung {
-    fn heads(&self) -> MutexGuard<'_, HashMap<AccountId, i64>> {
-        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Removes the pending rings and returns them as the texts of as few notifications as possible.
-    fn take(&self) -> Vec<String> {
-        let heads = std::mem::take(&mut *self.heads());
-        let mut texts: Vec<String> = Vec::new();
-        for (account_id, sequence) in heads {
-            let ring = format!("{}:{sequence}", account_id.number());
-            match texts.last_mut() {
-                Some(text) if text.len() + 1 + ring.len() <= LONGEST_TEXT => {
-                    text.push(' ');
-                    text.push_str(&ring);
-                }
-                _ => texts.push(ring),
-            }
-        }
-        texts
-    }
-}
-
-/// Parses the rings in a notification. Invalid parts are ignored: every user of the database can send a notification.
-fn rings(text: &str) -> impl Iterator<Item = (AccountId, i64)> {
-    text.split(' ').filter_map(|ring| {
-        let (account, sequence) = ring.split_once(':')?;
-        Some((AccountId::from_number(account.parse().ok()?), sequence.parse().ok()?))
-    })
-}
-
-async fn ring_on(url: String, rung: Arc<Rung>, stop: CancellationToken) {
+/// Sends rings until `stop`, and then the last ones.
+pub(super) async fn ring_on(url: String, rings: Arc<Rings>, stop: CancellationToken) {
     let mut connection = None;
     let mut pause = PAUSES.0;
     loop {
-        let goes_on = stop.run_until_cancelled(rung.added.notified()).await.is_some();
-        if goes_on {
-            stop.run_until_cancelled(tokio::time::sleep(GATHERED)).await;
-        }
-        for text in rung.take() {
+        let goes_on = rings.gathered(&stop).await;
+        for text in rings.take() {
             match in_time(notify(&url, connection.take(), &text)).await {
                 Ok(open) => {
                     connection = Some(open);
@@ -215,13 +107,14 @@ async fn send(connection: &mut PgConnection, text: &str) -> Result<(), sqlx::Err
     Ok(())
 }
 
-async fn listen_on(url: String, hub: Hub, pulse: Pulse) {
+/// Forwards the rings of other processes to the hub, without end.
+pub(super) async fn listen_on(url: String, hub: Hub, pulse: Pulse) {
     hub.bells_are_wanted().await;
-    pulse.announce(NAME, Some(QUIET + ANSWERS_WITHIN));
+    pulse.announce(BELL, Some(QUIET + ANSWERS_WITHIN));
     let mut pause = PAUSES.0;
     loop {
         if let Err(error) = listen(&url, &hub, &pulse, &mut pause).await {
-            pulse.end(NAME, TurnResult::Failed);
+            pulse.end(BELL, TurnResult::Failed);
             tracing::warn!(%error, "notifications of other processes are not received; their events are found by polling");
         }
         tokio::time::sleep(pause).await;
@@ -254,10 +147,10 @@ async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Re
         if let Err(fault) = hub.poll().await {
             tracing::warn!(%fault, "event streams could not be polled; they are polled again soon");
         }
-        pulse.end(NAME, TurnResult::Succeeded);
+        pulse.end(BELL, TurnResult::Succeeded);
         while let Some(notification) = next(&mut listener, pulse).await? {
-            pulse.end(NAME, TurnResult::Succeeded);
-            for (account_id, sequence) in rings(notification.payload()) {
+            pulse.end(BELL, TurnResult::Succeeded);
+            for (account_id, sequence) in rings_in(notification.payload()) {
                 hub.ring(account_id, sequence);
             }
         }
@@ -272,7 +165,7 @@ async fn next(listener: &mut PgListener, pulse: &Pulse) -> Result<Option<PgNotif
             return heard;
         }
         in_time(sqlx::query("SELECT 1").execute(&mut *listener)).await?;
-        pulse.end(NAME, TurnResult::Succeeded);
+        pulse.end(BELL, TurnResult::Succeeded);
     }
 }
 
@@ -283,31 +176,5 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Res
             std::io::ErrorKind::TimedOut,
             "the database does not answer",
         ))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rings_fit_into_notifications_and_come_back() {
-        let rung = Rung::default();
-        let sent: HashMap<AccountId, i64> = (1..=2_000)
-            .map(|number| (AccountId::from_number(number << 40), i64::MAX - number))
-            .collect();
-        rung.heads().clone_from(&sent);
-        let texts = rung.take();
-        assert!(texts.len() > 1 && texts.iter().all(|text| text.len() < 8_000));
-        let received: HashMap<_, _> = texts.iter().flat_map(|text| rings(text)).collect();
-        assert_eq!(received, sent);
-        assert_eq!(rung.take(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn what_is_no_ring_is_passed_over() {
-        let heard: Vec<_> = rings("1:2 x :3 4: 5:6:7 8:9").collect();
-        let expected = [(1, 2), (8, 9)].map(|(number, sequence)| (AccountId::from_number(number), sequence));
-        assert_eq!(heard, expected);
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::adapters::bus;
+use crate::adapters::bus::{self, BusSettings};
 use crate::adapters::database::{self, SchemaError};
 use crate::adapters::disk::{self, Room};
 use crate::adapters::key_set::HttpKeySet;
@@ -387,24 +387,33 @@ pub(super) async fn issuer(settings: &Settings) -> Check {
 
 /// Checks whether servers notify each other of events.
 pub(super) async fn bell(settings: &Settings) -> Check {
-    let url = settings.database.url.reveal();
-    if url.starts_with("sqlite:") {
-        return Check::ok("bell", "not needed: SQLite has one server process");
-    }
-    if !settings.bell.rings_others {
-        return Check::ok("bell", "off: other servers find events within half a second");
-    }
-    let bell_url = settings.bell.url.as_ref().map_or(url, Secret::reveal);
-    match bus::hear(bell_url).await {
-        Ok(took) => Check::ok(
-            "bell",
-            format!("LISTEN receives a NOTIFY after {} ms", took.as_millis()),
-        ),
-        Err(reason) => Check::warned(
-            "bell",
-            format!("LISTEN receives no NOTIFY: {reason}"),
-            "until then, events are found by polling; a pooler in transaction mode cannot LISTEN: set live.bell_url to a direct connection",
-        ),
+    let database_url = settings.database.url.reveal();
+    match &settings.bus {
+        BusSettings::None if database_url.starts_with("sqlite:") => {
+            Check::ok("bell", "not needed: SQLite has one server process")
+        }
+        BusSettings::None => Check::ok("bell", "none: other servers find events within half a second"),
+        BusSettings::Postgres { url } => {
+            match bus::hear_postgres(url.as_ref().map_or(database_url, Secret::reveal)).await {
+                Ok(took) => Check::ok(
+                    "bell",
+                    format!("LISTEN receives a NOTIFY after {} ms", took.as_millis()),
+                ),
+                Err(reason) => Check::warned(
+                    "bell",
+                    format!("LISTEN receives no NOTIFY: {reason}"),
+                    "until then, events are found by polling; a pooler in transaction mode cannot LISTEN: set bus.postgres_url to a direct connection",
+                ),
+            }
+        }
+        BusSettings::Nats(nats) => match bus::hear_nats(nats).await {
+            Ok(took) => Check::ok("bell", format!("NATS delivers a message after {} ms", took.as_millis())),
+            Err(error) => Check::warned(
+                "bell",
+                format!("{}: {error}", nats.servers.join(", ")),
+                "until then, events are found by polling; check that NATS runs, and that bus.nats_… and the permissions for bus.namespace are correct",
+            ),
+        },
     }
 }
 

@@ -5,6 +5,9 @@
 
 use crate::primitives::ids::AccountId;
 
+/// The name by which the connection to other processes reports whether it works, in [`crate::domain::pulse::Pulse`].
+pub const BELL: &str = "bell";
+
 /// Called after a commit that appended events to an account's stream. May be called often and must return at once. A ring
 /// may be lost.
 pub trait Bell: Send + Sync + 'static {

@@ -22,7 +22,7 @@ mod recent;
 mod rung;
 mod store;
 
-pub use bus::{Bell, SilentBell};
+pub use bus::{BELL, Bell, SilentBell};
 pub use events::{Begin, EventPage, Events, Start};
 pub use hub::{Hub, Listener};
 pub(in crate::domain) use ledgerbell_core::event::DETAILS;

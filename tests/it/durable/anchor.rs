@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::serving::Place;
-use crate::harness::{TestDatabase, postgres_server};
+use crate::harness::{Place, TestDatabase, postgres_server};
 
 /// The state after a `cp` of the database file without its log, while a server runs.
 #[tokio::test(flavor = "multi_thread")]

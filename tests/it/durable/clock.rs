@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use ledgerbell::primitives::clock::Clock;
 use serde_json::json;
 
-use super::serving::Place;
 use super::shim::Shim;
-use crate::harness::TestDatabase;
+use crate::harness::{Place, TestDatabase};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const DAY: i32 = 26 * 60 * 60;

@@ -7,8 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::check;
-use super::serving::Place;
-use crate::harness::TestDatabase;
+use crate::harness::{Place, TestDatabase};
 
 const SIZE: &str = "14m";
 

@@ -6,10 +6,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::serving::{Place, Serving};
 use super::shim::{Calls, Errno, Shim};
 use super::{check, stored};
-use crate::harness::{TestDatabase, postgres_server};
+use crate::harness::{Place, Serving, TestDatabase, postgres_server};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const RECOVERS_WITHIN: Duration = Duration::from_secs(10);

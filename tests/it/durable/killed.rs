@@ -8,8 +8,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::check;
-use super::serving::{Place, Serving};
-use crate::harness::TestDatabase;
+use crate::harness::{Place, Serving, TestDatabase};
 
 const WRITERS: usize = 4;
 

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::serving::Place;
 use super::shim::Shim;
-use crate::harness::TestDatabase;
+use crate::harness::{Place, TestDatabase};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const MINUTE: i32 = 60;

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use ledgerbell::primitives::clock::Clock;
 use serde_json::{Value, json};
 
-use super::serving::Place;
-use crate::harness::TestDatabase;
+use crate::harness::{Place, TestDatabase};
 
 const KEY: [&str; 6] = [
     "api-key",

@@ -17,8 +17,6 @@ mod mute;
 mod one_server;
 mod pooler;
 mod process;
-mod proxy;
-mod serving;
 #[cfg(unix)]
 mod shim;
 mod workers;

@@ -6,29 +6,11 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::check;
-use super::proxy::Proxy;
-use super::serving::{Place, Serving};
-use crate::harness::{Frame, Socket, TestDatabase, postgres_server};
+use crate::harness::{Frame, Place, Proxy, Serving, Socket, TestDatabase, address_of, by_way_of, postgres_server};
 
 /// The time limit for recovery when new connections work.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(30);
 const POSTED: &str = "subscription($id: ID!) { creditEntryPosted(accountId: $id) { cursor signal entry { id } } }";
-
-/// Returns the server's address in a URL, and the URL with another address.
-pub(super) fn by_way_of(url: &str, address: &str) -> String {
-    let (scheme, rest) = url.split_once("://").expect("a URL");
-    let (authority, path) = rest.split_once('/').expect("a database");
-    let user = authority
-        .rsplit_once('@')
-        .map_or(String::new(), |(user, _)| format!("{user}@"));
-    format!("{scheme}://{user}{address}/{path}")
-}
-
-pub(super) fn address_of(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split('/').next().unwrap_or(rest);
-    authority.rsplit('@').next().unwrap_or(authority).to_owned()
-}
 
 /// Waits for an event about an entry.
 async fn told(socket: &mut Socket) {

@@ -1,7 +1,6 @@
 //! One server per SQLite database.
 
-use super::serving::{MAKE_KEY, Place};
-use crate::harness::{TestDatabase, postgres_server};
+use crate::harness::{MAKE_KEY, Place, TestDatabase, postgres_server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_server_on_one_sqlite_database_is_refused_and_commands_are_not() {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::serving::Place;
-use crate::harness::{Frame, Socket, TestDatabase};
+use crate::harness::{Frame, Place, Socket, TestDatabase};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const POSTED: &str = "subscription($id: ID!) { creditEntryPosted(accountId: $id) { signal entry { id } } }";
@@ -33,7 +32,7 @@ async fn listen_through_a_pooler_is_refused_with_what_to_do() {
     assert_eq!(refused.status.code(), Some(1));
     let complaint = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
-        complaint.contains("live.bell_url") && complaint.contains("live.bell to off"),
+        complaint.contains("bus.postgres_url") && complaint.contains("bus.kind to nats or none"),
         "{complaint}"
     );
     let doctor = place.command(&database, &["doctor"]).output().expect("it runs");
@@ -51,7 +50,9 @@ async fn servers_behind_a_pooler_post_and_hear_of_each_other_by_a_direct_connect
     let Some((database, mut place)) = pooled().await else {
         return;
     };
-    place.settings.push(("LEDGERBELL_LIVE_BELL_URL", database.url.clone()));
+    place
+        .settings
+        .push(("LEDGERBELL_BUS_POSTGRES_URL", database.url.clone()));
     let key = place.key(&database);
     let serving = place.serve(&database, &key).await;
     let account = serving.account("pooled").await;

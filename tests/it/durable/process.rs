@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
-use super::serving::Place;
-use crate::harness::TestDatabase;
+use crate::harness::{Place, TestDatabase};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

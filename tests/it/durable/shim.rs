@@ -1,12 +1,11 @@
 //! Makes calls of the executable fail when a test requests it, by a small library that is loaded into it: `io_faults.c`.
 
+use crate::harness::Place;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use super::serving::Place;
 
 /// The calls that fail. The numbers are those of `io_faults.c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

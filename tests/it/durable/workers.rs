@@ -7,10 +7,7 @@ use ledgerbell::primitives::clock::Clock;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 
-use super::mute::{address_of, by_way_of};
-use super::proxy::Proxy;
-use super::serving::{Place, Serving};
-use crate::harness::{TestDatabase, postgres_server};
+use crate::harness::{Place, Proxy, Serving, TestDatabase, address_of, by_way_of, postgres_server};
 
 const KEY: [&str; 6] = [
     "api-key",

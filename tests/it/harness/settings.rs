@@ -20,7 +20,7 @@ pub(crate) fn load_settings(database: &TestDatabase, settings: &[(&'static str, 
     if let Some(pooled) = database.pooled_url() {
         flags.extend([
             ("database.url", Some(pooled)),
-            ("live.bell_url", Some(database.url.clone())),
+            ("bus.postgres_url", Some(database.url.clone())),
         ]);
     }
     flags.extend(settings.iter().map(|(path, value)| (*path, Some((*value).to_owned()))));

@@ -63,8 +63,8 @@ async fn changes_beside_the_ledger_ring_as_well() {
 
 #[tokio::test]
 async fn a_bell_that_is_never_heard_costs_time_alone() {
-    let app = TestApp::start_with(&[("live.bell", "off")]).await;
-    let other = app.another_process(&[("live.bell", "off")]).await;
+    let app = TestApp::start_with(&[("bus.kind", "none")]).await;
+    let other = app.another_process(&[("bus.kind", "none")]).await;
     let mut subscriber = other.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
     subscriber.expect("CAUGHT_UP").await;
     grant(&app, &app.team, "unheard", 300).await;
@@ -163,11 +163,11 @@ async fn the_bell_is_as_little_encrypted_as_the_pool() {
         }
     });
     let url = server.replacen(address, &format!("127.0.0.1:{port}"), 1);
-    let heard = ledgerbell::adapters::bus::hear(&url).await;
+    let heard = ledgerbell::adapters::bus::hear_postgres(&url).await;
     assert!(heard.is_ok(), "{heard:?}");
     let insists = format!("{url}?sslmode=require");
     assert!(
-        ledgerbell::adapters::bus::hear(&insists).await.is_err(),
+        ledgerbell::adapters::bus::hear_postgres(&insists).await.is_err(),
         "unless the URL insists"
     );
     proxy.abort();

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::{Client, TestDatabase};
 use crate::cli::ledgerbell;
-use crate::harness::{Client, TestDatabase};
 
 /// Longer than a server needs to start.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
 /// The arguments to create a key with all permissions of these tests.
-pub(super) const MAKE_KEY: [&str; 6] = [
+pub(crate) const MAKE_KEY: [&str; 6] = [
     "api-key",
     "create",
     "--name",
@@ -25,16 +25,16 @@ const GRANT: &str =
 
 /// Where a server runs, and its settings.
 #[derive(Clone)]
-pub(super) struct Place {
-    pub(super) database_url: String,
-    pub(super) listen: String,
-    pub(super) metrics: String,
+pub(crate) struct Place {
+    pub(crate) database_url: String,
+    pub(crate) listen: String,
+    pub(crate) metrics: String,
     /// Settings by the names of their environment variables.
-    pub(super) settings: Vec<(&'static str, String)>,
+    pub(crate) settings: Vec<(&'static str, String)>,
 }
 
 impl Place {
-    pub(super) fn new(database_url: &str) -> Self {
+    pub(crate) fn new(database_url: &str) -> Self {
         Self {
             database_url: database_url.to_owned(),
             listen: free_port(),
@@ -43,12 +43,12 @@ impl Place {
         }
     }
 
-    pub(super) fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         format!("http://{}", self.listen)
     }
 
     /// Returns a command on this database.
-    pub(super) fn command(&self, database: &TestDatabase, arguments: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, database: &TestDatabase, arguments: &[&str]) -> std::process::Command {
         let mut command = ledgerbell(database);
         command
             .args(arguments)
@@ -62,7 +62,7 @@ impl Place {
     }
 
     /// Returns the output of a command, which must succeed.
-    pub(super) fn print(&self, database: &TestDatabase, arguments: &[&str]) -> String {
+    pub(crate) fn print(&self, database: &TestDatabase, arguments: &[&str]) -> String {
         let output = self.command(database, arguments).output().expect("it runs");
         let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {complaint}");
@@ -70,19 +70,19 @@ impl Place {
     }
 
     /// Migrates the database and returns a key with all permissions.
-    pub(super) fn key(&self, database: &TestDatabase) -> String {
+    pub(crate) fn key(&self, database: &TestDatabase) -> String {
         self.print(database, &["migrate"]);
         self.print(database, &MAKE_KEY)
     }
 
-    pub(super) async fn serve(&self, database: &TestDatabase, key: &str) -> Serving {
+    pub(crate) async fn serve(&self, database: &TestDatabase, key: &str) -> Serving {
         let serving = self.start(database, key, &["serve"]);
         serving.until_ready(STARTS_WITHIN).await;
         serving
     }
 
     /// Starts a process that continues to run. If it does not serve clients, its health is read from the metrics address.
-    pub(super) fn start(&self, database: &TestDatabase, key: &str, arguments: &[&str]) -> Serving {
+    pub(crate) fn start(&self, database: &TestDatabase, key: &str, arguments: &[&str]) -> Serving {
         self.spawn(
             self.command(database, arguments),
             database,
@@ -92,7 +92,7 @@ impl Place {
     }
 
     /// Starts a server with a modified command.
-    pub(super) fn start_by(
+    pub(crate) fn start_by(
         &self,
         database: &TestDatabase,
         key: &str,
@@ -136,29 +136,30 @@ impl Place {
     }
 }
 
-fn free_port() -> String {
+/// Returns an address on this machine that no process listens on.
+pub(crate) fn free_port() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").to_string()
 }
 
 /// A running server. Dropping it kills it.
-pub(super) struct Serving {
+pub(crate) struct Serving {
     process: Child,
-    pub(super) client: Client,
+    pub(crate) client: Client,
     health: String,
     metrics: String,
     /// The path of its log file.
-    pub(super) log: PathBuf,
+    pub(crate) log: PathBuf,
 }
 
 impl Serving {
     /// Returns whether it soon reports that it is ready.
-    pub(super) async fn is_ready(&self) -> bool {
+    pub(crate) async fn is_ready(&self) -> bool {
         self.is_well("ready").await
     }
 
     /// Returns whether it soon reports that it is alive.
-    pub(super) async fn is_live(&self) -> bool {
+    pub(crate) async fn is_live(&self) -> bool {
         self.is_well("live").await
     }
 
@@ -168,11 +169,11 @@ impl Serving {
         asked.is_ok_and(|answer| answer.status().is_success())
     }
 
-    pub(super) async fn until_ready(&self, patience: Duration) {
+    pub(crate) async fn until_ready(&self, patience: Duration) {
         self.until(patience, true).await;
     }
 
-    pub(super) async fn until_not_ready(&self, patience: Duration) {
+    pub(crate) async fn until_not_ready(&self, patience: Duration) {
         self.until(patience, false).await;
     }
 
@@ -188,7 +189,7 @@ impl Serving {
     }
 
     /// Returns the lines of its log as JSON. A runtime that aborts writes plain text.
-    pub(super) fn log_lines(&self) -> Vec<Value> {
+    pub(crate) fn log_lines(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.log).expect("a log");
         // The last line may be incomplete.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
@@ -199,7 +200,7 @@ impl Serving {
     }
 
     /// Like [`Self::log_lines`], but waits until one of the lines matches.
-    pub(super) async fn log_until(&self, is_awaited: impl Fn(&Value) -> bool) -> Vec<Value> {
+    pub(crate) async fn log_until(&self, is_awaited: impl Fn(&Value) -> bool) -> Vec<Value> {
         let begun = Instant::now();
         loop {
             let lines = self.log_lines();
@@ -212,12 +213,12 @@ impl Serving {
     }
 
     /// Returns the reasons that it reports while it is not ready.
-    pub(super) async fn unreadiness(&self) -> Value {
+    pub(crate) async fn unreadiness(&self) -> Value {
         self.health("ready").await
     }
 
     /// Returns the response of one of the two probes.
-    pub(super) async fn health(&self, probe: &str) -> Value {
+    pub(crate) async fn health(&self, probe: &str) -> Value {
         let asked = self
             .client
             .get(&format!("{}/health/{probe}", self.health))
@@ -227,13 +228,13 @@ impl Serving {
         asked.expect("an answer").json().await.expect("JSON")
     }
 
-    pub(super) async fn metrics(&self) -> String {
+    pub(crate) async fn metrics(&self) -> String {
         let asked = self.client.get(&self.metrics).send().await.expect("figures");
         assert!(asked.status().is_success());
         asked.text().await.expect("text")
     }
 
-    pub(super) async fn account(&self, external_id: &str) -> String {
+    pub(crate) async fn account(&self, external_id: &str) -> String {
         let create = "mutation($input: CreateAccountInput!) { createAccount(input: $input) { account { id } userErrors { code } } }";
         let input =
             json!({ "input": { "name": "Team", "externalId": external_id, "creditPrice": "0.5", "currency": "EUR" } });
@@ -242,7 +243,7 @@ impl Serving {
     }
 
     /// Returns whether a grant was acknowledged; otherwise the response, if there was one.
-    pub(super) async fn grant(&self, account: &str, key: &str, patience: Duration) -> Result<(), Value> {
+    pub(crate) async fn grant(&self, account: &str, key: &str, patience: Duration) -> Result<(), Value> {
         let input =
             json!({ "accountId": account, "credits": "1.5", "description": "x".repeat(120), "idempotencyKey": key });
         let body = json!({ "query": GRANT, "variables": { "input": input } });
@@ -259,7 +260,7 @@ impl Serving {
     }
 
     /// Grants until one is acknowledged. Returns how long that took since `begun`.
-    pub(super) async fn until_granted(&self, account: &str, key: &str, begun: Instant) -> Duration {
+    pub(crate) async fn until_granted(&self, account: &str, key: &str, begun: Instant) -> Duration {
         while self.grant(account, key, Duration::from_secs(30)).await.is_err() {
             assert!(begun.elapsed() < Duration::from_mins(2), "it recovers");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -268,12 +269,12 @@ impl Serving {
     }
 
     /// Stops it as an orchestrator does. Returns how it ended, and how long that took.
-    pub(super) async fn terminate(self) -> (ExitStatus, Duration) {
+    pub(crate) async fn terminate(self) -> (ExitStatus, Duration) {
         self.end_by("TERM").await
     }
 
     /// Sends this signal. Returns how the process ended, and how long that took.
-    pub(super) async fn end_by(mut self, signal: &str) -> (ExitStatus, Duration) {
+    pub(crate) async fn end_by(mut self, signal: &str) -> (ExitStatus, Duration) {
         let begun = Instant::now();
         let signaled = std::process::Command::new("kill")
             .arg(format!("-{signal}"))
@@ -290,12 +291,21 @@ impl Serving {
     }
 
     /// Kills it, as a crash does.
-    pub(super) fn kill_now(&self) {
+    pub(crate) fn kill_now(&self) {
         let killed = std::process::Command::new("kill")
             .arg("-9")
             .arg(self.process.id().to_string())
             .status();
         assert!(killed.expect("a signal").success());
+    }
+
+    /// Returns the value of a figure, by its name and labels without the prefix of all figures.
+    pub(crate) async fn figure(&self, name: &str) -> i64 {
+        let metrics = self.metrics().await;
+        let name = format!("ledgerbell_{name} ");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+        let value = value.unwrap_or_else(|| panic!("{name} in {metrics}"));
+        value.parse().expect("a number")
     }
 }
 

@@ -1,0 +1,106 @@
+//! The rings that wait to be sent to other processes, and their text.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::primitives::ids::AccountId;
+
+/// Rings within this time are sent together.
+const GATHERED: Duration = Duration::from_millis(10);
+/// The longest text of one message, in bytes; Postgres refuses 8,000.
+const LONGEST_TEXT: usize = 7_900;
+
+/// The rings to send: the newest stream position of each account.
+#[derive(Debug, Default)]
+pub(super) struct Rings {
+    heads: Mutex<HashMap<AccountId, i64>>,
+    added: Notify,
+}
+
+impl Rings {
+    pub(super) fn add(&self, account_id: AccountId, event_sequence: i64) {
+        let mut heads = self.heads();
+        let head = heads.entry(account_id).or_insert(event_sequence);
+        *head = event_sequence.max(*head);
+        drop(heads);
+        self.added.notify_one();
+    }
+
+    /// Waits for rings, and a little longer for those that are sent with them. Returns whether more may follow.
+    pub(super) async fn gathered(&self, stop: &CancellationToken) -> bool {
+        let goes_on = stop.run_until_cancelled(self.added.notified()).await.is_some();
+        if goes_on {
+            stop.run_until_cancelled(tokio::time::sleep(GATHERED)).await;
+        }
+        goes_on
+    }
+
+    /// Waits until there are rings, and leaves them.
+    pub(super) async fn wanted(&self) {
+        self.added.notified().await;
+        self.added.notify_one();
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        self.heads().is_empty()
+    }
+
+    /// Removes the pending rings and returns them as as few texts as possible.
+    pub(super) fn take(&self) -> Vec<String> {
+        let heads = std::mem::take(&mut *self.heads());
+        let mut texts: Vec<String> = Vec::new();
+        for (account_id, sequence) in heads {
+            let ring = format!("{}:{sequence}", account_id.number());
+            match texts.last_mut() {
+                Some(text) if text.len() + 1 + ring.len() <= LONGEST_TEXT => {
+                    text.push(' ');
+                    text.push_str(&ring);
+                }
+                _ => texts.push(ring),
+            }
+        }
+        texts
+    }
+
+    fn heads(&self) -> MutexGuard<'_, HashMap<AccountId, i64>> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Parses the rings in a text. Invalid parts are ignored: every user of the database or the NATS server may be able to send one.
+pub(super) fn rings_in(text: &str) -> impl Iterator<Item = (AccountId, i64)> {
+    text.split(' ').filter_map(|ring| {
+        let (account, sequence) = ring.split_once(':')?;
+        Some((AccountId::from_number(account.parse().ok()?), sequence.parse().ok()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rings_fit_into_messages_and_come_back() {
+        let rings = Rings::default();
+        let sent: HashMap<AccountId, i64> = (1..=2_000)
+            .map(|number| (AccountId::from_number(number << 40), i64::MAX - number))
+            .collect();
+        rings.heads().clone_from(&sent);
+        let texts = rings.take();
+        assert!(texts.len() > 1 && texts.iter().all(|text| text.len() < 8_000));
+        let received: HashMap<_, _> = texts.iter().flat_map(|text| rings_in(text)).collect();
+        assert_eq!(received, sent);
+        assert_eq!(rings.take(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_no_ring_is_passed_over() {
+        let heard: Vec<_> = rings_in("1:2 x :3 4: 5:6:7 8:9").collect();
+        let expected = [(1, 2), (8, 9)].map(|(number, sequence)| (AccountId::from_number(number), sequence));
+        assert_eq!(heard, expected);
+    }
+}
