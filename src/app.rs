@@ -36,6 +36,7 @@ use crate::domain::member::{
 };
 use crate::domain::notification::{self, Links, MailLinks, Mailer, Post, ReportSource};
 use crate::domain::quota::Quotas;
+use crate::domain::retention::Retention;
 use crate::domain::top_up::gateway::PaymentGateway;
 use crate::domain::top_up::{
     AutoTopUps, Charging, PaymentMethods, ReceiveError, Reconciler, Refunding, TopUpContext, TopUps, Webhooks,
@@ -48,8 +49,8 @@ use crate::primitives::clock::Clock;
 pub use files::data_files;
 pub(crate) use files::{DEMO_KEY_FILE, DEMO_TIME_FILE, GATEWAY_SERVER_FILE};
 use files::{MAIL_FOLDER, SIMULATED_GATEWAY_FILE, tighten_files};
-pub use foundation::Keys;
 use foundation::{Foundation, end_ledger};
+pub use foundation::{Keys, Pruning};
 
 /// The pause between deliveries of events of the simulated payment gateway.
 const DELIVERY_INTERVAL: Duration = Duration::from_millis(200);
@@ -246,6 +247,7 @@ impl App {
                 lots.clone(),
                 rules.clone(),
             ),
+            retention: Retention::new((handle(), time()), ledger.clone(), settings.retention),
             auto_top_ups: rules,
             charging: Charging::new(top_up_context.clone()),
             refunding: Refunding::new(top_up_context.clone()),

@@ -145,7 +145,7 @@ async function exported(server, { id, number }) {
 
 try {
   console.log(machine());
-  const server = await ground.ledgerbell(options.binary, { LEDGERBELL_LIMITS_RATE: "1000000000", LEDGERBELL_LIMITS_BURST: "1000000000" });
+  const server = await ground.ledgerbell(options.binary, { LEDGERBELL_LIMITS_RATE: "100000000", LEDGERBELL_LIMITS_BURST: "100000000" });
   const accounts = {};
   for (const [name, size] of Object.entries({
     large: { entries: ENTRIES, sessions: 200_000 },

@@ -63,7 +63,7 @@ function follow(server, id) {
 
 try {
   console.log(machine());
-  const unlimited = "1000000000";
+  const unlimited = "100000000";
   const server = await ground.ledgerbell(options.binary, {
     LEDGERBELL_LIMITS_RATE: unlimited, LEDGERBELL_LIMITS_BURST: unlimited, LEDGERBELL_LIVE_PER_CALLER: "1000",
     LEDGERBELL_LIVE_COST_PER_CALLER: unlimited, LEDGERBELL_HTTP_MAX_CONNECTIONS_PER_ADDRESS: "1000",

@@ -59,6 +59,8 @@ pub struct Model {
     pub is_followed: bool,
     /// Since when it has events that were not checked.
     pub unchecked_since: Option<i64>,
+    /// Number of the last event that was deleted because it was old.
+    pub events_deleted: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -51,6 +51,7 @@ mod m20261130_103900_create_address_notice;
 mod m20261130_104000_create_quota;
 mod m20261130_104100_create_troubleshooting_place;
 mod m20261130_220000_add_running_sums;
+mod m20261130_220100_add_events_deleted;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -106,6 +107,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_104000_create_quota::MIGRATION),
             Box::new(m20261130_104100_create_troubleshooting_place::MIGRATION),
             Box::new(m20261130_220000_add_running_sums::MIGRATION),
+            Box::new(m20261130_220100_add_events_deleted::MIGRATION),
         ]
     }
 }

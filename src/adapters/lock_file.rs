@@ -6,7 +6,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{database, private_files};
 
@@ -44,11 +44,14 @@ impl LockFile {
         if !url.starts_with("sqlite:") {
             return Ok(None);
         }
-        let Some(database) = database::files(url).into_iter().next() else {
-            // Opening the database reports what is wrong.
-            return Ok(None);
-        };
-        let mut name = database.into_os_string();
+        // If there is none, opening the database reports what is wrong.
+        let file = database::files(url).into_iter().next();
+        file.map(|file| Self::take_of(&file)).transpose()
+    }
+
+    /// Like [`Self::take`], for the SQLite database in this file.
+    pub fn take_of(database: &Path) -> Result<Self, LockError> {
+        let mut name = database.as_os_str().to_owned();
         name.push(".lock");
         let path = PathBuf::from(name);
         let refused = |reason| LockError::Refused {
@@ -74,6 +77,6 @@ impl LockFile {
         // The content is only informative: an error, such as a full disk, is ignored.
         let written = file.set_len(0).and_then(|()| file.rewind());
         let _ = written.and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Some(Self(file)))
+        Ok(Self(file))
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use crate::domain::member::{ApiKeys, open_installation};
 use crate::domain::pulse::Pulse;
+use crate::domain::retention::Retention;
 use crate::primitives::clock::Clock;
 
 use super::{StartError, open_migrated};
@@ -97,6 +98,37 @@ impl Keys {
     /// Returns the use cases about API keys.
     pub fn api_keys(&self) -> &ApiKeys {
         &self.api_keys
+    }
+
+    /// Closes the database.
+    pub async fn close(&self) -> Result<(), Fault> {
+        self.foundation.close().await
+    }
+}
+
+/// The deletion of old rows alone, for the operator's command. It needs no secret.
+pub struct Pruning {
+    foundation: Foundation,
+    retention: Retention,
+}
+
+impl Pruning {
+    /// Opens the configured database, which must be migrated.
+    pub async fn open(settings: &Settings, clock: Clock) -> Result<Self, StartError> {
+        let foundation = Foundation::start(open_migrated(settings).await?, settings, &clock).await?;
+        let database = foundation.database.clone();
+        let retention = Retention::new((database, clock), foundation.ledger.clone(), settings.retention);
+        Ok(Self { foundation, retention })
+    }
+
+    /// Returns the use cases.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
+    }
+
+    /// Returns the database.
+    pub fn database(&self) -> &Database {
+        &self.foundation.database
     }
 
     /// Closes the database.

@@ -8,13 +8,16 @@
 mod api_key;
 mod backup;
 mod config;
+mod copy;
 mod demo;
 mod doctor;
 mod gateway;
 mod healthcheck;
 mod mail;
+mod meter;
 mod metrics;
 mod migrate;
+mod prune;
 mod schema;
 mod serve;
 mod token;
@@ -95,8 +98,13 @@ enum Command {
     Backup(backup::Backup),
     /// Verify a copy and put it into the place of the SQLite database, which must not exist. No server may run there.
     Restore(backup::Restore),
+    /// Copy a SQLite database into an empty Postgres database, compare all rows, and verify the copy. Run it again to continue a copy
+    /// that was interrupted. No server may run on either.
+    Copy(copy::Copy),
     /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
     Verify(verify::Verify),
+    /// Delete the rows that are older than the settings of `retention` allow: read events and processed webhooks.
+    Prune(prune::Prune),
     /// Check everything that this installation depends on, and print what to do. Changes nothing.
     Doctor(doctor::Doctor),
     /// Settle top-ups whose outcome can no longer be found out automatically.
@@ -230,7 +238,9 @@ async fn run(line: &CommandLine) -> Ending {
         Command::Migrate(command) => Box::pin(migrate::run(command, &given.load()?)).await,
         Command::Backup(command) => Box::pin(backup::run_backup(command, &given.load()?)).await,
         Command::Restore(command) => Box::pin(backup::run_restore(command, &given.load()?)).await,
+        Command::Copy(command) => Box::pin(copy::run(command, &given.load()?)).await,
         Command::Verify(command) => Box::pin(verify::run(command, &given.load()?)).await,
+        Command::Prune(command) => Box::pin(prune::run(command, &given.load()?)).await,
         Command::Doctor(command) => Box::pin(doctor::run(command, given)).await,
         Command::TopUp(command) => Box::pin(top_up::run_top_up(command, &given.load()?)).await,
         Command::Webhooks(command) => Box::pin(top_up::run_webhooks(command, &given.load()?)).await,

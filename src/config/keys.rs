@@ -340,6 +340,12 @@ pub(super) const KEYS: &[Key] = &[
         "The secret that signs reports to /webhooks/mail of mail that bounced, was delivered or was \
                 marked as spam. When not set, reports are refused.",
     ),
+    number("retention.events_days", 7, 36_500).about(
+        "Days that events of accounts are kept. Live cursors that are older start over (RESET). An event that \
+                a worker has not read yet is kept. When not set, all are kept.",
+    ),
+    number("retention.webhooks_days", 7, 36_500)
+        .about("Days that processed webhooks of the payment gateway are kept. When not set, all are kept."),
     flag("pages.console")
         .default("true")
         .about("Whether the console is served to browsers at /. Programs get JSON there in either case."),

@@ -28,6 +28,7 @@ use crate::adapters::bus::BusSettings;
 use crate::domain::ledger::EngineSettings;
 use crate::domain::ledger::model::Policy;
 use crate::domain::member::UnverifiedMail;
+use crate::domain::retention::RetentionSettings;
 use crate::http::{ExportLimits, HttpSettings, LiveConnectionBounds, Oidc, Rates, SocketLimits, TrustedProxies};
 pub use crate::primitives::secret::Secret;
 
@@ -109,6 +110,8 @@ pub struct Settings {
     pub mail: MailSettings,
     /// The daily limits of mail to unverified addresses.
     pub unverified_mail: UnverifiedMail,
+    /// How long rows are kept that are not of the ledger.
+    pub retention: RetentionSettings,
     /// Which pages are served.
     pub pages: PageSettings,
     /// How the console signs members in at an issuer.
@@ -233,6 +236,7 @@ impl Settings {
             gateway: gateway::read_gateway(&read)?,
             mail: read.section("mail")?,
             unverified_mail: read.section("mail")?,
+            retention: read.section("retention")?,
             pages: read.section("pages")?,
             app_url: read.optional("app_url")?,
             log_level: read.value("log.level")?,

@@ -14,6 +14,7 @@ pub mod member;
 pub mod notification;
 pub mod pulse;
 pub mod quota;
+pub mod retention;
 pub mod top_up;
 pub mod troubleshooting;
 
@@ -28,6 +29,8 @@ pub struct Services {
     pub database: database::Health,
     /// Counts of actions that have a limit.
     pub quotas: quota::Quotas,
+    /// Deletes old rows.
+    pub retention: retention::Retention,
     /// Liveness of the workers of this process.
     pub pulse: pulse::Pulse,
     /// Changes credits: sessions, grants, corrections, freezing; reads balances.

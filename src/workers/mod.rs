@@ -10,6 +10,7 @@ mod finding_watch;
 mod key_use;
 mod live_poll;
 mod mail;
+mod pruning;
 mod sweeper;
 mod tidying;
 mod top_ups;
@@ -29,6 +30,7 @@ pub use finding_watch::FindingWatch;
 pub use key_use::KeyUse;
 pub use live_poll::LivePoll;
 pub use mail::MailRound;
+pub use pruning::Pruning;
 pub use sweeper::Sweeper;
 pub use tidying::Tidying;
 pub use top_ups::TopUpWork;
@@ -118,6 +120,7 @@ impl Workers {
         let reminders = AlertReminders::new(services.alerts.clone());
         let mail = MailRound::new(services.outbox.clone());
         let tidying = Tidying::new(services.quotas.clone());
+        let pruning = Pruning::new(services.retention.clone());
         // Other processes then notify this one of their events.
         services.events.hub().want_bells();
         let keep = Keep::of(services, &stop);
@@ -134,6 +137,7 @@ impl Workers {
                 finding_watch.clone().run(stop)
             }),
             keep.running("tidying", None, move |stop| tidying.clone().run(stop)),
+            keep.running("pruning", None, move |stop| pruning.clone().run(stop)),
         ]);
         workers
     }

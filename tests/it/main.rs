@@ -17,6 +17,7 @@ mod at_rest;
 mod backup;
 mod chaos;
 mod cli;
+mod copy;
 mod csv_export;
 mod demo_console;
 mod deploy;
@@ -43,6 +44,7 @@ mod permissions;
 mod plans;
 mod processes;
 mod reading;
+mod retention;
 mod schema;
 mod scratch;
 #[path = "../../src/domain/database/server_for_tests.rs"]

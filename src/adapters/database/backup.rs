@@ -95,10 +95,15 @@ pub async fn restore(from: &Path, url: &str) -> Result<DatabaseCopy, BackupError
 }
 
 fn main_file(url: &str) -> Result<PathBuf, BackupError> {
+    sqlite_file(url).ok_or(BackupError::NotSqlite)
+}
+
+/// Returns the file of the SQLite database at `url`; `None` if it has none.
+pub(super) fn sqlite_file(url: &str) -> Option<PathBuf> {
     if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(BackupError::NotSqlite);
+        return None;
     }
-    files(url).into_iter().next().ok_or(BackupError::NotSqlite)
+    files(url).into_iter().next()
 }
 
 /// Refuses a file that exists, or a link, even to nothing.
@@ -110,7 +115,8 @@ fn refuse_existing(path: &Path) -> Result<(), BackupError> {
     }
 }
 
-fn options_of(path: &Path) -> SqliteConnectOptions {
+/// Returns the options for a connection to the SQLite database in this file, which must exist.
+pub(super) fn options_of(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).create_if_missing(false)
 }
 
@@ -154,21 +160,10 @@ impl DatabaseCopy {
             Ok(_) | Err(sqlx::Error::Database(_)) => return Err(BackupError::Foreign(from.to_owned())),
             Err(error) => return Err(error.into()),
         }
-        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(1)")
-            .fetch_all(&mut connection)
-            .await?;
-        if let Some(damage) = found.into_iter().find(|line| line != "ok") {
-            return Err(BackupError::Damaged(damage));
+        match damage(&mut connection).await? {
+            Some(damage) => Err(BackupError::Damaged(damage)),
+            None => Ok(connection),
         }
-        let orphan = sqlx::query("PRAGMA foreign_key_check")
-            .fetch_optional(&mut connection)
-            .await?;
-        if orphan.is_some() {
-            return Err(BackupError::Damaged(
-                "a row refers to another one that is missing".to_owned(),
-            ));
-        }
-        Ok(connection)
     }
 
     /// The URL of the copy, to verify it before it is kept.
@@ -199,6 +194,20 @@ impl Drop for DatabaseCopy {
         // What is left has a name that nothing looks for.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Returns what SQLite finds damaged in a database.
+pub(super) async fn damage(connection: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+    let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(1)")
+        .fetch_all(&mut *connection)
+        .await?;
+    if let Some(damage) = found.into_iter().find(|line| line != "ok") {
+        return Ok(Some(damage));
+    }
+    let orphan = sqlx::query("PRAGMA foreign_key_check")
+        .fetch_optional(connection)
+        .await?;
+    Ok(orphan.map(|_| "a row refers to another one that is missing".to_owned()))
 }
 
 fn sync(path: &Path) -> Result<(), BackupError> {

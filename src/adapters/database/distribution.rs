@@ -131,14 +131,18 @@ const PENDING: &str = "SELECT t.relname::text FROM pg_index AS x JOIN pg_class A
      ORDER BY t.relname";
 
 /// Pairs of tables: one with a foreign key, and the one that it refers to.
-const REFERENCES: &str = "SELECT from_table.relname::text || ' ' || to_table.relname FROM pg_constraint AS c \
+pub(super) const REFERENCES: &str = "SELECT from_table.relname::text || ' ' || to_table.relname FROM pg_constraint AS c \
      JOIN pg_class AS from_table ON from_table.oid = c.conrelid JOIN pg_class AS to_table ON to_table.oid = c.confrelid \
      WHERE c.contype = 'f' AND from_table.relnamespace = current_schema()::regnamespace ORDER BY 1";
 
 async fn references(connection: &impl ConnectionTrait) -> Result<Vec<(String, String)>, DbErr> {
-    let pairs = texts(connection, REFERENCES).await?;
-    let pairs = pairs.iter().filter_map(|pair| pair.split_once(' '));
-    Ok(pairs.map(|(from, to)| (from.to_owned(), to.to_owned())).collect())
+    Ok(pairs(&texts(connection, REFERENCES).await?))
+}
+
+/// Parses the result of [`REFERENCES`].
+pub(super) fn pairs(references: &[String]) -> Vec<(String, String)> {
+    let pairs = references.iter().filter_map(|pair| pair.split_once(' '));
+    pairs.map(|(from, to)| (from.to_owned(), to.to_owned())).collect()
 }
 
 async fn texts(connection: &impl ConnectionTrait, sql: &str) -> Result<Vec<String>, DbErr> {
@@ -149,7 +153,7 @@ async fn texts(connection: &impl ConnectionTrait, sql: &str) -> Result<Vec<Strin
 }
 
 /// Orders tables so that each comes after those that its foreign keys refer to.
-fn in_order(tables: Vec<String>, references: &[(String, String)]) -> Result<Vec<String>, DistributionError> {
+pub(super) fn in_order(tables: Vec<String>, references: &[(String, String)]) -> Result<Vec<String>, DistributionError> {
     let mut left: BTreeSet<String> = tables.into_iter().collect();
     let mut ordered = Vec::with_capacity(left.len());
     while !left.is_empty() {

@@ -1,10 +1,11 @@
 //! Opens SQLite or Postgres; `schema` applies migrations, `distribution` spreads the tables over a Citus
-//! cluster, and `backup` copies a SQLite database.
+//! cluster, `backup` copies a SQLite database into a file, and `copy` into Postgres.
 //!
 //! Called by `app` and by the `migrate` command. All settings of the two databases that the domain relies on are here:
 //! durability, timeouts, who may write.
 
 mod backup;
+mod copy;
 mod distribution;
 mod schema;
 
@@ -26,6 +27,7 @@ use crate::domain::database::{Database, Deadlines, Suspicion};
 use crate::domain::fault::Fault;
 
 pub use backup::{BackupError, DatabaseCopy, back_up, restore};
+pub use copy::{CompleteCopy, CopyError, CopyProgress, CopyStep, copy};
 pub use distribution::{Citus, DistributionError};
 pub use schema::{SchemaError, migrate, migrations_are_pending, pending_migrations, roll_back};
 

@@ -20,6 +20,13 @@ const MIGRATION_LOCK: i64 = 0x6c65_6467_6572;
 pub(super) const WITHOUT_TIMEOUTS: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
      SET LOCAL idle_in_transaction_session_timeout = 0";
 
+/// The applied migrations.
+pub(super) const APPLIED: &str = "SELECT version FROM seaql_migrations ORDER BY version";
+
+/// Begins the name of a migration that does not exist. While it is among the applied ones, the database is an unfinished copy, and
+/// every version refuses it, because it takes it for one that a newer version has upgraded.
+pub(super) const UNFINISHED_COPY: &str = "m99999999_999999_unfinished_copy_of_";
+
 /// Why the schema of a database cannot be used or upgraded. A message contains the problem, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
@@ -28,6 +35,12 @@ pub enum SchemaError {
         "a newer version of ledgerbell has upgraded this database (migration {0}): run that version, or a newer one"
     )]
     Newer(String),
+    /// A copy into the database was interrupted.
+    #[error(
+        "this database is an unfinished copy: run `ledgerbell copy` from the same source again, which completes it, or use another \
+         database"
+    )]
+    UnfinishedCopy,
     /// A version from before the first release created the schema. Its migrations no longer exist.
     #[error(
         "a version from before the first release created this database (migration {0}), and it cannot be upgraded: set \
@@ -73,22 +86,41 @@ pub async fn pending_migrations(database: &Database) -> Result<usize, SchemaErro
 
 /// Returns the error about the applied migrations that this version does not know.
 async fn unknown_migration(database: &Database) -> Result<Option<SchemaError>, SchemaError> {
-    let sql = "SELECT version FROM seaql_migrations ORDER BY version";
-    let statement = Statement::from_string(database.backend(), sql);
+    let statement = Statement::from_string(database.backend(), APPLIED);
     let rows = database.read().query_all_raw(statement).await?;
     let applied = rows.iter().map(|row| row.try_get::<String>("", "version"));
-    let mut unknown = applied.collect::<Result<Vec<_>, _>>()?;
+    Ok(compare_migrations(&applied.collect::<Result<Vec<_>, _>>()?).err())
+}
+
+/// Compares the applied migrations, in order of their names, with those of this version. Returns the number of those that are missing.
+///
+/// # Errors
+/// If this version does not know one of them.
+pub(super) fn compare_migrations(applied: &[String]) -> Result<usize, SchemaError> {
     let migrations = Migrator::migrations();
-    unknown.retain(|name| !migrations.iter().any(|known| known.name() == name));
+    let is_known = |name: &&String| migrations.iter().any(|known| known.name() == name.as_str());
+    let (known, unknown): (Vec<_>, Vec<_>) = applied.iter().partition(is_known);
     let newest = migrations.last().map_or("", |known| known.name());
     // The name of a migration begins with its time.
-    Ok(unknown.pop().map(|last| {
-        if last.as_str() > newest {
-            SchemaError::Newer(last)
-        } else {
-            SchemaError::BeforeFirstRelease(last)
-        }
-    }))
+    match unknown.last() {
+        None => Ok(migrations.len() - known.len()),
+        Some(last) if last.starts_with(UNFINISHED_COPY) => Err(SchemaError::UnfinishedCopy),
+        Some(last) if last.as_str() > newest => Err(SchemaError::Newer((*last).clone())),
+        Some(last) => Err(SchemaError::BeforeFirstRelease((*last).clone())),
+    }
+}
+
+/// Creates the schema in an empty Postgres database, with the mark of an unfinished copy: no process starts on it.
+///
+/// # Errors
+/// A fault if the database does not respond or a statement fails. Then nothing has changed.
+pub(super) async fn create_unfinished(database: &Database, mark: &str) -> Result<(), Fault> {
+    let tx = begin_schema(database).await?;
+    Migrator::up(&tx, None).await?;
+    let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, 0)";
+    tx.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [mark.into()]))
+        .await?;
+    Ok(tx.commit().await?)
 }
 
 /// Applies the missing migrations, all or none of them. Instances that start together do it one after the other.

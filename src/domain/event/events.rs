@@ -98,14 +98,20 @@ impl Events {
         viewer: Option<MemberId>,
         limit: usize,
     ) -> Result<Option<EventPage>, Fault> {
-        let Some(start) = self.start(account_id, after, viewer).await? else {
+        let Some(mut start) = self.start(account_id, after, viewer).await? else {
             return Ok(None);
         };
-        let events = if start.position == start.head {
-            Vec::new()
-        } else {
-            store::after(&self.database, account_id, start.position.sequence, limit).await?
-        };
+        let mut events = Vec::new();
+        if start.position != start.head {
+            let next = start.position.sequence + 1;
+            events = store::after(&self.database, account_id, start.position.sequence, limit).await?;
+            // Events may be deleted after the cursor was checked.
+            if events.first().is_none_or(|first| first.position.sequence != next) {
+                events.clear();
+                start.position = start.head;
+                start.is_reset = true;
+            }
+        }
         Ok(Some(EventPage { start, events }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Statement};
 
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, columns_of};
@@ -87,6 +87,43 @@ pub(in crate::domain) async fn after(
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let rows: Vec<EventRow> = select.records(database).await?;
     rows.iter().map(|row| Ok(Arc::new(event(row)?))).collect()
+}
+
+/// Returns when the two oldest events of an account happened.
+pub(in crate::domain) async fn two_oldest(database: &Database, account_id: AccountId) -> Result<Vec<Timestamp>, Fault> {
+    let text = "SELECT occurred_at FROM event WHERE account_id = $1 ORDER BY sequence LIMIT 2";
+    Select::of(database, account_id, text).values(database).await
+}
+
+/// Returns the last of the first `limit` events between two sequences that happened before an instant.
+pub(in crate::domain) async fn last_before(
+    tx: &Transaction,
+    account_id: AccountId,
+    (after, until): (i64, i64),
+    before: Timestamp,
+    limit: u32,
+) -> Result<Option<i64>, Fault> {
+    let sql = "SELECT MAX(sequence) FROM (SELECT sequence, occurred_at FROM event \
+               WHERE account_id = $1 AND sequence > $2 AND sequence < $3 ORDER BY sequence LIMIT $4) AS oldest \
+               WHERE occurred_at < $5";
+    let values = [
+        account_id.into(),
+        after.into(),
+        until.into(),
+        i64::from(limit).into(),
+        before.into(),
+    ];
+    let last: Option<Option<i64>> = records::value(tx, sql, values).await?;
+    Ok(last.flatten())
+}
+
+/// Deletes the events of an account up to this one.
+pub(in crate::domain) async fn delete_until(tx: &Transaction, account_id: AccountId, last: i64) -> Result<(), Fault> {
+    let sql = "DELETE FROM event WHERE account_id = $1 AND sequence <= $2";
+    let values = [account_id.into(), last.into()];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
 }
 
 /// The events of an account after one sequence and up to another.

@@ -22,6 +22,7 @@ mod input;
 mod locked;
 pub mod lots;
 mod movements;
+mod old_events;
 pub mod sessions;
 mod short;
 mod store;

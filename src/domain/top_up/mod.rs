@@ -60,6 +60,7 @@ pub use payment_methods::PaymentMethods;
 pub use reconciling::{ReconcileReport, ReconcileTotals, Reconciler};
 pub use refunding::{NewRefund, Refunding};
 pub use requests::{ChangedTopUp, NewTopUp, TopUpQuote, TopUpRetry};
+pub(in crate::domain) use webhooks::delete_processed_webhooks;
 pub use webhooks::{ReceiveError, StoredWebhook, WebhookStatus, Webhooks};
 
 /// The position of a top-up in a list: when it was requested, and its id.

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::ids::{GlobalId, IdKind, TopUpId};
@@ -77,6 +78,18 @@ pub enum ReceiveError {
 pub struct Webhooks {
     pub(super) context: TopUpContext,
     charging: Charging,
+}
+
+/// Deletes up to `limit` processed webhooks that were received before an instant. Returns their number. If the gateway sends one of them
+/// again, its object is read once more, which changes nothing.
+pub(in crate::domain) async fn delete_processed_webhooks(
+    database: &Database,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64, Fault> {
+    database
+        .transaction(move |tx| Box::pin(async move { store::delete_processed_webhooks(tx, before, limit).await }))
+        .await
 }
 
 impl StoredWebhook {

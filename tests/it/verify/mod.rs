@@ -1,6 +1,7 @@
 //! Verification finds errors in any kind of row, and reports none in valid rows.
 
 mod rows;
+mod since;
 mod use_cases;
 
 use std::collections::HashMap;
@@ -319,6 +320,18 @@ const TAMPERINGS: &[(&str, &str)] = &[
     (
         "DELETE FROM event WHERE account_id = $1 AND sequence = 5",
         "the last number",
+    ),
+    (
+        "DELETE FROM event WHERE account_id = $1 AND sequence = 1",
+        "event before this number",
+    ),
+    (
+        "UPDATE account_state SET events_deleted = 1 WHERE account_id = $1",
+        "event before this number",
+    ),
+    (
+        "UPDATE account_state SET events_deleted = 1 WHERE account_id = $1",
+        "how many there are",
     ),
     ("UPDATE event SET nonce = 4 WHERE account_id = $1", "last event's nonce"),
     (

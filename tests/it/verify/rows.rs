@@ -255,6 +255,7 @@ impl Builder {
             unread_since: None,
             is_followed: false,
             unchecked_since: None,
+            events_deleted: 0,
         }
     }
 

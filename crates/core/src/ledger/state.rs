@@ -179,6 +179,8 @@ pub struct AccountHeader {
     pub is_followed: bool,
     /// Since when such an account has events that were not checked. Stored with the event.
     pub unchecked_since: Option<Timestamp>,
+    /// Number of the last event that was deleted because it was old; 0 before the first. All later ones are kept.
+    pub events_deleted: i64,
 }
 
 impl AccountHeader {
@@ -236,7 +238,13 @@ impl AccountHeader {
             unread_since: None,
             is_followed: false,
             unchecked_since: None,
+            events_deleted: 0,
         }
+    }
+
+    /// The instant before which all workers have read the events; `None` if they have read all.
+    pub fn events_are_read_before(&self) -> Option<Timestamp> {
+        [self.unread_since, self.unchecked_since].into_iter().flatten().min()
     }
 
     /// Returns whether available credits are at or below the watched level.

@@ -78,6 +78,16 @@ pub(in crate::domain::ledger) async fn update(tx: &Transaction, headers: &[&Acco
     records::save_all::<account_state::Entity>(tx, &rows).await
 }
 
+/// Returns the next accounts by their numbers.
+pub(in crate::domain::ledger) async fn accounts_after(
+    connection: &impl ConnectionTrait,
+    after: AccountId,
+    limit: u32,
+) -> Result<Vec<AccountId>, Fault> {
+    let sql = "SELECT account_id FROM account_state WHERE account_id > $1 ORDER BY account_id LIMIT $2";
+    records::values(connection, sql, [after.into(), i64::from(limit).into()]).await
+}
+
 /// Returns accounts that need the sweeper, the most overdue first.
 pub(in crate::domain::ledger) async fn due_accounts(
     connection: &impl ConnectionTrait,

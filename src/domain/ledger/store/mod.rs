@@ -38,7 +38,8 @@ pub(super) use entries::taken_back;
 pub(super) use expiring::{expiring, next_expiry};
 pub(in crate::domain) use header::{EventReader, begin_following, mark_read, unchecked_accounts};
 pub(super) use header::{
-    due_accounts, headers, insert as insert_header, lock, low_accounts, unread_accounts, update as update_headers,
+    accounts_after, due_accounts, headers, insert as insert_header, lock, low_accounts, unread_accounts,
+    update as update_headers,
 };
 pub(super) use keys::{insert as insert_keys, load as load_keys, member_standing};
 pub(super) use load::load;

@@ -10,6 +10,7 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, EntryId, MemberId, SessionId, TopUpId};
 
 use super::Violation;
+use super::checkpoint::{Verified, digest};
 use super::store::{EntryRow, HeaderRow};
 
 /// The state after the last entry that was followed. After a break it continues from the stored values, so that each
@@ -36,6 +37,36 @@ impl Chain {
             occurred_at: i64::MIN,
             hash: genesis_hash(account_id).to_vec(),
         }
+    }
+
+    /// Continues after the last entry that was verified before.
+    pub(super) fn resume(account_id: AccountId, verified: &Verified) -> Self {
+        Self {
+            account_id,
+            sequence: verified.sequence,
+            balance: verified.balance,
+            added: verified.added,
+            sum: verified.balance.into(),
+            occurred_at: verified.occurred_at,
+            hash: verified.hash.to_vec(),
+        }
+    }
+
+    /// Returns what was followed, for the next verification; `None` if the last hash is no hash.
+    pub(super) fn verified(&self, header: &HeaderRow) -> Option<Verified> {
+        Some(Verified {
+            sequence: self.sequence,
+            balance: self.balance,
+            added: self.added,
+            occurred_at: self.occurred_at,
+            hash: self.hash.as_slice().try_into().ok()?,
+            figures: digest(header),
+        })
+    }
+
+    /// The account whose chain it is.
+    pub(super) fn account_id(&self) -> AccountId {
+        self.account_id
     }
 
     /// The number of the last entry that was followed.

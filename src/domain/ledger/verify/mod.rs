@@ -5,15 +5,21 @@
 //!
 //! Each account is read in one snapshot, so that verification can run while others write. Memory does not grow with the
 //! account: entries come in chunks, and the database makes the other checks and returns only violations.
+//!
+//! A verification since a [`Checkpoint`] leaves out the accounts that have not changed, and begins the others' chains of entries at the
+//! last verified entry. All other checks of these accounts read the whole account. So it does not detect a row that was changed by hand
+//! and that nothing has used since.
 
 pub mod anchor;
 mod chain;
+pub mod checkpoint;
 mod store;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
@@ -21,6 +27,8 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, GlobalId};
 
 use chain::Chain;
+use checkpoint::{Checkpoint, Verified, digest};
+use store::HeaderRow;
 use store::statements::{CHECKS, FIGURES, GLOBAL_CHECKS, RowId, Unit};
 
 /// Violations that are described. All are counted.
@@ -80,6 +88,8 @@ pub struct Progress {
 pub struct VerifyReport {
     /// Accounts that were checked.
     pub accounts: u64,
+    /// Those of them that have not changed since the checkpoint.
+    pub unchanged: u64,
     /// Entries that were checked.
     pub entries: u64,
     /// The number of all violations.
@@ -105,6 +115,7 @@ impl VerifyReport {
 
     fn absorb(&mut self, account: Self) {
         self.accounts += account.accounts;
+        self.unchanged += account.unchanged;
         self.entries += account.entries;
         self.violation_count += account.violation_count;
         let room = MAX_DESCRIBED - self.violations.len();
@@ -116,7 +127,45 @@ impl VerifyReport {
 }
 
 /// Verifies every account. Calls `progress` from time to time, and at the end.
-pub async fn verify(database: &Database, mut progress: impl FnMut(Progress)) -> Result<VerifyReport, Fault> {
+pub async fn verify(database: &Database, progress: impl FnMut(Progress)) -> Result<VerifyReport, Fault> {
+    walk(database, None, |_, _| {}, progress).await
+}
+
+/// Returns the identity of the database; nil where no server has used it.
+pub async fn identity(database: &Database) -> Result<Uuid, Fault> {
+    Ok(store::epoch(database.read()).await?.unwrap_or_default())
+}
+
+/// Verifies what has changed since a checkpoint, or everything. Stores what was verified in `next`, which is empty.
+pub async fn verify_since(
+    database: &Database,
+    since: Option<&Checkpoint>,
+    next: &mut Checkpoint,
+    progress: impl FnMut(Progress),
+) -> Result<VerifyReport, Fault> {
+    let keep = |account_id, verified| {
+        next.accounts.insert(account_id, verified);
+    };
+    let mut report = walk(database, since, keep, progress).await?;
+    let known = since.into_iter().flat_map(|since| since.accounts.keys());
+    for account_id in known.filter(|id| !next.accounts.contains_key(id)) {
+        report.add(Violation {
+            account_id: *account_id,
+            what: "an account of the checkpoint exists",
+            row: None,
+            expected: "1".to_owned(),
+            found: "0".to_owned(),
+        });
+    }
+    Ok(report)
+}
+
+async fn walk(
+    database: &Database,
+    since: Option<&Checkpoint>,
+    mut keep: impl FnMut(AccountId, Verified),
+    mut progress: impl FnMut(Progress),
+) -> Result<VerifyReport, Fault> {
     let mut report = VerifyReport::default();
     let accounts_in_all = store::count_accounts(database.read()).await?;
     verify_directory(database, &mut report).await?;
@@ -132,7 +181,8 @@ pub async fn verify(database: &Database, mut progress: impl FnMut(Progress)) -> 
                 entries: report.entries,
                 violations: report.violation_count,
             };
-            let account = verify_account(database, account_id, |entries| {
+            let since = since.and_then(|since| since.accounts.get(&account_id).copied());
+            let (account, verified) = verify_account(database, account_id, since, |entries| {
                 progress(Progress {
                     entries: so_far.entries + entries,
                     ..so_far
@@ -140,6 +190,9 @@ pub async fn verify(database: &Database, mut progress: impl FnMut(Progress)) -> 
             })
             .await?;
             report.absorb(account);
+            if let Some(verified) = verified {
+                keep(account_id, verified);
+            }
         }
     }
     progress(Progress {
@@ -183,14 +236,15 @@ async fn verify_directory(database: &Database, report: &mut VerifyReport) -> Res
 async fn verify_account(
     database: &Database,
     account_id: AccountId,
+    since: Option<Verified>,
     mut progress: impl FnMut(u64),
-) -> Result<VerifyReport, Fault> {
+) -> Result<(VerifyReport, Option<Verified>), Fault> {
     // The work runs in a task of its own, which cannot borrow the caller's closure. So it sends its progress
     // through a channel.
     let (sender, mut read) = mpsc::unbounded_channel();
     let work = database.snapshot(move |tx| {
         let sender = sender.clone();
-        Box::pin(async move { verify_in_snapshot(tx, account_id, &sender).await })
+        Box::pin(async move { verify_in_snapshot(tx, account_id, since, &sender).await })
     });
     tokio::pin!(work);
     loop {
@@ -204,8 +258,9 @@ async fn verify_account(
 async fn verify_in_snapshot(
     tx: &Transaction,
     account_id: AccountId,
+    since: Option<Verified>,
     progress: &mpsc::UnboundedSender<u64>,
-) -> Result<VerifyReport, Fault> {
+) -> Result<(VerifyReport, Option<Verified>), Fault> {
     let mut report = VerifyReport {
         accounts: 1,
         ..VerifyReport::default()
@@ -213,12 +268,47 @@ async fn verify_in_snapshot(
     store::take_all_the_time_needed(tx).await?;
     let Some(header) = store::header(tx, account_id).await? else {
         // The account was deleted since its number was read: there is nothing to verify.
-        return Ok(VerifyReport::default());
+        return Ok((VerifyReport::default(), None));
     };
-    let mut chain = Chain::new(account_id);
+    let since = match since {
+        Some(since) if store::lacks(tx, account_id, &since).await? => {
+            report.add(lost(account_id, &since));
+            None
+        }
+        since => since,
+    };
+    if let Some(since) = since.filter(|since| since.figures == digest(&header)) {
+        report.unchanged = 1;
+        return Ok((report, Some(since)));
+    }
+    let mut chain = since.map_or_else(|| Chain::new(account_id), |since| Chain::resume(account_id, &since));
+    follow_entries(tx, &mut chain, &mut report, progress).await?;
+    chain.finish(&header, |violation| report.add(violation));
+    check_rows(tx, &header, &mut report).await?;
+    let verified = chain.verified(&header);
+    Ok((report, verified))
+}
+
+fn lost(account_id: AccountId, since: &Verified) -> Violation {
+    Violation {
+        account_id,
+        what: "the last entry of the checkpoint is there, unchanged",
+        row: None,
+        expected: since.sequence.to_string(),
+        found: "another one, or none".to_owned(),
+    }
+}
+
+/// Follows the chain to the last entry.
+async fn follow_entries(
+    tx: &Transaction,
+    chain: &mut Chain,
+    report: &mut VerifyReport,
+    progress: &mpsc::UnboundedSender<u64>,
+) -> Result<(), Fault> {
     loop {
-        let entries = store::entries(tx, account_id, chain.sequence(), ENTRIES_AT_ONCE).await?;
-        let Some(last) = entries.last() else { break };
+        let entries = store::entries(tx, chain.account_id(), chain.sequence(), ENTRIES_AT_ONCE).await?;
+        let Some(last) = entries.last() else { return Ok(()) };
         let last_sequence = last.sequence;
         for entry in &entries {
             chain.follow(entry, |violation| report.add(violation));
@@ -228,10 +318,14 @@ async fn verify_in_snapshot(
         let _ = progress.send(report.entries);
         debug_assert_eq!(chain.sequence(), last_sequence);
     }
-    chain.finish(&header, |violation| report.add(violation));
+}
+
+/// Makes the checks that the database computes.
+async fn check_rows(tx: &Transaction, header: &HeaderRow, report: &mut VerifyReport) -> Result<(), Fault> {
+    let account_id = AccountId::from_number(header.account_id);
     for figure in FIGURES {
         let computed = store::figure(tx, account_id, figure.sql).await?;
-        let stored = (figure.stored)(&header);
+        let stored = (figure.stored)(header);
         if computed != stored {
             report.add(Violation {
                 account_id,
@@ -268,7 +362,7 @@ async fn verify_in_snapshot(
             found: Unit::Credits.show(i64::try_from(balance).unwrap_or(i64::MAX)),
         });
     }
-    Ok(report)
+    Ok(())
 }
 
 fn describe_row(account_id: AccountId, row: &store::Key) -> String {

@@ -42,8 +42,8 @@ pub(super) use top_ups::{
     last_success_at, open_automatic, taken_back, unfinished, waiting_failures,
 };
 pub(super) use webhooks::{
-    due as due_webhooks, find as find_webhook, parked as parked_webhooks, receive as receive_webhook,
-    save as save_webhook,
+    delete_processed as delete_processed_webhooks, due as due_webhooks, find as find_webhook,
+    parked as parked_webhooks, receive as receive_webhook, save as save_webhook,
 };
 
 /// Returns the account and id of scheduled rows, oldest schedule first.

@@ -1,7 +1,7 @@
 //! Rows of received webhooks.
 
 use entity::webhook_inbox::{Column, Entity};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
 
 use crate::domain::database::bulk::Record;
 use crate::domain::database::{Database, Transaction, records};
@@ -62,6 +62,17 @@ pub(in super::super) async fn due(
         .order_by_asc(Column::DueAt)
         .limit(u64::from(limit));
     records::find(database.read(), query).await
+}
+
+/// Deletes up to `limit` processed webhooks that were received before an instant. Returns their number. A webhook that is scheduled again
+/// at this moment stays.
+pub(in super::super) async fn delete_processed(tx: &Transaction, before: Timestamp, limit: u32) -> Result<u64, Fault> {
+    let sql = "DELETE FROM webhook_inbox WHERE status = 'APPLIED' AND received_at < $1 AND (gateway, event_id) IN \
+               (SELECT gateway, event_id FROM webhook_inbox WHERE status = 'APPLIED' AND received_at < $1 \
+               ORDER BY received_at LIMIT $2)";
+    let values = [before.into(), i64::from(limit).into()];
+    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
+    Ok(tx.execute_raw(statement).await?.rows_affected())
 }
 
 /// Returns webhooks that were given up, in the order in which they were received.

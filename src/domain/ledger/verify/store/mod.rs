@@ -11,6 +11,7 @@ use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
 use super::anchor::Mark;
+use super::checkpoint::Verified;
 use statements::{Check, RowId};
 
 pub(super) use entity::account_state::Model as HeaderRow;
@@ -44,6 +45,11 @@ pub(super) async fn take_all_the_time_needed(tx: &Transaction) -> Result<(), Fau
     Ok(())
 }
 
+/// Returns the identity of the database, if a server has used it.
+pub(super) async fn epoch(connection: &impl ConnectionTrait) -> Result<Option<Uuid>, Fault> {
+    records::value(connection, "SELECT epoch FROM installation", []).await
+}
+
 pub(super) async fn count_accounts(connection: &impl ConnectionTrait) -> Result<u64, Fault> {
     let count: Option<i64> = records::value(connection, "SELECT COUNT(*) FROM account_state", []).await?;
     Ok(count.unwrap_or(0).unsigned_abs())
@@ -65,6 +71,15 @@ pub(super) async fn hash_of(
 ) -> Result<Option<Vec<u8>>, Fault> {
     let sql = "SELECT hash FROM credit_entry WHERE account_id = $1 AND sequence = $2";
     records::value(connection, sql, [account_id.into(), sequence.into()]).await
+}
+
+/// Whether the account lacks the last entry of a checkpoint, or has another one in its place.
+pub(super) async fn lacks(tx: &Transaction, account_id: AccountId, since: &Verified) -> Result<bool, Fault> {
+    if since.sequence == 0 {
+        return Ok(false);
+    }
+    let found = hash_of(tx, account_id, since.sequence).await?;
+    Ok(found.as_deref() != Some(&since.hash[..]))
 }
 
 /// Returns the next account numbers.

@@ -95,15 +95,15 @@ pub(in crate::domain::ledger::verify) const FIGURES: &[Figure] = &[
                 AND (l.expires_at IS NULL OR l.expires_at > COALESCE(s.halted_at, s.last_at))",
     },
     Figure {
-        what: "events are numbered from 1 to the account's event sequence: the last number",
+        what: "events are numbered from the first that is kept to the account's event sequence: the last number",
         unit: Unit::Count,
         stored: |header| header.event_sequence,
         sql: "SELECT MAX(sequence) FROM event WHERE account_id = $1",
     },
     Figure {
-        what: "events are numbered from 1 to the account's event sequence: how many there are",
+        what: "events are numbered from the first that is kept to the account's event sequence: how many there are",
         unit: Unit::Count,
-        stored: |header| header.event_sequence,
+        stored: |header| header.event_sequence.saturating_sub(header.events_deleted),
         sql: "SELECT COUNT(*) FROM event WHERE account_id = $1",
     },
     Figure {
@@ -175,7 +175,8 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
         row: RowId::Number,
         unit: Unit::Count,
         sql: "SELECT sequence AS id, sequence - 1 AS expected, previous AS found
-              FROM (SELECT sequence, COALESCE(LAG(sequence) OVER (ORDER BY sequence), 0) AS previous
+              FROM (SELECT sequence, COALESCE(LAG(sequence) OVER (ORDER BY sequence),
+                      (SELECT events_deleted FROM account_state WHERE account_id = $1), 0) AS previous
                     FROM event WHERE account_id = $1) AS numbered
               WHERE previous <> sequence - 1",
     },

@@ -1,0 +1,45 @@
+//! `ledgerbell prune`: deletes what is older than the settings of `retention` allow.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::app::Pruning;
+use crate::config::Settings;
+use crate::domain::retention::Pruned;
+use crate::primitives::clock::Clock;
+
+use super::{Ending, say, start_logging};
+
+/// Delete the rows that are older than the settings of `retention` allow: read events and processed webhooks. A worker does the same
+/// every day.
+#[derive(Debug, Args)]
+pub(super) struct Prune {}
+
+pub(super) async fn run(_: &Prune, settings: &Settings) -> Ending {
+    start_logging(settings);
+    let pruning = Pruning::open(settings, Clock::system()).await?;
+    super::check_clock(pruning.database()).await?;
+    let mut all = Pruned::default();
+    let mut after = None;
+    let pruned = loop {
+        match pruning.retention().turn(after).await {
+            Ok(turn) => {
+                all.events += turn.pruned.events;
+                all.webhooks += turn.pruned.webhooks;
+                after = turn.next;
+                if after.is_none() {
+                    break Ok(());
+                }
+            }
+            Err(fault) => break Err(fault),
+        }
+    };
+    pruning.close().await?;
+    pruned?;
+    say(&format!(
+        "{} events and {} webhooks were deleted",
+        all.events, all.webhooks
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
