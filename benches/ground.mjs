@@ -95,8 +95,8 @@ export class Ground {
            1700000000000, 1700000060000, 10000, 0, 10000, 0, 1700000000000, 1700000060000, 1700000060000, ' lesson ' || n, true
          FROM generate_series(1, ${sessions}) AS s(n);
        INSERT INTO credit_entry (${columns})
-         SELECT ${account}, n, ${uuid("9", "n")}, ${FIRST} + n * ${STEP}, CASE WHEN n % 10 = 0 THEN 'GRANT' ELSE 'SESSION' END,
-           'ADJUSTMENTS', -10000, 10000000000 - n * 10000, 10000000000, CASE WHEN n % 10 = 0 THEN 'A gift' ELSE 'Lesson ' || n END,
+         SELECT ${account}, n, ${uuid("9", "n")}, ${FIRST} + CAST(n AS BIGINT) * ${STEP}, CASE WHEN n % 10 = 0 THEN 'GRANT' ELSE 'SESSION' END,
+           'ADJUSTMENTS', -10000, 10000000000 - CAST(n AS BIGINT) * 10000, 10000000000, CASE WHEN n % 10 = 0 THEN 'A gift' ELSE 'Lesson ' || n END,
            CASE n % 3 WHEN 0 THEN 'API_KEY' WHEN 1 THEN 'MEMBER' ELSE 'SYSTEM' END,
            CASE WHEN n % 3 = 0 THEN (SELECT id FROM api_key ORDER BY id LIMIT 1) END,
            CASE WHEN n % 3 = 1 THEN ${uuid("a", `1 + n % ${members}`)} END,

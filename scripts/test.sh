@@ -239,6 +239,15 @@ live_clients() {
         (cd tests/clients && npm ci --no-audit --no-fund --loglevel=error && npm run --silent "$1")
 }
 
+webhooks() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
+    reason="python3-venv is not installed"
+    cargo build --locked --quiet && scripts/webhooks.sh
+}
+
 # Format, lints, types and sizes of the packages of web/, once.
 web_is_built=
 build_web() {
@@ -364,6 +373,7 @@ stage "a new Vite and a new Next.js application with the packed packages" new_ap
 stage "the explorer, in Chromium" pages explorer
 stage "the console, in Chromium, payments that went wrong at a gateway, and its sign-in at an issuer (npm oidc-provider)" pages console
 stage "the simulated gateway in Stripe's dialect, with the official SDK (npm stripe)" live_clients stripe
+stage "webhook messages, by the libraries of Standard Webhooks (npm, PyPI), and the relay to Slack and Discord" webhooks
 stage "the client of Stripe against another stand-in (PyPI localstripe)" localstripe
 stage "mail through SMTP servers" mail
 stage "mail by a worker that is killed 50 times" mail_crash

@@ -5,6 +5,7 @@
 mod files;
 mod foundation;
 mod pages;
+mod webhook_endpoints;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,7 @@ pub(crate) use files::{DEMO_KEY_FILE, DEMO_TIME_FILE, GATEWAY_SERVER_FILE};
 use files::{MAIL_FOLDER, SIMULATED_GATEWAY_FILE, tighten_files};
 use foundation::{Foundation, end_ledger};
 pub use foundation::{Keys, Pruning};
+use webhook_endpoints::WebhookServices;
 
 /// The pause between deliveries of events of the simulated payment gateway.
 const DELIVERY_INTERVAL: Duration = Duration::from_millis(200);
@@ -133,6 +135,9 @@ pub enum StartError {
     /// The sender of mail is not valid.
     #[error("setting mail.from {0}")]
     MailFrom(#[from] InvalidSender),
+    /// The client of webhook endpoints cannot be created.
+    #[error("cannot make a client for webhook endpoints: {0}")]
+    WebhookTransport(String),
     /// The templates of mail are not valid.
     #[error("setting mail.templates: {0}")]
     Templates(#[from] TemplateError),
@@ -218,6 +223,8 @@ impl App {
 
         let (post, templates) = post(settings, &secret)?;
         let code_key = CodeKey::derive(secret.reveal().as_bytes());
+        let events = Events::new(handle(), epoch, hub);
+        let webhooks = WebhookServices::new(settings, &secret, &ledger, (&database, &clock), (epoch, &events))?;
         let contacts = Contacts::new(ledger.clone(), post.bounds.clone(), &code_key);
         let services = Services {
             accounts: Accounts::new(time(), handle(), ledger.clone()),
@@ -266,7 +273,11 @@ impl App {
             credit_log,
             sessions,
             lots,
-            events: Events::new(handle(), epoch, hub),
+            webhook_endpoints: webhooks.endpoints,
+            webhook_messages: webhooks.messages,
+            webhook_collecting: webhooks.collecting,
+            webhook_sending: webhooks.sending,
+            events,
             api_keys,
             ledger,
             clock: time(),

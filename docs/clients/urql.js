@@ -11,7 +11,8 @@ const EMBEDDED = [
   "NotificationDefaults", "NotificationPreference", "NotificationRow", "PageInfo", "QuietHours", "Remedy", "SessionConnection",
   "SessionEdge", "SessionEvent", "SessionResult", "SimulatedCharge", "SimulatedMonth", "TopUpConnection", "TopUpDecisionConnection",
   "TopUpDecisionEdge", "TopUpEdge", "TopUpEvent", "TopUpFailure", "TopUpQuote", "TroubleshootingEvent", "UnsettledTopUp",
-  "UnsettledTopUpConnection", "UnsettledTopUpEdge", "UserError", "Webhook", "WebhookConnection", "WebhookEdge",
+  "UnsettledTopUpConnection", "UnsettledTopUpEdge", "UserError", "Webhook", "WebhookAttempt", "WebhookConnection", "WebhookEdge",
+  "WebhookMessageConnection", "WebhookMessageEdge",
 ];
 
 export const keys = {

@@ -48,4 +48,8 @@ pub mod top_up_decision;
 pub mod top_up_hold;
 pub mod top_up_refund;
 pub mod troubleshooting_place;
+pub mod webhook_attempt;
+pub mod webhook_checkpoint;
+pub mod webhook_endpoint;
 pub mod webhook_inbox;
+pub mod webhook_message;

@@ -52,6 +52,10 @@ mod m20261130_104000_create_quota;
 mod m20261130_104100_create_troubleshooting_place;
 mod m20261130_220000_add_running_sums;
 mod m20261130_220100_add_events_deleted;
+mod m20261130_220200_create_webhook_endpoint;
+mod m20261130_220300_create_webhook_message;
+mod m20261130_220400_create_webhook_attempt;
+mod m20261130_220500_create_webhook_checkpoint;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -108,6 +112,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_104100_create_troubleshooting_place::MIGRATION),
             Box::new(m20261130_220000_add_running_sums::MIGRATION),
             Box::new(m20261130_220100_add_events_deleted::MIGRATION),
+            Box::new(m20261130_220200_create_webhook_endpoint::MIGRATION),
+            Box::new(m20261130_220300_create_webhook_message::MIGRATION),
+            Box::new(m20261130_220400_create_webhook_attempt::MIGRATION),
+            Box::new(m20261130_220500_create_webhook_checkpoint::MIGRATION),
         ]
     }
 }

@@ -10,6 +10,7 @@ pub mod mailer;
 pub mod open_files;
 pub mod pages;
 pub mod private_files;
+pub mod webhook_transport;
 pub mod wording;
 
 pub use ledgerbell_core::primitives::signature;

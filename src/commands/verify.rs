@@ -102,7 +102,8 @@ impl<'a> Checkpoints<'a> {
         if let Some(path) = &command.since {
             let failed = |reason: String| format!("cannot use the checkpoint {}: {reason}", path.display());
             let text = std::fs::read_to_string(path).map_err(|reason| failed(reason.to_string()))?;
-            let since = Checkpoint::of_text(&text, &key, opened.database).map_err(|reason| failed(reason.to_string()))?;
+            let since =
+                Checkpoint::of_text(&text, &key, opened.database).map_err(|reason| failed(reason.to_string()))?;
             opened.since = Some(since);
         }
         opened.write = command.write_checkpoint.as_deref().map(|path| (path, key));

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use toml::Value;
 
-use crate::http::network;
 use crate::primitives::credits::Credits;
+use crate::primitives::network::network;
 
 pub(super) const HTTP: &[&str] = &["http://", "https://"];
 /// The minimum length of a secret, in characters.

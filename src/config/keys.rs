@@ -346,6 +346,22 @@ pub(super) const KEYS: &[Key] = &[
     ),
     number("retention.webhooks_days", 7, 36_500)
         .about("Days that processed webhooks of the payment gateway are kept. When not set, all are kept."),
+    flag("webhook_endpoints.allow_http")
+        .by_mode("true", "false")
+        .about("Whether webhook endpoints may have http:// URLs. Only in development when not set."),
+    list(
+        "webhook_endpoints.allowed_networks",
+        "addresses or networks such as 10.1.0.0/16 or 127.0.0.1",
+        is_network,
+    )
+    .default("")
+    .about(
+        "Internal networks that webhook messages may be sent to. Customers choose the URLs: without an entry \
+                here, no internal address is ever called.",
+    ),
+    millis("webhook_endpoints.timeout_ms", 100, 60_000)
+        .default("15000")
+        .about("Milliseconds for a webhook endpoint to answer."),
     flag("pages.console")
         .default("true")
         .about("Whether the console is served to browsers at /. Programs get JSON there in either case."),

@@ -25,6 +25,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::adapters::bus::BusSettings;
+use crate::adapters::webhook_transport::WebhookEndpointSettings;
 use crate::domain::ledger::EngineSettings;
 use crate::domain::ledger::model::Policy;
 use crate::domain::member::UnverifiedMail;
@@ -112,6 +113,8 @@ pub struct Settings {
     pub unverified_mail: UnverifiedMail,
     /// How long rows are kept that are not of the ledger.
     pub retention: RetentionSettings,
+    /// Which webhook endpoints may be called.
+    pub webhook_endpoints: WebhookEndpointSettings,
     /// Which pages are served.
     pub pages: PageSettings,
     /// How the console signs members in at an issuer.
@@ -237,6 +240,7 @@ impl Settings {
             mail: read.section("mail")?,
             unverified_mail: read.section("mail")?,
             retention: read.section("retention")?,
+            webhook_endpoints: read.section("webhook_endpoints")?,
             pages: read.section("pages")?,
             app_url: read.optional("app_url")?,
             log_level: read.value("log.level")?,

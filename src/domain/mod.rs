@@ -17,6 +17,7 @@ pub mod quota;
 pub mod retention;
 pub mod top_up;
 pub mod troubleshooting;
+pub mod webhook_endpoint;
 
 use crate::primitives::clock::Clock;
 
@@ -99,4 +100,12 @@ pub struct Services {
     pub sign_in: member::SignIn,
     /// The current rights of callers with long-lived connections.
     pub current_rights: member::CurrentRights,
+    /// Endpoints that get messages about events.
+    pub webhook_endpoints: webhook_endpoint::Endpoints,
+    /// The messages to these endpoints.
+    pub webhook_messages: webhook_endpoint::Messages,
+    /// Writes these messages from events.
+    pub webhook_collecting: webhook_endpoint::Collecting,
+    /// Sends these messages.
+    pub webhook_sending: webhook_endpoint::Sending,
 }

@@ -10,9 +10,10 @@ use super::loaders::{Loaders, must_exist};
 use super::member::Member;
 use super::notification::{Delivery, NotificationAddress};
 use super::top_up::{PaymentMethod, TopUp, TopUpAttempt, TopUpDecision};
+use super::webhook_endpoint::{WebhookEndpoint, WebhookMessage};
 use crate::primitives::ids::{
     AccountId, DeliveryId, EntryId, LotId, MemberId, NotificationAddressId, PaymentMethodId, PublicId, SessionId,
-    TopUpAttemptId, TopUpDecisionId, TopUpId,
+    TopUpAttemptId, TopUpDecisionId, TopUpId, WebhookEndpointId, WebhookMessageId,
 };
 
 /// An object that is read by its id: its loader returns it only to callers who may see it. A member is returned to every caller of the
@@ -65,4 +66,6 @@ by_id! {
     payment_method(PaymentMethodId) => PaymentMethod = |account_id, row| Self::new(row);
     session(SessionId) => Session = |account_id, row| Self::new(account_id, row);
     top_up(TopUpId) => TopUp = |account_id, row| Self::new(row);
+    webhook_endpoint(WebhookEndpointId) => WebhookEndpoint = |account_id, row| Self::new(row);
+    webhook_message(WebhookMessageId) => WebhookMessage = |account_id, row| Self::new(row);
 }

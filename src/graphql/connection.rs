@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::errors::ApiError;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::{CursorScope, InvalidCursor};
-use crate::primitives::ids::{AccountId, AlertId, DeliveryId, LotId, MemberId, SessionId, TopUpDecisionId, TopUpId};
+use crate::primitives::ids::{
+    AccountId, AlertId, DeliveryId, LotId, MemberId, SessionId, TopUpDecisionId, TopUpId, WebhookMessageId,
+};
 use crate::primitives::page::{Page, PageRequest};
 
 /// The position of a page in its list.
@@ -94,7 +96,7 @@ macro_rules! timed_position {
     )*};
 }
 
-timed_position!(SessionId LotId MemberId TopUpId TopUpDecisionId AlertId DeliveryId);
+timed_position!(SessionId LotId MemberId TopUpId TopUpDecisionId AlertId DeliveryId WebhookMessageId);
 
 /// Relay's four arguments, unchecked.
 #[derive(Debug)]

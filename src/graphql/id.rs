@@ -9,7 +9,7 @@ use super::errors::ApiError;
 use super::refusals::Failure;
 use crate::primitives::ids::{
     AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, GlobalId, MemberId, NotificationAddressId, PaymentMethodId,
-    PublicId, SessionId, TopUpId,
+    PublicId, SessionId, TopUpId, WebhookEndpointId, WebhookMessageId,
 };
 
 /// The id of an object, in the account that it belongs to.
@@ -47,6 +47,8 @@ named! {
     PaymentMethodId: "paymentMethodId", "payment method";
     SessionId: "sessionId", "session";
     TopUpId: "topUpId", "top-up";
+    WebhookEndpointId: "webhookEndpointId", "webhook endpoint";
+    WebhookMessageId: "webhookMessageId", "webhook message";
 }
 
 impl<I: Named> Id<I> {

@@ -21,10 +21,11 @@ use crate::domain::notification::model::{Delivery, InboxItem, NotificationAddres
 use crate::domain::top_up::TopUp;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, RetryRefusal, StoredDecision};
 use crate::domain::troubleshooting::LastFindings;
+use crate::domain::webhook_endpoint::model::{WebhookAttempt, WebhookEndpoint, WebhookMessage};
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::ids::{
     AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, NotificationAddressId, PaymentMethodId,
-    SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId,
+    SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId, WebhookEndpointId, WebhookMessageId,
 };
 
 /// The services, and the caller that rows are read for.
@@ -130,6 +131,12 @@ loaded! {
         |source, account_id, ids| source.services.payment_methods.by_ids(&source.actor, account_id, &ids).await;
     DecisionKey(TopUpDecisionId) => decision -> StoredDecision =
         |source, account_id, ids| source.services.auto_top_ups.decisions_by_ids(&source.actor, account_id, &ids).await;
+    WebhookEndpointKey(WebhookEndpointId) => webhook_endpoint -> WebhookEndpoint =
+        |source, account_id, ids| source.services.webhook_endpoints.by_ids(&source.actor, account_id, &ids).await;
+    WebhookMessageKey(WebhookMessageId) => webhook_message -> WebhookMessage =
+        |source, account_id, ids| source.services.webhook_messages.by_ids(&source.actor, account_id, &ids).await;
+    WebhookAttemptsKey(WebhookMessageId) => webhook_attempts -> Vec<WebhookAttempt> =
+        |source, account_id, ids| source.services.webhook_messages.attempts(account_id, &ids).await;
     TopUpKey(TopUpId) => top_up -> TopUp =
         |source, account_id, ids| source.services.top_ups.by_ids(&source.actor, account_id, &ids).await;
 }

@@ -32,6 +32,7 @@ mod scalars;
 mod top_up;
 mod troubleshooting;
 mod viewer;
+mod webhook_endpoint;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,7 +58,12 @@ pub use rows::to_json;
 
 /// All queries.
 #[derive(MergedObject, Default)]
-pub struct Query(member::MemberQuery, node::NodeQuery, top_up::OperatorQuery);
+pub struct Query(
+    member::MemberQuery,
+    node::NodeQuery,
+    top_up::OperatorQuery,
+    webhook_endpoint::EndpointQuery,
+);
 
 /// All mutations. A refused mutation returns userErrors, with the changed object null.
 #[derive(MergedObject, Default)]
@@ -75,6 +81,7 @@ pub struct Mutation(
     notification::ContactMutation,
     notification::AddressMutation,
     notification::AlertMutation,
+    webhook_endpoint::EndpointMutation,
 );
 
 /// All subscriptions. Every event carries a cursor. With `after`, all events since that cursor are sent first, then new events

@@ -10,6 +10,7 @@ use super::ledger::{Balance, CreditEntry, CreditLot, Session, at_most_100};
 use super::member::{Account, ApiKey, Contact, Member};
 use super::notification::{Alert, Delivery, InboxItem, NotificationAddress, NotificationSettings, seen_by_viewer};
 use super::top_up::{AutoTopUp, PaymentMethod, TopUp, TopUpAttempt, TopUpDecision};
+use super::webhook_endpoint::{WebhookEndpoint, WebhookMessage};
 use crate::domain::member::require_own_or_settings;
 use crate::primitives::actor::Permission;
 use crate::primitives::ids::{
@@ -43,6 +44,8 @@ pub(super) enum Node {
     Delivery(Delivery),
     InboxItem(InboxItem),
     NotificationAddress(NotificationAddress),
+    WebhookEndpoint(WebhookEndpoint),
+    WebhookMessage(WebhookMessage),
 }
 
 /// Reads an object by its id alone.
@@ -137,6 +140,8 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Api
         IdKind::Delivery => read::<Delivery>(scope, id).await?,
         IdKind::InboxItem => inbox_item(scope, account_id, DeliveryId::from_uuid(uuid)).await?,
         IdKind::NotificationAddress => read::<NotificationAddress>(scope, id).await?,
+        IdKind::WebhookEndpoint => read::<WebhookEndpoint>(scope, id).await?,
+        IdKind::WebhookMessage => read::<WebhookMessage>(scope, id).await?,
         IdKind::ApiKey => {
             let api_keys = &scope.services.api_keys;
             let api_key = api_keys

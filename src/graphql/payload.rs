@@ -8,6 +8,7 @@ use super::refusals::{Failure, Present, UserError};
 use crate::domain::member::{Account, Contact, Member};
 use crate::domain::notification::model::{NotificationAddress, NotificationDefaults, NotificationSettings};
 use crate::domain::top_up::{AutoTopUpView, TopUp};
+use crate::domain::webhook_endpoint::model::WebhookEndpoint;
 
 macro_rules! mutation_payloads {
     ($($module:ident: $($payload:ident)+;)+) => {
@@ -39,6 +40,9 @@ mutation_payloads! {
     top_up: AddPaymentMethodPayload CancelTopUpPayload CreateTopUpPayload RefundTopUpPayload RemovePaymentMethodPayload
         ResumeAutoTopUpPayload RetryTopUpPayload RetryWebhookPayload SetDefaultPaymentMethodPayload SettleTopUpPayload
         StartPaymentMethodSetupPayload UpdateAutoTopUpPayload;
+    webhook_endpoint: CreateWebhookEndpointPayload DeleteWebhookEndpointPayload ReplayWebhooksPayload
+        RetryWebhookMessagePayload RotateWebhookEndpointSecretPayload SendTestWebhookPayload
+        UpdateWebhookEndpointPayload;
 }
 
 /// The result of a mutation, unless it failed.
@@ -103,6 +107,7 @@ in_refusals! {
     Settings(NotificationSettings)
     Defaults(NotificationDefaults)
     Address(NotificationAddress)
+    WebhookEndpoint(WebhookEndpoint)
 }
 
 /// Executes a mutation: `use_case` reads the input and changes what it names; the result becomes the payload.

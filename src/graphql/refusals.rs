@@ -19,6 +19,7 @@ use crate::domain::member::{
 use crate::domain::notification::model::{NotificationAddress, NotificationDefaults, NotificationSettings};
 use crate::domain::notification::{Refused, SendVerificationRefusal};
 use crate::domain::top_up::{AutoTopUpView, TopUp};
+use crate::domain::webhook_endpoint::model::WebhookEndpoint;
 use crate::primitives::actor::AccessError;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, SessionId};
@@ -94,6 +95,10 @@ pub enum UserErrorCode {
     EmailTaken,
     /// The account has the maximum number of notification addresses.
     NotificationAddressLimit,
+    /// There is the maximum number of webhook endpoints.
+    WebhookEndpointLimit,
+    /// The webhook endpoint is disabled or deleted: nothing is sent to it.
+    WebhookEndpointDisabled,
     /// The payment gateway does not answer.
     GatewayUnavailable,
 }
@@ -190,6 +195,7 @@ pub(super) enum Present {
     Settings(Box<NotificationSettings>),
     Defaults(Box<NotificationDefaults>),
     Address(Box<NotificationAddress>),
+    WebhookEndpoint(Box<WebhookEndpoint>),
 }
 
 /// Why a mutation had no effect.

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use crate::primitives::network::networks;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -23,18 +24,6 @@ pub struct TrustedProxies {
     /// Whether they name clients in `Forwarded` (RFC 7239) instead of `X-Forwarded-For`.
     #[serde(rename = "forwarded_header")]
     pub use_forwarded: bool,
-}
-
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let unknown = |text: &str| D::Error::custom(format!("{text} is not a network"));
-    let networks = texts.iter().map(|text| network(text).ok_or_else(|| unknown(text)));
-    networks.collect()
-}
-
-/// Parses a network. A single address is a network of one address.
-pub(crate) fn network(text: &str) -> Option<IpNet> {
-    text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok()
 }
 
 impl TrustedProxies {

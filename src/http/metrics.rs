@@ -287,6 +287,11 @@ fn add_backlog(registry: &mut Registry, queues: &[Queue], stuck: Stuck, now: Tim
             "Mails that are claimed by a sender that no longer runs",
             stuck.lost_mails,
         ),
+        (
+            "disabled_webhook_endpoints",
+            "Webhook endpoints that were disabled because they are gone or failed for five days",
+            stuck.disabled_webhook_endpoints,
+        ),
     ] {
         registry.register(name, help, ConstGauge::new(count));
     }

@@ -70,7 +70,6 @@ use origin::Origins;
 use unsubscribe::Unsubscribe;
 
 pub use address::TrustedProxies;
-pub(crate) use address::network;
 pub use allowance::Rates;
 pub use console::Oidc;
 pub use export_bounds::ExportLimits;

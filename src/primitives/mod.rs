@@ -1,6 +1,7 @@
 //! Values without dependencies: every module may import them, and they import none.
 
 pub mod clock;
+pub mod network;
 
 pub use ledgerbell_core::primitives::{
     actor, credits, cursor, derived_key, ids, line, local_time, mailbox, money, page, record, secret,

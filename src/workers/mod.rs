@@ -14,6 +14,7 @@ mod pruning;
 mod sweeper;
 mod tidying;
 mod top_ups;
+mod webhook_messages;
 
 use std::future::Future;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub use pruning::Pruning;
 pub use sweeper::Sweeper;
 pub use tidying::Tidying;
 pub use top_ups::TopUpWork;
+pub use webhook_messages::{WebhookCollector, WebhookSender};
 
 /// A round that takes longer is abandoned, and its worker is restarted. Its transactions end on their own: each commits or rolls back.
 const LONGEST_TURN: Duration = Duration::from_mins(10);
@@ -119,8 +121,11 @@ impl Workers {
         let finding_watch = FindingWatch::new(services.clone());
         let reminders = AlertReminders::new(services.alerts.clone());
         let mail = MailRound::new(services.outbox.clone());
-        let tidying = Tidying::new(services.quotas.clone());
+        let tidying = Tidying::new(services.clone());
         let pruning = Pruning::new(services.retention.clone());
+        let rung = services.events.hub().rung_for_webhooks().clone();
+        let collector = WebhookCollector::new(services.webhook_collecting.clone(), rung);
+        let sender = WebhookSender::new(services.webhook_sending.clone());
         // Other processes then notify this one of their events.
         services.events.hub().want_bells();
         let keep = Keep::of(services, &stop);
@@ -136,6 +141,10 @@ impl Workers {
             keep.running("finding watch", EACH_SECOND, move |stop| {
                 finding_watch.clone().run(stop)
             }),
+            keep.running("webhook collector", EACH_SECOND, move |stop| {
+                collector.clone().run(stop)
+            }),
+            keep.running("webhook sender", EACH_SECOND, move |stop| sender.clone().run(stop)),
             keep.running("tidying", None, move |stop| tidying.clone().run(stop)),
             keep.running("pruning", None, move |stop| pruning.clone().run(stop)),
         ]);

@@ -58,5 +58,6 @@ mod top_ups;
 mod troubleshooting;
 mod two_sides;
 mod verify;
+mod webhook_endpoints;
 mod written_rows;
 mod ws;

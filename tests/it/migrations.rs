@@ -220,7 +220,8 @@ async fn the_rows_that_the_code_knows_are_those_of_the_schema() {
         account account_directory account_finding account_state account_word address_notice alert alert_due alert_edge alert_place api_key api_key_use auto_top_up card_trial contact
         contact_verification credit_entry credit_lot delivery event gateway_object hold_movement idempotency_key installation
         lot_movement mail_report member notification_address notification_defaults notification_settings payment_customer payment_method quota session session_hold top_up top_up_attempt
-        top_up_decision top_up_hold top_up_refund troubleshooting_place webhook_inbox
+        top_up_decision top_up_hold top_up_refund troubleshooting_place webhook_attempt webhook_checkpoint webhook_endpoint webhook_inbox
+        webhook_message
     };
     for scratch in each_database().await {
         let database = &scratch.database;

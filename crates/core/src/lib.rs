@@ -15,3 +15,4 @@ pub mod notification;
 pub mod primitives;
 pub mod top_up;
 pub mod troubleshooting;
+pub mod webhook_endpoint;

@@ -72,7 +72,7 @@ pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
     let database = app::open_database(settings).await?;
     database::migrate(&database).await?;
     let clock = movable_clock(settings)?;
-    let fresh_key = seed_if_empty(&database, settings, &clock).await?;
+    let fresh_key = Box::pin(seed_if_empty(&database, settings, &clock)).await?;
     let app = App::start(database, settings, clock.clone()).await?;
     let invitation = invite(app.services(), settings, fresh_key).await;
     let (invitation, sign_ins, code) = match invitation.and_then(with_sign_ins) {

@@ -275,6 +275,13 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Check {
         ));
         advice.push("a running worker claims them again automatically");
     }
+    if stuck.disabled_webhook_endpoints > 0 {
+        found.push(format!(
+            "{} webhook endpoints were disabled because they are gone or failed for five days",
+            stuck.disabled_webhook_endpoints
+        ));
+        advice.push("notify their owners, who enable them with `updateWebhookEndpoint` or delete them");
+    }
     if found.is_empty() {
         return Check::ok("stuck", "no work needs a person");
     }

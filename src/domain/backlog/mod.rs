@@ -48,6 +48,8 @@ pub struct Stuck {
     pub failed_refunds: i64,
     /// Mails that a sender claimed and did not finish.
     pub lost_mails: i64,
+    /// Webhook endpoints that were disabled because they are gone or failed for days.
+    pub disabled_webhook_endpoints: i64,
 }
 
 /// Reads the backlogs. Cloning is cheap.

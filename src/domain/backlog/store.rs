@@ -83,6 +83,13 @@ pub(super) const DUE: &[Due] = &[
         condition: "status IN ('QUEUED', 'SENDING')",
     },
     Due {
+        name: "webhook messages",
+        what: "messages to be sent to webhook endpoints",
+        table: "webhook_message",
+        column: "next_attempt_at",
+        condition: "status IN ('PENDING', 'SENDING')",
+    },
+    Due {
         name: "alerts",
         what: "accounts with events that were not evaluated yet",
         table: "account_state",
@@ -135,11 +142,13 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, 
         now.plus_millis(-FAILED_REFUNDS_FOR).millis(),
     );
     let lost_mails = "delivery WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 AND status = 'SENDING'";
+    let disabled = "webhook_endpoint WHERE disabled_because IN ('GONE', 'FAILING') AND removed_at IS NULL";
     let unsettled = "top_up_attempt WHERE due_at IS NOT NULL AND is_escalated";
     Ok(Stuck {
         parked_webhooks: count(database, "webhook_inbox WHERE status = 'PARKED'", None).await?,
         unsettled_charges: count(database, unsettled, None).await?,
         lost_mails: count(database, lost_mails, Some(lost_before)).await?,
+        disabled_webhook_endpoints: count(database, disabled, None).await?,
         failed_refunds: failed_refunds(database, failed_since).await?,
     })
 }

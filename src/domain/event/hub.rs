@@ -33,6 +33,7 @@ struct Inner {
     wants_bells: watch::Sender<bool>,
     rung: Rung,
     rung_for_findings: Rung,
+    rung_for_webhooks: Rung,
 }
 
 #[derive(Debug)]
@@ -62,6 +63,7 @@ impl Hub {
             wants_bells: watch::Sender::new(false),
             rung: Rung::default(),
             rung_for_findings: Rung::default(),
+            rung_for_webhooks: Rung::default(),
         }))
     }
 
@@ -78,6 +80,11 @@ impl Hub {
     /// The same, for the worker that diagnoses problems: each worker takes its own.
     pub fn rung_for_findings(&self) -> &Rung {
         &self.0.rung_for_findings
+    }
+
+    /// The same, for the worker that writes messages to webhook endpoints.
+    pub fn rung_for_webhooks(&self) -> &Rung {
+        &self.0.rung_for_webhooks
     }
 
     /// Waits until there is a listener.
@@ -159,6 +166,7 @@ impl Bell for Hub {
     fn ring(&self, account_id: AccountId, event_sequence: i64) {
         self.0.rung.ring(account_id);
         self.0.rung_for_findings.ring(account_id);
+        self.0.rung_for_webhooks.ring(account_id);
         let stream = self
             .streams()
             .get(&account_id)

@@ -30,6 +30,8 @@ const LIST: u64 = 5;
 /// Lists without pages that are shorter or longer: type, field, items.
 const OTHER_LISTS: &[(&str, &str, u64)] = &[
     ("Account", "notificationAddresses", 20),
+    ("Account", "webhookEndpoints", 20),
+    ("Query", "webhookEndpoints", 20),
     ("Session", "entries", 2),
     ("TopUp", "attempts", 2),
     ("TopUp", "entries", 2),
@@ -53,6 +55,7 @@ const DEAR: &[(&str, &str, u64)] = &[
     ("Account", "sessions", 60),
     ("Account", "simulateAutoTopUp", 700),
     ("Account", "troubleshooting", 820),
+    ("Account", "webhookEndpoints", 50),
     ("AlertConnection", "unreadCount", 100),
     ("BalanceExplanation", "entries", 60),
     // Held credits are computed from the movements of each hold.
@@ -63,6 +66,7 @@ const DEAR: &[(&str, &str, u64)] = &[
     ("Member", "usage", 11),
     ("Mutation", "bookSession", 430),
     ("Query", "nodes", 12),
+    ("Query", "webhookEndpoints", 50),
     // It reads all attempts of the top-up, and the cards and declines of its account.
     ("TopUp", "canRetry", 5),
 ];

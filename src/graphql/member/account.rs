@@ -31,6 +31,7 @@ use crate::graphql::scalars::{Decimal, LiveCursorText, TimeZone};
 use crate::graphql::top_up::{AutoTopUp, PaymentMethod, TopUpConnection, TopUpFilter, TopUpQuote};
 use crate::graphql::troubleshooting::{Finding, LastFindings, findings};
 use crate::graphql::viewer::of_viewer;
+use crate::graphql::webhook_endpoint::WebhookEndpoint;
 use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
@@ -332,6 +333,17 @@ impl Account {
             let addresses = &scope.services.notification_addresses;
             let addresses = addresses.of_account(scope.actor(), self.row.id).await?;
             Ok(Some(addresses.into_iter().map(NotificationAddress::new).collect()))
+        })
+        .await
+    }
+
+    /// Endpoints that get messages about the account's events, in the order of their creation: at most 20. [auth: `MANAGE_SETTINGS`]
+    async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Nullable<Vec<WebhookEndpoint>> {
+        visible(async {
+            let scope = scope(ctx)?;
+            let endpoints = &scope.services.webhook_endpoints;
+            let endpoints = endpoints.list(scope.actor(), self.row.id).await?;
+            Ok(Some(endpoints.into_iter().map(WebhookEndpoint::new).collect()))
         })
         .await
     }

@@ -12,7 +12,7 @@ use crate::harness::{Place, Serving, TestDatabase};
 
 const WRITERS: usize = 4;
 
-fn kills() -> u64 {
+pub(super) fn kills() -> u64 {
     std::env::var("LEDGERBELL_TEST_KILLS")
         .ok()
         .and_then(|kills| kills.parse().ok())

@@ -10,6 +10,7 @@ mod full_disk;
 #[cfg(unix)]
 mod io_faults;
 mod killed;
+mod killed_webhooks;
 #[cfg(unix)]
 mod liveness;
 mod log;

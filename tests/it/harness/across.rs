@@ -150,6 +150,29 @@ pub(super) const ACROSS: &[(&str, &str)] = &[
     ),
     ("SELECT COUNT(*) FROM account_state", "verify counts the accounts"),
     (
+        "SELECT account_id, id, url, description, event_types, disabled_at, disabled_because, enabled_at, failing_since, \
+         secret_generation, previous_secret_until, maker_kind, maker_key_id, maker_member_id, created_at, removed_at, version \
+         FROM webhook_endpoint WHERE disabled_at IS NULL AND removed_at IS NULL AND account_id = ANY",
+        "a worker finds the webhook endpoints of accounts with new events, and of the platform",
+    ),
+    (
+        "SELECT s.account_id, s.event_sequence, c.sequence FROM account_state AS s LEFT JOIN webhook_checkpoint AS c",
+        "a worker finds events of which no webhook messages were written",
+    ),
+    (
+        "SELECT DISTINCT account_id FROM webhook_endpoint WHERE disabled_at IS NULL",
+        "a worker goes through the accounts with webhook endpoints",
+    ),
+    (
+        "SELECT account_id, id, endpoint_account_id, endpoint_id, event_type, payload, status, attempts, failures, \
+         next_attempt_at, created_at, delivered_at FROM webhook_message WHERE status IN",
+        "a worker finds webhook messages to send",
+    ),
+    (
+        "SELECT account_id, id FROM webhook_message WHERE status IN",
+        "a worker finds old webhook messages",
+    ),
+    (
         "SELECT id, CAST(expected AS BIGINT) AS expected, CAST(found AS BIGINT) AS found, COUNT(*) OVER () AS total FROM (SELECT a.account_id AS id",
         "verify compares accounts with their state and directory",
     ),

@@ -54,6 +54,8 @@ impl Published {
             "paymentMethodId" => json!(things.of("PaymentMethod")),
             "notificationAddressId" => json!(things.of("NotificationAddress")),
             "deliveryId" => json!(things.of("Delivery")),
+            "webhookEndpointId" => json!(things.of("WebhookEndpoint")),
+            "webhookMessageId" => json!(things.of("WebhookMessage")),
             "alertIds" => json!([things.of("Alert")]),
             // A key cannot create a key with more permissions than its own.
             "permissions" => json!(["MANAGE_API_KEYS"]),

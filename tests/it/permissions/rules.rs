@@ -166,4 +166,6 @@ const NODES: &[Written] = &[
     ("InboxItem", settings),
     ("Delivery", settings),
     ("NotificationAddress", || Rule::AnyOf(vec![Permission::ManageSettings])),
+    ("WebhookEndpoint", || Rule::AnyOf(vec![Permission::ManageSettings])),
+    ("WebhookMessage", || Rule::AnyOf(vec![Permission::ManageSettings])),
 ];

@@ -43,6 +43,10 @@ impl Things {
         ask(owner, "updateAutoTopUp", "autoTopUp { id }", rule).await;
         let address = json!({ "label": "Accounting", "email": "books@example.com", "alertKinds": ["TOP_UP_FAILED"] });
         let address = ask(owner, "addNotificationAddress", "notificationAddress { id }", address).await;
+        let hook = json!({ "url": "https://example.com/hooks" });
+        let hook = ask(owner, "createWebhookEndpoint", "webhookEndpoint { id }", hook).await;
+        let test = json!({ "webhookEndpointId": hook["webhookEndpoint"]["id"] });
+        let test = owner.apply("sendTestWebhook", "webhookMessage { id }", test).await;
         app.settle().await;
         app.evaluate().await;
         let query = "query ($id: ID) { account(id: $id) { liveCursor balance { id } creditLots { nodes { id } }
@@ -74,6 +78,8 @@ impl Things {
             ("InboxItem", own.at("/account/alerts/items/0/id").clone()),
             ("Delivery", of_member("deliveries/nodes/0/id")),
             ("NotificationAddress", address["notificationAddress"]["id"].clone()),
+            ("WebhookEndpoint", hook["webhookEndpoint"]["id"].clone()),
+            ("WebhookMessage", test["webhookMessage"]["id"].clone()),
         ];
         let things = things.map(|(name, id)| (name.to_owned(), id.as_str().expect("an id").to_owned()));
         Self(things.into_iter().collect())
@@ -88,6 +94,7 @@ pub(super) async fn snapshot(app: &TestApp) -> Value {
             contact { email emailStatus locale timezone version } notificationSettings { version } unreadAlertCount
             deliveries { nodes { id status attempts } } } }
         notificationDefaults { version } notificationAddresses { id label email emailStatus alertKinds removedAt version }
+        webhookEndpoints { id url enabled previousSecretUntil version messages { nodes { id status nextAttemptAt } } }
         apiKeys { id permissions revokedAt } paymentMethods { id isDefault } autoTopUp { enabled state trigger amount version }
         topUps { nodes { id status creditsReversed } } } }";
     let answer = app.platform.query(query, json!({ "id": app.team.id() })).await;

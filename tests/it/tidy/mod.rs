@@ -250,6 +250,10 @@ const FORBIDDEN_ROOMS: &[(&str, &[&str])] = &[
     ("top_up", &["member", "notification", "troubleshooting", "forecast"]),
     ("notification", &["troubleshooting", "forecast"]),
     ("troubleshooting", &["forecast"]),
+    (
+        "webhook_endpoint",
+        &["member", "top_up", "notification", "troubleshooting", "forecast"],
+    ),
     ("forecast", &["member", "notification", "troubleshooting"]),
 ];
 

@@ -39,7 +39,11 @@ async fn accounts_that_have_not_changed_are_left_out_and_chains_continue() {
         assert_eq!(second, first);
 
         // An account that was used: its rows are checked, and its old entries are not read again.
-        tamper(&scratch, vec!["UPDATE account_state SET last_at = last_at + 1 WHERE account_id = $1"]).await;
+        tamper(
+            &scratch,
+            vec!["UPDATE account_state SET last_at = last_at + 1 WHERE account_id = $1"],
+        )
+        .await;
         let (changed, third) = run(&scratch, Some(&first)).await;
         assert_eq!((changed.unchanged, changed.entries, changed.is_clean()), (3, 0, true));
         assert_ne!(third, first);
@@ -69,7 +73,10 @@ async fn a_change_that_breaks_the_ledger_is_found_since_a_checkpoint() {
             (2, "the last entry of the checkpoint is there, unchanged"),
             (2, "an entry's hash follows from its facts and the hash before"),
             (3, "the last entry of the checkpoint is there, unchanged"),
-            (4, "events are numbered from the first that is kept to the account's event sequence: the last number"),
+            (
+                4,
+                "events are numbered from the first that is kept to the account's event sequence: the last number",
+            ),
         ] {
             assert!(found.contains(&expected), "{expected:?} in {found:?}");
         }
@@ -145,10 +152,16 @@ async fn the_command_writes_checkpoints_and_refuses_one_that_was_changed() {
     assert!(complaint(&verify(&both)).contains("cannot use the checkpoint"));
     printed(verify(&["--write-checkpoint", path]));
     let again = printed(verify(&both));
-    assert!(again.contains("1 accounts have not changed since the checkpoint"), "{again}");
+    assert!(
+        again.contains("1 accounts have not changed since the checkpoint"),
+        "{again}"
+    );
     app.top_up(5).await;
     let changed = printed(verify(&both));
-    assert!(changed.contains("\n1 entries of 1 accounts checked, 0 violations\n0 accounts have not"), "{changed}");
+    assert!(
+        changed.contains("\n1 entries of 1 accounts checked, 0 violations\n0 accounts have not"),
+        "{changed}"
+    );
 
     let text = std::fs::read_to_string(Path::new(path)).expect("the checkpoint");
     std::fs::write(path, text.replacen('1', "2", 1)).expect("written");

@@ -117,10 +117,14 @@ pub enum IdKind {
     InboxItem,
     /// `nad_`: an address that receives alerts and belongs to no member.
     NotificationAddress,
+    /// `whe_`: an endpoint that gets messages about events.
+    WebhookEndpoint,
+    /// `msg_`: a message to such an endpoint.
+    WebhookMessage,
 }
 
 impl IdKind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::Account,
         Self::Balance,
         Self::Member,
@@ -139,6 +143,8 @@ impl IdKind {
         Self::Delivery,
         Self::InboxItem,
         Self::NotificationAddress,
+        Self::WebhookEndpoint,
+        Self::WebhookMessage,
     ];
 
     const fn prefix(self) -> &'static str {
@@ -161,6 +167,8 @@ impl IdKind {
             Self::Delivery => "dlv_",
             Self::InboxItem => "inb_",
             Self::NotificationAddress => "nad_",
+            Self::WebhookEndpoint => "whe_",
+            Self::WebhookMessage => "msg_",
         }
     }
 
@@ -335,6 +343,10 @@ uuid_ids! {
     DeliveryId is Delivery;
     /// An address that receives alerts and belongs to no member, within its account.
     NotificationAddressId is NotificationAddress;
+    /// An endpoint that gets messages about events, within its account or the platform.
+    WebhookEndpointId is WebhookEndpoint;
+    /// A message to such an endpoint, within the account that it is about.
+    WebhookMessageId is WebhookMessage;
 }
 
 /// The recipient of mail, and the owner of an e-mail address: a member, or a notification address of the account.

@@ -100,7 +100,10 @@ impl Checkpoint {
             } = verified;
             let (number, hash, figures) = (account_id.number(), HEXLOWER.encode(hash), HEXLOWER.encode(figures));
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{number} {sequence} {balance} {added} {occurred_at} {hash} {figures}");
+            let _ = writeln!(
+                text,
+                "{number} {sequence} {balance} {added} {occurred_at} {hash} {figures}"
+            );
         }
         let signature = HEXLOWER.encode(&key.signing(&text).finalize().into_bytes());
         text + &signature + "\n"
@@ -117,7 +120,9 @@ impl Checkpoint {
         let signature = HEXLOWER.decode(signature.as_bytes());
         let signature = signature.map_err(|_| InvalidCheckpoint::Signature)?;
         let is_signed = key.signing(signed).verify_slice(&signature).is_ok();
-        let checkpoint = parse(signed).filter(|_| is_signed).ok_or(InvalidCheckpoint::Signature)?;
+        let checkpoint = parse(signed)
+            .filter(|_| is_signed)
+            .ok_or(InvalidCheckpoint::Signature)?;
         if checkpoint.database == database {
             Ok(checkpoint)
         } else {

@@ -1,0 +1,161 @@
+//! Messages to webhook endpoints: written from the events of accounts, and sent.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::event::Rung;
+use crate::domain::fault::Fault;
+use crate::domain::webhook_endpoint::{Collecting, Sending};
+use crate::primitives::ids::{AccountId, WebhookEndpointId};
+
+/// The pause between looks for events of which no bell came, and for messages of other processes.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The number of accounts that each look covers.
+const ACCOUNTS: u32 = 2_000;
+/// The number of accounts that are processed in one batch.
+const TOGETHER: usize = 256;
+/// The maximum number of attempts in progress.
+const MOST_ATTEMPTS: usize = 64;
+/// How long attempts in progress may take when the process ends. The others are made again when their claims expire.
+const LAST_ATTEMPTS: Duration = Duration::from_secs(2);
+
+/// Writes messages about the events of all accounts.
+#[derive(Clone)]
+pub struct WebhookCollector {
+    collecting: Collecting,
+    rung: Rung,
+}
+
+impl WebhookCollector {
+    /// Creates the worker. `rung` are the accounts of which bells come.
+    pub fn new(collecting: Collecting, rung: Rung) -> Self {
+        Self { collecting, rung }
+    }
+
+    /// Runs until `stop` is canceled. Started work is finished.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut reached = AccountId::PLATFORM;
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !stop.is_cancelled() {
+            let result = tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                accounts = self.rung.take() => super::turn(self.collect(accounts)).await,
+                _ = ticks.tick() => super::turn(self.collect_in_turn(&mut reached)).await,
+            };
+            if let Err(fault) = result {
+                tracing::warn!(%fault, "webhook messages were not written; they are written soon");
+            }
+        }
+    }
+
+    /// Goes through the next accounts in turn. At the end it begins again.
+    async fn collect_in_turn(&self, reached: &mut AccountId) -> Result<(), Fault> {
+        let accounts = self.collecting.next_accounts(*reached, ACCOUNTS).await?;
+        let next = accounts.last().copied();
+        self.collect(accounts).await?;
+        *reached = next.unwrap_or(AccountId::PLATFORM);
+        Ok(())
+    }
+
+    async fn collect(&self, accounts: Vec<AccountId>) -> Result<(), Fault> {
+        for accounts in accounts.chunks(TOGETHER) {
+            let unfinished = self.collecting.collect(accounts).await?;
+            self.rung.put_back(unfinished);
+        }
+        Ok(())
+    }
+}
+
+/// Sends the messages.
+#[derive(Clone)]
+pub struct WebhookSender {
+    sending: Sending,
+}
+
+/// Attempts in progress.
+#[derive(Default)]
+struct InProgress {
+    attempts: JoinSet<()>,
+    endpoints: HashMap<Id, WebhookEndpointId>,
+}
+
+impl WebhookSender {
+    /// Creates the worker.
+    pub fn new(sending: Sending) -> Self {
+        Self { sending }
+    }
+
+    /// Runs until `stop` is canceled. An endpoint that hangs takes a few of the attempts in progress, and delays no other.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut in_progress = InProgress::default();
+        while !stop.is_cancelled() {
+            let has_begun = match super::turn(self.begin(&mut in_progress)).await {
+                Ok(begun) => begun > 0,
+                Err(fault) => {
+                    tracing::warn!(%fault, "webhook messages were not claimed; they are claimed soon");
+                    false
+                }
+            };
+            if has_begun && in_progress.attempts.len() < MOST_ATTEMPTS {
+                continue;
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = in_progress.ended() => {}
+                () = self.sending.woken() => {}
+                () = tokio::time::sleep(INTERVAL) => {}
+            }
+        }
+        let rest = async { while in_progress.attempts.join_next().await.is_some() {} };
+        // Those that take longer are dropped.
+        let _ = tokio::time::timeout(LAST_ATTEMPTS, rest).await;
+    }
+
+    /// Claims messages and begins to send them. Returns their number.
+    async fn begin(&self, in_progress: &mut InProgress) -> Result<usize, Fault> {
+        let free = MOST_ATTEMPTS.saturating_sub(in_progress.attempts.len());
+        if free == 0 {
+            return Ok(0);
+        }
+        let claimed = self.sending.claim(free, &in_progress.of_endpoints()).await?;
+        let begun = claimed.len();
+        for message in claimed {
+            let (sending, endpoint_id) = (self.sending.clone(), message.endpoint_id());
+            let attempt = in_progress.attempts.spawn(async move {
+                if let Err(fault) = sending.attempt(message).await {
+                    tracing::warn!(%fault, "an attempt of a webhook message was not recorded; it is made again");
+                }
+            });
+            in_progress.endpoints.insert(attempt.id(), endpoint_id);
+        }
+        Ok(begun)
+    }
+}
+
+impl InProgress {
+    /// Returns the number of attempts of each endpoint.
+    fn of_endpoints(&self) -> HashMap<WebhookEndpointId, usize> {
+        let mut counts = HashMap::new();
+        for endpoint_id in self.endpoints.values() {
+            *counts.entry(*endpoint_id).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Waits until an attempt has ended. Never, if there is none.
+    async fn ended(&mut self) {
+        let id = match self.attempts.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(death)) => {
+                tracing::error!(%death, "an attempt of a webhook message died; it is made again when its claim expires");
+                death.id()
+            }
+            None => return std::future::pending().await,
+        };
+        self.endpoints.remove(&id);
+    }
+}
