@@ -20,12 +20,13 @@ impl Ledger {
         Ok(matches!(oldest[..], [first, _] if first < before))
     }
 
-    /// Deletes the first events of an account that happened before an instant and that all workers have read, at most `limit`. Returns
-    /// their number. The last event of the account stays.
+    /// Deletes the first events of an account that happened before an instant and that all workers have read, at most `limit`, and none
+    /// after the sequence `until`. Returns their number. The last event of the account stays.
     pub async fn delete_events_before(
         &self,
         account_id: AccountId,
         before: Timestamp,
+        until: Option<i64>,
         limit: u32,
     ) -> Result<u64, Fault> {
         self.change_all(&[account_id], move |tx, locked| {
@@ -39,6 +40,10 @@ impl Ledger {
                 let Some(last) = event::last_before(tx, account_id, (begin, end), before, limit).await? else {
                     return Ok(0);
                 };
+                let last = until.map_or(last, |until| last.min(until));
+                if last <= begin {
+                    return Ok(0);
+                }
                 event::delete_until(tx, account_id, last).await?;
                 header.events_deleted = last;
                 Ok::<_, Fault>((last - begin).unsigned_abs())

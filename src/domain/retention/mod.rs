@@ -5,7 +5,7 @@
 //! Invariants:
 //! - The events of an account are deleted from the first one on, under the account's lock, which also stores where they begin now. So
 //!   a missing event is still detected, and the last event stays.
-//! - An event that was not read for alerts, or not checked for findings, stays.
+//! - An event that was not read for alerts, not checked for findings, or of which no webhook messages were written yet, stays.
 //! - A live cursor whose next event was deleted starts over: no follower skips an event.
 
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::database::Database;
 use super::fault::Fault;
 use super::ledger::Ledger;
 use super::top_up::delete_processed_webhooks;
+use super::webhook_endpoint;
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::AccountId;
 
@@ -100,7 +101,11 @@ impl Retention {
     async fn prune_events(&self, account_id: AccountId, before: Timestamp) -> Result<u64, Fault> {
         let mut events = 0;
         while self.ledger.has_events_before(account_id, before).await? {
-            let deleted = self.ledger.delete_events_before(account_id, before, ROWS).await?;
+            let until = webhook_endpoint::collected_until(&self.database, account_id).await?;
+            let deleted = self
+                .ledger
+                .delete_events_before(account_id, before, until, ROWS)
+                .await?;
             events += deleted;
             // Some are not read yet.
             if deleted == 0 {

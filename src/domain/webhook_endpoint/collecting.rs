@@ -46,6 +46,19 @@ struct Work {
     endpoints: Vec<WebhookEndpoint>,
 }
 
+/// Returns the last event of an account of which messages were written; `None` if no enabled endpoint gets messages about it.
+pub(in crate::domain) async fn collected_until(
+    database: &Database,
+    account_id: AccountId,
+) -> Result<Option<i64>, Fault> {
+    for hooked in [account_id, AccountId::PLATFORM] {
+        if !store::enabled_of(database, vec![hooked]).await?.is_empty() {
+            return store::checkpoint(database, account_id).await;
+        }
+    }
+    Ok(None)
+}
+
 impl Collecting {
     /// Reads the events in `database`; `epoch` is the installation's. `sending` is woken when there are messages.
     pub fn new((database, clock): (Database, Clock), epoch: Uuid, sending: Sending) -> Self {

@@ -21,6 +21,7 @@ mod store;
 mod transport;
 
 pub use collecting::Collecting;
+pub(in crate::domain) use collecting::collected_until;
 pub use endpoints::{Endpoints, NewSecret};
 pub use error::{
     ChangeEndpointRefusal, CreateEndpointRefusal, ReplayRefusal, RetryMessageRefusal, TestEndpointRefusal,

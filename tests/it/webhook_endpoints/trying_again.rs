@@ -121,6 +121,7 @@ async fn an_endpoint_that_is_gone_is_disabled_and_gets_what_it_missed_by_a_repla
         .await;
     assert_eq!(code(&refused), "WEBHOOK_ENDPOINT_DISABLED");
     receiver.answer("/in", Answer::Status(204));
+    app.advance(Duration::from_millis(1));
     about(owner, "updateWebhookEndpoint", &made.id, &json!({ "enabled": true })).await;
     deliver(&app).await;
     assert_eq!(

@@ -64,6 +64,12 @@ pub(in super::super) async fn last_before(
     Ok(select.value(database).await?.unwrap_or(0))
 }
 
+/// Returns the checkpoint of an account; `None` without one.
+pub(in super::super) async fn checkpoint(database: &Database, account_id: AccountId) -> Result<Option<i64>, Fault> {
+    let text = "SELECT sequence FROM webhook_checkpoint WHERE account_id = $1";
+    Select::of(database, account_id, text).value(database).await
+}
+
 /// Advances the checkpoint of an account. Returns whether it was still the one that the caller has read.
 pub(in super::super) async fn move_checkpoint(
     tx: &Transaction,

@@ -5,7 +5,9 @@ mod endpoints;
 mod messages;
 mod outbox;
 
-pub(super) use checkpoints::{Stream, last_before, last_message, move_checkpoint, next_accounts, next_hooked, streams};
+pub(super) use checkpoints::{
+    Stream, checkpoint, last_before, last_message, move_checkpoint, next_accounts, next_hooked, streams,
+};
 pub(super) use endpoints::{
     disable, enabled_of, endpoint, endpoints, endpoints_by_id, note_failure, note_success, save_endpoint,
 };
