@@ -145,11 +145,23 @@ impl Form {
         match self {
             Self::Text => quoted(text),
             Self::Bare => text.to_owned(),
-            Self::List => format!("[{}]", items(text).map(quoted).collect::<Vec<_>>().join(", ")),
+            Self::List => {
+                let items = items(text).map(|item| quoted(&item_without_password(item)));
+                format!("[{}]", items.collect::<Vec<_>>().join(", "))
+            }
             Self::Secret if text.is_empty() => quoted(""),
             Self::Secret => quoted("***"),
             Self::SecretUrl => quoted(&without_password(text)),
         }
+    }
+}
+
+/// Addresses in lists have no passwords. One that is given in spite of that is not shown either.
+fn item_without_password(item: &str) -> String {
+    match item.rsplit_once('@') {
+        Some(_) if item.contains("://") => without_password(item),
+        Some((_, host)) => format!("***@{host}"),
+        None => item.to_owned(),
     }
 }
 

@@ -351,6 +351,11 @@ mod tests {
                 "without a password",
             ),
             (
+                &postgres("kind = \"nats\"\nnats_servers = [\"bell:hunter2@nats\"]"),
+                None,
+                "without a password",
+            ),
+            (
                 &postgres("kind = \"nats\"\nnats_servers = [\"nats://nats\"]\nnats_token = \"hunter2\""),
                 None,
                 "would be sent without encryption",

@@ -201,8 +201,6 @@ fn shared_settings(gateway_url: &str) -> Vec<(&'static str, String)> {
         ("LEDGERBELL_GATEWAY_STRIPE_PUBLISHABLE_KEY", PUBLISHABLE_KEY),
         ("LEDGERBELL_GATEWAY_STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET),
         ("LEDGERBELL_GATEWAY_RETURN_URL", "https://app.example/back"),
-        // Stopping is tested elsewhere; here it has to be quick.
-        ("LEDGERBELL_HTTP_DRAIN_SECONDS", "1"),
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .into()

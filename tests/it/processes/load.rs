@@ -31,8 +31,10 @@ pub(super) struct Load {
     member: String,
     is_over: AtomicBool,
     turns: AtomicUsize,
-    /// Requests that were sent again, because they had no answer or `UNAVAILABLE`.
+    /// Requests that were sent again, because they had no answer in time or a fault.
     pub(super) repeated: AtomicUsize,
+    /// Those of them that were answered by a fault.
+    pub(super) faults: Mutex<Vec<Value>>,
     completed: Mutex<HashSet<String>>,
     bought: AtomicUsize,
     /// The last entry of the account, when nothing more is posted.
@@ -70,6 +72,7 @@ impl Load {
             is_over: AtomicBool::new(false),
             turns: AtomicUsize::new(0),
             repeated: AtomicUsize::new(0),
+            faults: Mutex::default(),
             completed: Mutex::default(),
             bought: AtomicUsize::new(0),
             last: tokio::sync::watch::Sender::new(None),
@@ -118,10 +121,11 @@ impl Load {
             .await
             .ok()?;
         let answer: Value = sent.json().await.ok()?;
-        let field = answer["data"].as_object()?.values().next()?;
-        if field.is_null() {
+        let field = answer["data"].as_object().and_then(|data| data.values().next());
+        let Some(field) = field.filter(|field| !field.is_null()) else {
+            self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
             return None;
-        }
+        };
         let errors = &field["userErrors"];
         assert!(
             errors.is_null() || *errors == json!([]),

@@ -138,6 +138,10 @@ async fn a_nats_that_is_down_prevents_no_start_is_reported_and_its_password_is_i
     let account = serving.account("nats").await;
     let mut socket = Socket::ready(&place.base(), &key).await;
     socket.subscribe("s", POSTED, json!({ "id": account })).await;
+    assert_eq!(
+        socket.next("s").await["data"]["creditEntryPosted"]["signal"],
+        "CAUGHT_UP"
+    );
     neighbor.grant(&account, "unheard", PATIENCE).await.expect("granted");
     told(&mut socket).await;
     let doctor = || {
