@@ -130,16 +130,24 @@ async function exported(server, { id, number }) {
     }).on("error", reject);
   });
   const ours = performance.now() - begun;
-  const columns = "id, sequence, occurred_at, kind, amount, balance_after, description, actor_kind, member_id, session_id";
+  // The columns of our file.
+  const time = (format) => `to_char(to_timestamp(e.occurred_at / 1000.0) AT TIME ZONE '${ZONE}', '${format}')`;
+  const columns = `e.sequence, e.id, ${time('YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')}, ${time("YYYY-MM-DD HH24:MI:SS")}, '${ZONE}', e.kind,
+    e.amount / 10000.0, e.balance_after / 10000.0, e.description, e.actor_kind, COALESCE(k.name, a.name), e.member_id, m.name, e.session_id,
+    s.title, s.external_id, e.top_up_id, e.reverses_entry_id, encode(e.hash, 'hex')`;
+  const joins = `LEFT JOIN session s ON s.account_id = e.account_id AND s.id = e.session_id
+    LEFT JOIN member m ON m.account_id = e.account_id AND m.id = e.member_id
+    LEFT JOIN member a ON a.account_id = e.account_id AND a.id = e.actor_member_id LEFT JOIN api_key k ON k.id = e.actor_key_id`;
+  const rows = `SELECT ${columns} FROM credit_entry e ${joins} WHERE e.account_id = ${number} ORDER BY e.sequence`.replace(/\s+/g, " ");
   begun = performance.now();
   await new Promise((resolve, reject) => {
     const copy = spawn("psql", [ground.url(), "-qX"], { stdio: ["pipe", "ignore", "inherit"] });
     copy.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`psql ended with ${code}`))));
-    copy.stdin.end(`\\copy (SELECT ${columns} FROM credit_entry WHERE account_id = ${number} ORDER BY sequence) TO STDOUT WITH (FORMAT csv)\n`);
+    copy.stdin.end(`\\copy (${rows}) TO STDOUT WITH (FORMAT csv)\n`);
   });
   const theirs = performance.now() - begun;
   console.log(`the export: ${short(bytes / 1e6)} MB in ${short(ours / 1_000)} s, \\copy ${short(theirs / 1_000)} s`);
-  record({ work: `export of ${names.format(ENTRIES)} entries as CSV, speed`, beside: "psql \\copy", value: theirs / ours, least: 0.7 });
+  record({ work: `export of ${names.format(ENTRIES)} entries as CSV, speed`, beside: "psql \\copy of the same columns", value: theirs / ours, least: 0.7 });
   record({ work: "memory that the export adds to the server", value: most - before, unit: "MiB", most: 16 });
 }
 

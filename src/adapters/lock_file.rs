@@ -49,9 +49,10 @@ impl LockFile {
         file.map(|file| Self::take_of(&file)).transpose()
     }
 
-    /// Like [`Self::take`], for the SQLite database in this file.
+    /// Like [`Self::take`], for the SQLite database in this file. A link to the file has the same lock.
     pub fn take_of(database: &Path) -> Result<Self, LockError> {
-        let mut name = database.as_os_str().to_owned();
+        let file = std::fs::canonicalize(database);
+        let mut name = file.map_or_else(|_| database.as_os_str().to_owned(), PathBuf::into_os_string);
         name.push(".lock");
         let path = PathBuf::from(name);
         let refused = |reason| LockError::Refused {

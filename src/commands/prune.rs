@@ -21,12 +21,13 @@ pub(super) async fn run(_: &Prune, settings: &Settings) -> Ending {
     let pruning = Pruning::open(settings, Clock::system()).await?;
     super::check_clock(pruning.database()).await?;
     let mut all = Pruned::default();
-    let mut after = None;
+    let (mut failed, mut after) = (0, None);
     let pruned = loop {
         match pruning.retention().turn(after).await {
             Ok(turn) => {
                 all.events += turn.pruned.events;
                 all.webhooks += turn.pruned.webhooks;
+                failed += turn.failed;
                 after = turn.next;
                 if after.is_none() {
                     break Ok(());
@@ -41,5 +42,11 @@ pub(super) async fn run(_: &Prune, settings: &Settings) -> Ending {
         "{} events and {} webhooks were deleted",
         all.events, all.webhooks
     ))?;
+    if failed > 0 {
+        say(&format!(
+            "of {failed} accounts the events could not be deleted: see the log, and run it again"
+        ))?;
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
 }

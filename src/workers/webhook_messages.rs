@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::event::Rung;
 use crate::domain::fault::Fault;
-use crate::domain::webhook_endpoint::{Collecting, Sending};
-use crate::primitives::ids::{AccountId, WebhookEndpointId};
+use crate::domain::webhook_endpoint::{Collecting, Sending, Target};
+use crate::primitives::ids::AccountId;
 
 /// The pause between looks for events of which no bell came, and for messages of other processes.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ pub struct WebhookSender {
 #[derive(Default)]
 struct InProgress {
     attempts: JoinSet<()>,
-    endpoints: HashMap<Id, WebhookEndpointId>,
+    targets: HashMap<Id, Target>,
 }
 
 impl WebhookSender {
@@ -121,31 +121,23 @@ impl WebhookSender {
         if free == 0 {
             return Ok(0);
         }
-        let claimed = self.sending.claim(free, &in_progress.of_endpoints()).await?;
+        let begun = in_progress.targets.values().copied();
+        let claimed = self.sending.claim(free, begun).await?;
         let begun = claimed.len();
         for message in claimed {
-            let (sending, endpoint_id) = (self.sending.clone(), message.endpoint_id());
+            let (sending, target) = (self.sending.clone(), message.target());
             let attempt = in_progress.attempts.spawn(async move {
                 if let Err(fault) = sending.attempt(message).await {
                     tracing::warn!(%fault, "an attempt of a webhook message was not recorded; it is made again");
                 }
             });
-            in_progress.endpoints.insert(attempt.id(), endpoint_id);
+            in_progress.targets.insert(attempt.id(), target);
         }
         Ok(begun)
     }
 }
 
 impl InProgress {
-    /// Returns the number of attempts of each endpoint.
-    fn of_endpoints(&self) -> HashMap<WebhookEndpointId, usize> {
-        let mut counts = HashMap::new();
-        for endpoint_id in self.endpoints.values() {
-            *counts.entry(*endpoint_id).or_default() += 1;
-        }
-        counts
-    }
-
     /// Waits until an attempt has ended. Never, if there is none.
     async fn ended(&mut self) {
         let id = match self.attempts.join_next_with_id().await {
@@ -156,6 +148,6 @@ impl InProgress {
             }
             None => return std::future::pending().await,
         };
-        self.endpoints.remove(&id);
+        self.targets.remove(&id);
     }
 }

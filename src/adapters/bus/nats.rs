@@ -369,6 +369,8 @@ impl Line {
         let mut is_awaited = false;
         loop {
             tokio::select! {
+                // After a pause of the process, the message that it sent has arrived as well as the next beat is due.
+                biased;
                 message = messages.next() => {
                     let Some(message) = message else { return NatsError::Lost };
                     if self.hear(&message.payload, process) {

@@ -116,6 +116,21 @@ pub(super) fn compare_migrations(applied: &[String]) -> Result<usize, SchemaErro
 /// A fault if the database does not respond or a statement fails. Then nothing has changed.
 pub(super) async fn create_unfinished(database: &Database, mark: &str) -> Result<(), Fault> {
     let tx = begin_schema(database).await?;
+    // Before this lock, a process may have created its own.
+    let sql = "SELECT COUNT(*) AS count FROM pg_tables WHERE tablename = 'seaql_migrations' AND schemaname = current_schema()";
+    let found = tx
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
+        .await?;
+    if found
+        .map(|row| row.try_get_by_index::<i64>(0))
+        .transpose()?
+        .unwrap_or(0)
+        > 0
+    {
+        return Err(Fault::Internal(
+            "another process has created the schema meanwhile".to_owned(),
+        ));
+    }
     Migrator::up(&tx, None).await?;
     let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ($1, 0)";
     tx.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [mark.into()]))

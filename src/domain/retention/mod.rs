@@ -24,6 +24,8 @@ use crate::primitives::ids::AccountId;
 const ROWS: u32 = 500;
 /// The accounts of one turn.
 const ACCOUNTS: u32 = 100;
+/// The transactions of one turn about events. A turn is short: it shows that the worker is well.
+const EVENT_TURNS: u32 = 100;
 /// The transactions of one turn about webhooks.
 const TURNS: u32 = 10;
 /// The length of a day.
@@ -54,6 +56,8 @@ pub struct Pruned {
 pub struct Turn {
     /// What it deleted.
     pub pruned: Pruned,
+    /// The number of accounts whose events could not be deleted.
+    pub failed: u32,
     /// Where the next turn continues; `None` after the last one.
     pub next: Option<AccountId>,
 }
@@ -86,21 +90,41 @@ impl Retention {
             pruned.webhooks = self.prune_webhooks().await?;
         }
         let Some(before) = self.kept_since(self.settings.events) else {
-            return Ok(Turn { pruned, next: None });
+            return Ok(Turn {
+                pruned,
+                failed: 0,
+                next: None,
+            });
         };
         let accounts = self.ledger.accounts_after(after, ACCOUNTS).await?;
+        let (mut left, mut failed) = (EVENT_TURNS, 0);
+        let mut done = after.unwrap_or(AccountId::PLATFORM);
         for account_id in &accounts {
-            pruned.events += self.prune_events(*account_id, before).await?;
+            match self.prune_events(*account_id, before, &mut left).await {
+                Ok(events) => pruned.events += events,
+                Err(fault) => {
+                    failed += 1;
+                    tracing::warn!(account = account_id.number(), %fault, "old events were not deleted; they are deleted later");
+                }
+            }
+            // The next turn continues with the same account.
+            if left == 0 {
+                break;
+            }
+            done = *account_id;
         }
         Ok(Turn {
             pruned,
-            next: accounts.last().copied(),
+            failed,
+            next: (!accounts.is_empty()).then_some(done),
         })
     }
 
-    async fn prune_events(&self, account_id: AccountId, before: Timestamp) -> Result<u64, Fault> {
+    /// Deletes old events of an account, by at most `left` transactions, which it counts down.
+    async fn prune_events(&self, account_id: AccountId, before: Timestamp, left: &mut u32) -> Result<u64, Fault> {
         let mut events = 0;
-        while self.ledger.has_events_before(account_id, before).await? {
+        while *left > 0 && self.ledger.has_events_before(account_id, before).await? {
+            *left -= 1;
             let until = webhook_endpoint::collected_until(&self.database, account_id).await?;
             let deleted = self
                 .ledger

@@ -53,7 +53,8 @@ pub(in crate::domain) async fn collected_until(
 ) -> Result<Option<i64>, Fault> {
     for hooked in [account_id, AccountId::PLATFORM] {
         if !store::enabled_of(database, vec![hooked]).await?.is_empty() {
-            return store::checkpoint(database, account_id).await;
+            let checkpoint = store::checkpoint(database, account_id).await?;
+            return Ok(Some(checkpoint.unwrap_or(0)));
         }
     }
     Ok(None)
@@ -125,6 +126,8 @@ impl Collecting {
         let account_id = stream.account_id;
         let after = self.start(stream, &endpoints).await?;
         let events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
+        // Read after the events, so that no endpoint is missing that existed when one of them was posted.
+        let endpoints = store::enabled_of(&self.database, vec![account_id, AccountId::PLATFORM]).await?;
         let until = events.last().map_or(after, |event| event.position.sequence);
         let has_more = events.len() == MOST_EVENTS;
         let work = Arc::new(Work {
@@ -146,7 +149,8 @@ impl Collecting {
     }
 
     /// Returns the event after which to read. Events from before all endpoints are not read: without a checkpoint, or with an old one
-    /// from earlier endpoints, there may be any number of them.
+    /// from earlier endpoints, there may be any number of them. Time never runs backwards in an account, so if the next event is not
+    /// from before, none is.
     async fn start(&self, stream: Stream, endpoints: &[WebhookEndpoint]) -> Result<i64, Fault> {
         let nearby = i64::try_from(MOST_EVENTS).unwrap_or(i64::MAX);
         let checkpoint = stream.checkpoint;
@@ -154,6 +158,12 @@ impl Collecting {
             return Ok(checkpoint);
         }
         let since = endpoints.iter().map(|endpoint| endpoint.enabled_at).min();
+        if let (Some(checkpoint), Some(since)) = (checkpoint, since) {
+            let next = event::after(&self.database, stream.account_id, checkpoint, 1).await?;
+            if next.first().is_none_or(|next| next.occurred_at >= since) {
+                return Ok(checkpoint);
+            }
+        }
         let before = match since {
             Some(since) => store::last_before(&self.database, stream.account_id, since).await?,
             None => stream.head,

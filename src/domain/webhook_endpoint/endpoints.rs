@@ -160,7 +160,7 @@ impl Endpoints {
         require_endpoints(actor, account_id)?;
         self.change(account_id, move |tx, now| {
             Box::pin(async move {
-                let found = store::endpoint(tx, account_id, id).await?;
+                let found = store::locked_endpoint(tx, account_id, id).await?;
                 let mut endpoint = found.ok_or(Refused(ChangeEndpointRefusal::NotFound))?;
                 if endpoint.removed_at.is_none() {
                     endpoint.removed_at = Some(now);
@@ -256,7 +256,7 @@ async fn existing(
     account_id: AccountId,
     id: WebhookEndpointId,
 ) -> Result<Option<WebhookEndpoint>, Fault> {
-    let found = store::endpoint(tx, account_id, id).await?;
+    let found = store::locked_endpoint(tx, account_id, id).await?;
     Ok(found.filter(|endpoint| endpoint.removed_at.is_none()))
 }
 

@@ -29,7 +29,7 @@ pub use error::{
 };
 pub use ledgerbell_core::webhook_endpoint as model;
 pub use messages::{MessageFilter, MessagePosition, Messages, Replayed};
-pub use sending::{Claimed, Sending};
+pub use sending::{Claimed, Sending, Target};
 pub use transport::{Answer, Posting, Request, Transport};
 
 use crate::primitives::actor::{AccessError, Actor, Permission};

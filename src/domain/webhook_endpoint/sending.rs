@@ -26,6 +26,53 @@ use super::transport::{Answer, Request, Transport};
 const SPARE_MILLIS: i64 = 5 * SECOND;
 /// Maximum attempts in progress to one endpoint, in this process. So an endpoint that hangs delays no other.
 const MOST_OF_ENDPOINT: usize = 4;
+/// The same to all endpoints of one account, so that a team with many endpoints that hang delays no other team.
+const MOST_OF_ACCOUNT: usize = 8;
+
+/// An endpoint, with the account that it belongs to.
+pub type Target = (AccountId, WebhookEndpointId);
+
+/// Attempts in progress, by account and by endpoint.
+#[derive(Default)]
+struct Begun {
+    endpoints: HashMap<WebhookEndpointId, usize>,
+    accounts: HashMap<AccountId, usize>,
+}
+
+impl Begun {
+    fn of(in_progress: impl Iterator<Item = Target>) -> Self {
+        let mut begun = Self::default();
+        for target in in_progress {
+            begun.add(target);
+        }
+        begun
+    }
+
+    fn add(&mut self, (account_id, endpoint_id): Target) {
+        *self.endpoints.entry(endpoint_id).or_default() += 1;
+        *self.accounts.entry(account_id).or_default() += 1;
+    }
+
+    /// Whether no other attempt may begin. The platform has no bound as an account.
+    fn is_busy(&self, (account_id, endpoint_id): Target) -> bool {
+        let of_endpoint = self
+            .endpoints
+            .get(&endpoint_id)
+            .is_some_and(|begun| *begun >= MOST_OF_ENDPOINT);
+        of_endpoint || self.busy_accounts().any(|busy| busy == account_id)
+    }
+
+    fn busy_accounts(&self) -> impl Iterator<Item = AccountId> {
+        let busy = self.accounts.iter().filter(|(_, begun)| **begun >= MOST_OF_ACCOUNT);
+        busy.map(|(account_id, _)| *account_id)
+            .filter(|account_id| *account_id != AccountId::PLATFORM)
+    }
+
+    fn busy_endpoints(&self) -> impl Iterator<Item = WebhookEndpointId> {
+        let busy = self.endpoints.iter().filter(|(_, begun)| **begun >= MOST_OF_ENDPOINT);
+        busy.map(|(endpoint_id, _)| *endpoint_id)
+    }
+}
 
 /// A message with a claim. The holder of the claim may send it until the claim runs out.
 #[derive(Clone, Debug)]
@@ -33,8 +80,8 @@ pub struct Claimed(WebhookMessage);
 
 impl Claimed {
     /// The endpoint that it goes to.
-    pub const fn endpoint_id(&self) -> WebhookEndpointId {
-        self.0.endpoint_id
+    pub const fn target(&self) -> Target {
+        (self.0.endpoint_account_id, self.0.endpoint_id)
     }
 }
 
@@ -77,23 +124,19 @@ impl Sending {
         self.due.notified().await;
     }
 
-    /// Claims up to `limit` messages that are due. `in_progress` is the number of attempts of each endpoint that this process has begun.
-    pub async fn claim(
-        &self,
-        limit: usize,
-        in_progress: &HashMap<WebhookEndpointId, usize>,
-    ) -> Result<Vec<Claimed>, Fault> {
-        let busy = in_progress
-            .iter()
-            .filter(|(_, attempts)| **attempts >= MOST_OF_ENDPOINT);
-        let busy: Vec<WebhookEndpointId> = busy.map(|(id, _)| *id).collect();
+    /// Claims up to `limit` messages that are due. `in_progress` has the endpoint of each attempt that this process has begun.
+    pub async fn claim(&self, limit: usize, in_progress: impl Iterator<Item = Target>) -> Result<Vec<Claimed>, Fault> {
+        let mut begun = Begun::of(in_progress);
         let now = self.clock.now();
-        let mut due = store::due(&self.database, now, &busy, limit).await?;
-        let mut begun = in_progress.clone();
+        let busy = (begun.busy_accounts().collect(), begun.busy_endpoints().collect());
+        let mut due = store::due(&self.database, now, busy, limit).await?;
         due.retain(|message| {
-            let attempts = begun.entry(message.endpoint_id).or_default();
-            *attempts += 1;
-            *attempts <= MOST_OF_ENDPOINT
+            let target = (message.endpoint_account_id, message.endpoint_id);
+            let may_begin = !begun.is_busy(target);
+            if may_begin {
+                begun.add(target);
+            }
+            may_begin
         });
         if due.is_empty() {
             return Ok(Vec::new());

@@ -249,12 +249,13 @@ impl Follower {
         if !may_have_changed {
             return Ok(actor.clone());
         }
-        let (head, read) = (self.listener.head(), Instant::now());
+        // A bell may announce events that do not exist. What was delivered does.
+        let (seen, read) = (self.rights_at.max(self.position.sequence), Instant::now());
         let current_rights = &self.audience.schema().services.current_rights;
         let present = current_rights.of(actor).await.map_err(Stuck::from)?;
         let present = present.ok_or(Halt::End(LiveEnd::Revoked))?;
         if present == *actor {
-            (self.rights_at, self.rights_read) = (head, read);
+            (self.rights_at, self.rights_read) = (seen, read);
         }
         Ok(present)
     }

@@ -1,5 +1,8 @@
 //! Which subscriber receives what, and what happens to a subscription when the rights of its owner change.
 
+use std::time::{Duration, Instant};
+
+use ledgerbell::domain::event::Bell as _;
 use ledgerbell::domain::member::MemberPatch;
 use ledgerbell::graphql::LiveEnd;
 use ledgerbell::primitives::actor::{Actor, MemberRole, Permission};
@@ -172,6 +175,35 @@ async fn what_one_may_see_is_what_one_may_see_now() {
             .err()
             .expect("refused");
         assert_eq!(refused["errors"][0]["extensions"]["code"], json!("UNAUTHENTICATED"));
+    }
+}
+
+/// A bell comes from another process, or from a stranger.
+#[tokio::test]
+async fn a_bell_that_promises_too_much_keeps_no_rights_that_have_ended() {
+    let app = TestApp::start().await;
+    let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
+    subscriber.expect("CAUGHT_UP").await;
+    let (begun, mut entries) = (Instant::now(), 0);
+    // Longer than rights are held without being read again.
+    while begun.elapsed() < Duration::from_millis(1_500) {
+        app.services().events.hub().ring(app.team.account.id, i64::MAX);
+        entries += 1;
+        grant(&app, &app.team, &format!("gift {entries}"), 1).await;
+        assert_eq!(sequence(&subscriber.expect("ITEM").await["entry"]), entries);
+    }
+    set_role(&app, &app.team.admin, MemberRole::Member).await;
+    let begun = Instant::now();
+    loop {
+        entries += 1;
+        grant(&app, &app.team, &format!("gift {entries}"), 1).await;
+        if subscriber.next().await.signal() == "RESET" {
+            break;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "the rights are not read again"
+        );
     }
 }
 

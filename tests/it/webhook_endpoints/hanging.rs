@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use ledgerbell::domain::webhook_endpoint::{Claimed, Target};
 use ledgerbell::workers::{WebhookCollector, WebhookSender};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::receiver::{Answer, Receiver};
-use super::{endpoint, entries, grant};
+use super::{collect, endpoint, entries, grant, start};
 use crate::harness::TestApp;
 
 /// Events that both endpoints get.
@@ -61,4 +63,36 @@ async fn an_endpoint_that_hangs_delays_no_other() {
     for worker in workers {
         worker.await.expect("ends");
     }
+}
+
+/// Whether or not they hang: a process has a bounded number of attempts in progress.
+#[tokio::test]
+async fn a_team_with_many_endpoints_leaves_room_for_others() {
+    let app = start().await;
+    for number in 0..20 {
+        endpoint(&app, &format!("http://127.0.0.1:1/{number}"), &entries()).await;
+    }
+    for number in 0..3 {
+        grant(&app, &format!("grant {number}")).await;
+    }
+    collect(&app).await;
+    let other = app.another_team("other").await;
+    let mut input = json!({ "accountId": other.id(), "url": "http://127.0.0.1:1/other" });
+    let fields = input.as_object_mut().expect("an object");
+    fields.extend(entries().as_object().expect("an object").clone());
+    let client = &other.owner.client;
+    client
+        .apply("createWebhookEndpoint", "webhookEndpoint { id }", input)
+        .await;
+    let input = json!({ "accountId": other.id(), "credits": "5", "description": "Welcome", "idempotencyKey": "other" });
+    app.platform.apply("grantCredits", "entry { id }", input).await;
+    collect(&app).await;
+    let sending = &app.services().webhook_sending;
+    let mut in_progress: Vec<Target> = Vec::new();
+    for _ in 0..4 {
+        let claimed = sending.claim(32, in_progress.iter().copied()).await.expect("claims");
+        in_progress.extend(claimed.iter().map(Claimed::target));
+    }
+    let of = |account| in_progress.iter().filter(|(of, _)| *of == account).count();
+    assert_eq!((of(app.team.account.id), of(other.account.id)), (8, 1));
 }

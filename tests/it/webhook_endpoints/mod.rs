@@ -6,8 +6,6 @@ pub(crate) mod receiver;
 mod sending;
 mod trying_again;
 
-use std::collections::HashMap;
-
 use ledgerbell::primitives::ids::AccountId;
 use serde_json::{Value, json};
 
@@ -55,7 +53,10 @@ async fn deliver(app: &TestApp) {
     collect(app).await;
     let sending = &app.services().webhook_sending;
     loop {
-        let claimed = sending.claim(50, &HashMap::new()).await.expect("messages are claimed");
+        let claimed = sending
+            .claim(50, std::iter::empty())
+            .await
+            .expect("messages are claimed");
         if claimed.is_empty() {
             return;
         }

@@ -1,6 +1,5 @@
 //! Messages that do not arrive: retries, giving up, disabled endpoints, and sending again on request.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -186,7 +185,7 @@ async fn a_message_whose_sender_died_is_sent_when_its_claim_ends() {
     grant(&app, "one").await;
     collect(&app).await;
     let sending = &app.services().webhook_sending;
-    let claimed = sending.claim(10, &HashMap::new()).await.expect("claims");
+    let claimed = sending.claim(10, std::iter::empty()).await.expect("claims");
     assert_eq!(claimed.len(), 1);
     assert_eq!(
         log(&app.team.owner.client, &made.id).await["messages"]["nodes"][0]["status"],
@@ -216,7 +215,7 @@ async fn a_late_result_does_not_overwrite_a_newer_attempt() {
     grant(&app, "one").await;
     collect(&app).await;
     let sending = &app.services().webhook_sending;
-    let slow = sending.claim(10, &HashMap::new()).await.expect("claims").remove(0);
+    let slow = sending.claim(10, std::iter::empty()).await.expect("claims").remove(0);
     app.advance(Duration::from_mins(2));
     deliver(&app).await;
     receiver.answer("/in", Answer::Status(500));

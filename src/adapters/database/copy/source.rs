@@ -30,7 +30,6 @@ impl Source {
     /// Locks the database at `url`, and checks it.
     pub(super) async fn lock(url: &str) -> Result<Self, CopyError> {
         let path = sqlite_file(url).ok_or(CopyError::NotFromSqlite)?;
-        // The lock has the name of the file, so a link to it would have another lock.
         let path = std::fs::canonicalize(&path).map_err(|reason| CopyError::File { path, reason })?;
         let lock = LockFile::take_of(&path)?;
         let mut connection = options_of(&path).connect().await.map_err(CopyError::Source)?;

@@ -2,7 +2,7 @@
 //!
 //! Every account belongs to one lane. Commands that arrive while a lane's transaction runs wait and form the next batch. The
 //! busier the service is, the more commands share one commit. A lane locks the batch's accounts, folds the pure core over their
-//! commands in order, and writes everything by a handful of statements. It commits, then senders, then announces the events.
+//! commands in order, and writes everything by a handful of statements. It commits, then sends the results, then announces the events.
 //!
 //! **A failing command does not affect others.** The fold sees what its own batch made, so of two equal keys the second replays.
 //! A panic in the core is caught for its command alone. The database module retries a failed transaction where that may help.

@@ -1,8 +1,8 @@
 //! What a verification has found right, for a file by which the next one begins there.
 //!
 //! The file is signed, because the next verification trusts it: it does not read again what was verified. An account whose figures are the
-//! same as then has not changed, because each change of an account appends an event, and the figures contain the last event. Of the
-//! others, the chain of entries is followed from the last verified entry on.
+//! same as then counts as unchanged: each change of them appends an event, and they contain the last event. Attempts of a top-up alone may
+//! have changed. Of the other accounts, the chain of entries is followed from the last verified entry on.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use entity::webhook_endpoint;
-use sea_orm::{ConnectionTrait, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use super::super::model::{DisabledReason, WebhookEndpoint, WebhookEventType};
 use super::unreadable;
@@ -109,6 +109,21 @@ pub(in super::super) async fn endpoint(
     Ok(read(select, source).await?.pop())
 }
 
+/// As [`endpoint`], locked until the end of the transaction: no attempt changes it meanwhile, and no other request.
+pub(in super::super) async fn locked_endpoint(
+    tx: &Transaction,
+    account_id: AccountId,
+    id: WebhookEndpointId,
+) -> Result<Option<WebhookEndpoint>, Fault> {
+    let mut select = Select::from::<EndpointRow>(tx, account_id, TABLE);
+    select.push(" AND id = ").bind(id.uuid());
+    // SQLite has no row locks and needs none: the transaction holds its write lock from the beginning.
+    if tx.get_database_backend() == DbBackend::Postgres {
+        select.push(" FOR UPDATE");
+    }
+    Ok(read(select, tx).await?.pop())
+}
+
 /// Returns the enabled endpoints of these accounts.
 pub(in super::super) async fn enabled_of(
     database: &Database,
@@ -172,7 +187,8 @@ pub(in super::super) async fn note_success(
     Ok(())
 }
 
-/// Disables an endpoint, unless it was changed since this version or is disabled. Returns whether it was enabled.
+/// Disables an endpoint, unless it was changed since this version or is disabled. One that fails is not disabled if an attempt has
+/// succeeded since. Returns whether it was enabled.
 pub(in super::super) async fn disable(
     tx: &Transaction,
     endpoint: &WebhookEndpoint,
@@ -180,13 +196,16 @@ pub(in super::super) async fn disable(
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let sql = "UPDATE webhook_endpoint SET disabled_at = $4, disabled_because = $5, version = version + 1 \
-               WHERE account_id = $1 AND id = $2 AND version = $3 AND disabled_at IS NULL AND removed_at IS NULL";
+               WHERE account_id = $1 AND id = $2 AND version = $3 AND disabled_at IS NULL AND removed_at IS NULL \
+               AND ($5 = $6 OR failing_since = $7)";
     let values = vec![
         endpoint.account_id.into(),
         endpoint.id.into(),
         endpoint.version.into(),
         now.into(),
         because.as_str().into(),
+        DisabledReason::Gone.as_str().into(),
+        endpoint.failing_since.map(Timestamp::millis).into(),
     ];
     Ok(update(tx, sql, values).await? == 1)
 }

@@ -126,8 +126,8 @@ pub(in super::super) fn messages_keyset(
     }
 }
 
-/// Returns the newest attempts of these messages, the first attempt first. The caller has bounded the number of messages; a message
-/// has about ten attempts each time that it is sent.
+/// Returns the newest attempts of these messages, the first attempt first. The caller has bounded the number of messages; of a message
+/// the newest 50 attempts are kept.
 pub(in super::super) async fn attempts_of(
     database: &Database,
     account_id: AccountId,
@@ -152,22 +152,27 @@ pub(in super::super) async fn delete_ended(tx: &Transaction, before: Timestamp, 
         WebhookMessageStatus::Failed,
         WebhookMessageStatus::Discarded,
     ];
-    let names: Vec<String> = ended.iter().map(|status| format!("'{}'", status.as_str())).collect();
+    let names = ended.map(|status| format!("'{}'", status.as_str())).join(", ");
     let sql = format!(
-        "SELECT account_id, id FROM webhook_message WHERE status IN ({}) AND created_at < $1 ORDER BY created_at LIMIT $2",
-        names.join(", ")
+        "SELECT account_id, id FROM webhook_message WHERE status IN ({names}) AND created_at < $1 ORDER BY created_at LIMIT $2"
     );
     let old: Vec<(AccountId, WebhookMessageId)> =
         records::values(tx, sql, [before.into(), i64::from(limit).into()]).await?;
+    let backend = tx.get_database_backend();
+    let mut deleted = 0;
     for (account_id, id) in &old {
-        for sql in [
-            "DELETE FROM webhook_attempt WHERE account_id = $1 AND message_id = $2",
-            "DELETE FROM webhook_message WHERE account_id = $1 AND id = $2",
-        ] {
-            let values = [(*account_id).into(), (*id).into()];
-            tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        let of = || [(*account_id).into(), (*id).into()];
+        // Meanwhile it may have been queued again.
+        let sql = format!("DELETE FROM webhook_message WHERE account_id = $1 AND id = $2 AND status IN ({names})");
+        let gone = tx
+            .execute_raw(Statement::from_sql_and_values(backend, sql, of()))
+            .await?;
+        if gone.rows_affected() == 1 {
+            let sql = "DELETE FROM webhook_attempt WHERE account_id = $1 AND message_id = $2";
+            tx.execute_raw(Statement::from_sql_and_values(backend, sql, of()))
                 .await?;
+            deleted += 1;
         }
     }
-    Ok(old.len())
+    Ok(deleted)
 }

@@ -1,42 +1,40 @@
 //! Messages that are due: claimed, and how their attempts ended.
 
 use entity::webhook_attempt;
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-use uuid::Uuid;
+use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::super::model::{WebhookAttempt, WebhookMessage, WebhookMessageStatus};
 use crate::domain::database::bulk::Record;
 use crate::domain::database::records::{self, column_list};
-use crate::domain::database::select::Select;
+use crate::domain::database::select::{Condition, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, WebhookEndpointId, WebhookMessageId};
 
-/// Returns up to `limit` messages that are due, without those to these endpoints.
+/// The maximum number of attempts of a message that are kept: the newest.
+const MOST_ATTEMPTS_KEPT: i32 = 50;
+
+/// Returns up to `limit` messages that are due, without those to endpoints of these accounts and to these endpoints.
 pub(in super::super) async fn due(
     database: &Database,
     now: Timestamp,
-    without: &[WebhookEndpointId],
+    (accounts, endpoints): (Vec<AccountId>, Vec<WebhookEndpointId>),
     limit: usize,
 ) -> Result<Vec<WebhookMessage>, Fault> {
     let columns = column_list::<WebhookMessage>();
     let text = format!(
         "SELECT {columns} FROM webhook_message WHERE status IN ('PENDING', 'SENDING') AND next_attempt_at <= $1 \
-         AND endpoint_id "
+         AND NOT ("
     );
     let mut select = Select::across(database, &text).with([now.into()]);
-    let ids: Vec<Uuid> = without.iter().map(|id| id.uuid()).collect();
-    if database.backend() == DbBackend::Sqlite {
-        let hex: Vec<String> = ids.iter().map(|id| format!("\"{}\"", id.simple())).collect();
-        select
-            .push("NOT IN (SELECT unhex(value) FROM json_each(")
-            .bind(format!("[{}]", hex.join(",")))
-            .push("))");
-    } else {
-        select.push("<> ALL(").bind(ids).push(")");
-    }
+    let endpoints = endpoints.into_iter().map(WebhookEndpointId::uuid).collect();
     select
+        .condition(&Condition::Any(vec![
+            Condition::Accounts("endpoint_account_id", accounts),
+            Condition::Uuids("endpoint_id", endpoints),
+        ]))
+        .push(")")
         .push(" ORDER BY next_attempt_at LIMIT ")
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
     select.records(database).await
@@ -105,7 +103,16 @@ pub(in super::super) async fn end_attempt(
         account_id: ended.account_id,
         attempt,
     };
-    records::save::<webhook_attempt::Entity>(tx, &row).await
+    records::save::<webhook_attempt::Entity>(tx, &row).await?;
+    if attempt.number <= MOST_ATTEMPTS_KEPT {
+        return Ok(());
+    }
+    let sql = "DELETE FROM webhook_attempt WHERE account_id = $1 AND message_id = $2 AND number <= $3";
+    let kept_after = attempt.number - MOST_ATTEMPTS_KEPT;
+    let values: [Value; 3] = [ended.account_id.into(), ended.id.into(), kept_after.into()];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
+    Ok(())
 }
 
 /// Ends a claimed message that is not sent, because its endpoint gets nothing any more.
