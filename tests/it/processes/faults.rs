@@ -149,8 +149,8 @@ impl Trial {
         self.recovered(&format!("connections of {name} reset"), begun).await;
         let begun = Instant::now();
         let delay = |delay: Duration| self.cluster.roles[at].links().for_each(|link| link.delay(delay));
-        delay(Duration::from_millis(100));
-        self.recovered(&format!("the network of {name} is 200 ms slower"), begun)
+        delay(Duration::from_millis(10));
+        self.recovered(&format!("the network of {name} is 20 ms slower"), begun)
             .await;
         let delay = |delay: Duration| self.cluster.roles[at].links().for_each(|link| link.delay(delay));
         delay(Duration::ZERO);

@@ -99,12 +99,23 @@ async fn until_health(serving: &Serving, expected: &Value) {
     }
 }
 
+/// Follows an account from now on.
+async fn follow(place: &Place, key: &str, account: &str) -> Socket {
+    let mut socket = Socket::ready(&place.base(), key).await;
+    socket.subscribe("s", POSTED, json!({ "id": account })).await;
+    let begun = socket.next("s").await;
+    assert_eq!(begun["data"]["creditEntryPosted"]["signal"], "CAUGHT_UP");
+    socket
+}
+
 async fn told(socket: &mut Socket) {
     loop {
-        if let Frame::Message(message) = socket.frame().await
-            && message["payload"]["data"]["creditEntryPosted"]["entry"]["id"].is_string()
-        {
-            return;
+        match socket.frame().await {
+            Frame::Message(message) if message["payload"]["data"]["creditEntryPosted"]["entry"]["id"].is_string() => {
+                return;
+            }
+            Frame::Message(_) | Frame::Ping => {}
+            Frame::Close(code, reason) => panic!("closed: {code} {reason}"),
         }
     }
 }
@@ -136,12 +147,7 @@ async fn a_nats_that_is_down_prevents_no_start_is_reported_and_its_password_is_i
     beside.settings.clone_from(&place.settings);
     let neighbor = beside.serve(&database, &key).await;
     let account = serving.account("nats").await;
-    let mut socket = Socket::ready(&place.base(), &key).await;
-    socket.subscribe("s", POSTED, json!({ "id": account })).await;
-    assert_eq!(
-        socket.next("s").await["data"]["creditEntryPosted"]["signal"],
-        "CAUGHT_UP"
-    );
+    let mut socket = follow(&place, &key, &account).await;
     neighbor.grant(&account, "unheard", PATIENCE).await.expect("granted");
     told(&mut socket).await;
     let doctor = || {
@@ -163,6 +169,7 @@ async fn a_nats_that_is_down_prevents_no_start_is_reported_and_its_password_is_i
     assert_eq!(serving.figure("worker_late{worker=\"bell\"}").await, 0);
     let report = doctor();
     assert!(report.contains("NATS delivers a message after"), "{report}");
+    let mut socket = follow(&place, &key, &account).await;
     neighbor.grant(&account, "heard", PATIENCE).await.expect("granted");
     told(&mut socket).await;
     for log in [&serving.log, &neighbor.log] {
