@@ -67,17 +67,17 @@ const LOG: &str =
 const COUNTED: &[Counted] = &[
     Counted {
         name: "a page of 50 entries",
-        instructions: 12_680_000,
+        instructions: 12_611_000,
         run: Run::Operation(asked(Who::Owner, PAGE)),
     },
     Counted {
         name: "a posting",
-        instructions: 2_673_000,
+        instructions: 2_748_000,
         run: Run::Operation(POSTING),
     },
     Counted {
         name: "a posting and its live message",
-        instructions: 3_800_000,
+        instructions: 3_870_000,
         run: Run::Message,
     },
     Counted {

@@ -201,9 +201,10 @@ async fn the_command_deletes_what_the_settings_allow() {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
     assert_eq!(run(None), "0 events and 0 webhooks were deleted");
-    let before = count(&app, "event").await;
+    let events = format!("event WHERE account_id = {}", app.team.account.id.number());
+    let before = count(&app, &events).await;
     let printed = run(Some("30"));
-    let after = count(&app, "event").await;
+    let after = count(&app, &events).await;
     assert!(after < before);
     assert_eq!(
         printed,
