@@ -29,9 +29,9 @@ export function relay({ Webhook, secret, api, key, channel, service }) {
       headers: { "content-type": "application/json", authorization: `Bearer ${key}` },
       body: JSON.stringify({ query: ALERT, variables: { id: data.alertId } }),
     });
-    const { data, errors } = await response.json();
-    if (!response.ok || errors || !data) throw new Error(`the API answered ${response.status}`);
-    const alert = data.node;
+    const answer = await response.json();
+    if (!response.ok || answer.errors || !answer.data) throw new Error(`the API answered ${response.status}`);
+    const alert = answer.data.node;
     if (!alert) return;
     const message = FORMS[service](`${alert.title}\n${alert.body}`);
     const posted = await fetch(channel, {
