@@ -33,7 +33,7 @@ function sizeOfExecutable() {
   const directory = mkdtempSync(join(tmpdir(), "ledgerbell-size-"));
   const stripped = join(directory, "stripped");
   execFileSync("strip", ["-o", stripped, options.binary]);
-  record({ work: "the executable, stripped", value: statSync(stripped).size / 2 ** 20, unit: "MiB", most: 40 });
+  record({ work: `the executable (${options.binary.split("/").at(-2)}), stripped`, value: statSync(stripped).size / 2 ** 20, unit: "MiB", most: 40 });
   rmSync(directory, { recursive: true });
 }
 
