@@ -7,7 +7,7 @@
 # make bench-prices  processor time of operations beside their prices
 # make bench-page  processor time of a page of the credit log; PEERS=1: beside other servers
 # make bench-reads  how pages grow, a small team, the typical screen, sums, the export; ENTRIES=n, PEERS=1: beside other servers
-# make bench-idle  a server that nobody asks for anything: processor time, statements, memory; its start and its size
+# make bench-idle  an idle server: processor time, statements, memory; its start and its size
 # make bench-soak  MINUTES=30 at 70 % load: memory and latency over time
 # make bench-smoke  instructions of some operations, beside committed counts; part of make test
 # make bench-report  writes what was measured into BENCHMARKS.md

@@ -1,4 +1,4 @@
-// Measures what a server costs while nobody asks it for anything, with 10,000 accounts on Postgres: processor time, statements, memory; and
+// Measures what an idle server costs, with 10,000 accounts on Postgres: processor time, statements, memory; and
 // how long it takes to start.
 //
 //   node benches/idle/idle.mjs [--binary target/dist/ledgerbell] [--postgres URL] [--accounts 10000] [--seconds 60]

@@ -7,7 +7,7 @@ use ledgerbell::adapters::lock_file::LockFile;
 use sea_orm::ConnectionTrait as _;
 use serde_json::json;
 
-use crate::cli::executable;
+use crate::cli::{complaint, executable, printed};
 use crate::harness::{TestApp, postgres_server};
 
 const BALANCE: &str = "{ account { balance { posted } } }";
@@ -16,18 +16,6 @@ const EVENTS: &str =
 
 fn run(directory: &Path, url: &str, arguments: &[&str]) -> Output {
     executable(directory, url).args(arguments).output().expect("it runs")
-}
-
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn complaint(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!text.contains("panicked"), "{text}");
-    text
 }
 
 fn text(path: &Path) -> &str {

@@ -34,6 +34,20 @@ pub(crate) fn executable(directory: &Path, url: &str) -> Command {
     command
 }
 
+/// Returns what a program printed that succeeded.
+pub(crate) fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Returns what a program said that failed as it should.
+pub(crate) fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}
+
 fn run(database: &TestDatabase, arguments: &[&str]) -> Output {
     ledgerbell(database).args(arguments).output().expect("it runs")
 }

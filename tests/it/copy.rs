@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, Statement, Try
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::cli::{Demo, executable};
+use crate::cli::{Demo, complaint, executable, printed};
 use crate::harness::{Client, TestDatabase, postgres_server};
 
 /// A text that Postgres escapes in many ways, as an expression of SQLite, and as it is.
@@ -132,18 +132,6 @@ impl Databases {
 
 fn url_of(path: &Path) -> String {
     format!("sqlite://{}?mode=rwc", path.display())
-}
-
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn complaint(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!text.contains("panicked"), "{text}");
-    text
 }
 
 async fn connect(url: &str) -> DatabaseConnection {

@@ -88,14 +88,16 @@ impl Collecting {
     pub async fn collect(&self, accounts: &[AccountId]) -> Result<Vec<AccountId>, Fault> {
         let mut named = accounts.to_vec();
         named.push(AccountId::PLATFORM);
-        let mut endpoints: HashMap<AccountId, Vec<WebhookEndpoint>> = HashMap::new();
+        // Since when each account, or the platform, has an enabled endpoint.
+        let mut since: HashMap<AccountId, Timestamp> = HashMap::new();
         for endpoint in store::enabled_of(&self.database, named).await? {
-            endpoints.entry(endpoint.account_id).or_default().push(endpoint);
+            let first = since.entry(endpoint.account_id).or_insert(endpoint.enabled_at);
+            *first = endpoint.enabled_at.min(*first);
         }
-        let of_platform = endpoints.remove(&AccountId::PLATFORM).unwrap_or_default();
+        let of_platform = since.remove(&AccountId::PLATFORM);
         let covered = accounts.iter().copied();
         let covered: Vec<AccountId> = covered
-            .filter(|account_id| !of_platform.is_empty() || endpoints.contains_key(account_id))
+            .filter(|account_id| of_platform.is_some() || since.contains_key(account_id))
             .collect();
         if covered.is_empty() {
             return Ok(Vec::new());
@@ -103,9 +105,9 @@ impl Collecting {
         let streams = store::streams(&self.database, covered).await?.into_iter();
         let behind = streams.filter(|stream| stream.checkpoint.is_none_or(|checkpoint| checkpoint < stream.head));
         let collected = behind.map(|stream| {
-            let own = endpoints.get(&stream.account_id).cloned().unwrap_or_default();
-            let endpoints = own.into_iter().chain(of_platform.iter().cloned()).collect();
-            async move { (stream.account_id, self.collect_one(stream, endpoints).await) }
+            let own = since.get(&stream.account_id).copied();
+            let since = own.into_iter().chain(of_platform).min();
+            async move { (stream.account_id, self.collect_one(stream, since).await) }
         });
         let collected: Vec<_> = stream::iter(collected).buffer_unordered(AT_ONCE).collect().await;
         let mut unfinished = Vec::new();
@@ -122,9 +124,9 @@ impl Collecting {
     }
 
     /// Writes messages of the next events of an account. Returns whether there are more.
-    async fn collect_one(&self, stream: Stream, endpoints: Vec<WebhookEndpoint>) -> Result<bool, Fault> {
+    async fn collect_one(&self, stream: Stream, since: Option<Timestamp>) -> Result<bool, Fault> {
         let account_id = stream.account_id;
-        let after = self.start(stream, &endpoints).await?;
+        let after = self.start(stream, since).await?;
         let events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
         // Read after the events, so that no endpoint is missing that existed when one of them was posted.
         let endpoints = store::enabled_of(&self.database, vec![account_id, AccountId::PLATFORM]).await?;
@@ -151,13 +153,12 @@ impl Collecting {
     /// Returns the event after which to read. Events from before all endpoints are not read: without a checkpoint, or with an old one
     /// from earlier endpoints, there may be any number of them. Time never runs backwards in an account, so if the next event is not
     /// from before, none is.
-    async fn start(&self, stream: Stream, endpoints: &[WebhookEndpoint]) -> Result<i64, Fault> {
+    async fn start(&self, stream: Stream, since: Option<Timestamp>) -> Result<i64, Fault> {
         let nearby = i64::try_from(MOST_EVENTS).unwrap_or(i64::MAX);
         let checkpoint = stream.checkpoint;
         if let Some(checkpoint) = checkpoint.filter(|checkpoint| stream.head - checkpoint <= nearby) {
             return Ok(checkpoint);
         }
-        let since = endpoints.iter().map(|endpoint| endpoint.enabled_at).min();
         if let (Some(checkpoint), Some(since)) = (checkpoint, since) {
             let next = event::after(&self.database, stream.account_id, checkpoint, 1).await?;
             if next.first().is_none_or(|next| next.occurred_at >= since) {

@@ -1,6 +1,6 @@
 //! Outgoing webhooks in the API: endpoints, messages and attempts. The webhooks of the payment gateway are in `top_up::operating`.
 //!
-//! The schema's roots call it. This module only converts types; the domain decides what is sent to whom.
+//! The schema's roots call it. This module only converts types; the domain decides which endpoint gets which message.
 
 mod endpoint;
 mod message;

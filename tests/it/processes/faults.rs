@@ -122,7 +122,7 @@ impl Trial {
         assert!(!cut.is_empty(), "there is something to cut");
     }
 
-    /// As after a crash of Postgres, if the test is told how to do that.
+    /// As after a crash of Postgres, if the environment names a program for it.
     async fn restart_postgres(&mut self) {
         let Some(program) = std::env::var_os("LEDGERBELL_TEST_POSTGRES_RESTART").filter(|name| !name.is_empty()) else {
             let text = "\n!!! NOT RUN: Postgres restarted (LEDGERBELL_TEST_POSTGRES_RESTART names no program)\n";
@@ -178,7 +178,7 @@ impl Trial {
         }
     }
 
-    /// Ends the load, and compares what clients were told with what the database and the gateway have.
+    /// Ends the load, and compares the answers to clients with what the database and the gateway have.
     async fn check(self) {
         let Self {
             cluster, load, clients, ..
