@@ -282,6 +282,7 @@ impl App {
             ledger,
             clock: time(),
             database: Health::new(handle()),
+            wake: handle().wake().clone(),
             quotas: Quotas::new((handle(), time())),
             pulse,
         };

@@ -12,6 +12,10 @@ pub struct Model {
     pub severity: Option<String>,
     /// When it was checked; 0 before the first check.
     pub checked_at: i64,
+    /// The last event that the check has seen.
+    pub checked_sequence: i64,
+    /// When time alone may change the findings.
+    pub due_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

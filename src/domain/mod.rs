@@ -17,6 +17,7 @@ pub mod quota;
 pub mod retention;
 pub mod top_up;
 pub mod troubleshooting;
+pub mod wake;
 pub mod webhook_endpoint;
 
 use crate::primitives::clock::Clock;
@@ -34,6 +35,8 @@ pub struct Services {
     pub retention: retention::Retention,
     /// Liveness of the workers of this process.
     pub pulse: pulse::Pulse,
+    /// Wakes the workers of this process.
+    pub wake: wake::Wake,
     /// Changes credits: sessions, grants, corrections, freezing; reads balances.
     pub ledger: ledger::Ledger,
     /// The ordered events of accounts, and their subscribers.

@@ -172,7 +172,10 @@ pub(super) async fn move_clock(State(state): State<SharedHttpState>, headers: He
         return refuse(StatusCode::BAD_REQUEST, expected);
     }
     match sign_ins.move_clock(Duration::from_secs(u64::from(moved.hours) * 60 * 60)) {
-        Ok(Some(now)) => no_store(Json(json!({ "now": now.to_string() }))),
+        Ok(Some(now)) => {
+            state.services.wake.wake();
+            no_store(Json(json!({ "now": now.to_string() })))
+        }
         Ok(None) => refuse(StatusCode::NOT_FOUND, "The clock of this server cannot be moved."),
         Err(error) => {
             tracing::warn!(%error, "the time of the demo was moved and could not be stored for the next start");

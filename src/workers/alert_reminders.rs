@@ -5,32 +5,38 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::notification::Alerts;
+use crate::domain::wake::Wake;
+
+use super::pauses::Pauses;
 
 /// The maximum number of accounts per round.
 const ACCOUNTS: u32 = 500;
-/// The pause between rounds that leave no work.
+/// The shortest pause between rounds that leave no work.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Reevaluates accounts whose scheduled time has come.
 #[derive(Clone)]
 pub struct AlertReminders {
     alerts: Alerts,
+    wake: Wake,
 }
 
 impl AlertReminders {
     /// Creates the worker.
-    pub fn new(alerts: Alerts) -> Self {
-        Self { alerts }
+    pub fn new(alerts: Alerts, wake: Wake) -> Self {
+        Self { alerts, wake }
     }
 
     /// Runs rounds until `stop` is canceled. A started round is finished. Each round is followed by a pause: an account that
     /// could not be evaluated would otherwise be selected again at once.
     pub async fn run(self, stop: CancellationToken) {
+        let mut pauses = Pauses::new(INTERVAL, &self.wake, &stop);
         while !stop.is_cancelled() {
-            if let Err(fault) = super::turn(self.alerts.evaluate_due(ACCOUNTS)).await {
+            let evaluated = super::turn(self.alerts.evaluate_due(ACCOUNTS)).await;
+            if let Err(fault) = &evaluated {
                 tracing::warn!(%fault, "accounts were not evaluated; they are evaluated again soon");
             }
-            stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
+            pauses.after(&evaluated).await;
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
@@ -10,12 +11,14 @@ use crate::domain::fault::Fault;
 use crate::domain::notification::Progress;
 use crate::primitives::ids::AccountId;
 
+use super::pauses::LONGEST;
+
 /// The number of accounts that are evaluated concurrently.
 const AT_ONCE: usize = 4;
 /// The number of accounts that are evaluated in one batch.
 const TOGETHER: usize = 256;
-/// The pause between searches for accounts without a notification from the bell.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How long progress is kept in memory before it is stored.
+const UNSAVED: Duration = Duration::from_secs(1);
 /// The number of accounts that each search covers.
 const ACCOUNTS: u32 = 5_000;
 
@@ -31,7 +34,7 @@ impl AlertWatch {
         Self { services }
     }
 
-    /// Evaluates accounts that are behind.
+    /// Stores the progress, and evaluates accounts that are behind, which no bell has announced.
     async fn turn(&self, progress: &mut Progress) -> Result<(), Fault> {
         self.services.alerts.save_progress(progress).await?;
         let late = self.services.alerts.late(ACCOUNTS).await?;
@@ -43,9 +46,9 @@ impl AlertWatch {
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung().clone();
         let mut progress = Progress::default();
-        let mut ticks = tokio::time::interval(INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looked = Instant::now() - LONGEST;
         while !stop.is_cancelled() {
+            let pause = if progress.is_unsaved() { UNSAVED } else { LONGEST };
             tokio::select! {
                 () = stop.cancelled() => {}
                 accounts = rung.take() => match super::turn(self.evaluate(accounts, &mut progress)).await {
@@ -54,10 +57,13 @@ impl AlertWatch {
                     Ok(false) => drop(progress.take_unfinished()),
                     Err(fault) => warn(&fault),
                 },
-                _ = ticks.tick() => match super::turn(self.turn(&mut progress)).await {
-                    Ok(()) => rung.put_back(progress.take_unfinished()),
-                    Err(fault) => warn(&fault),
-                },
+                () = sleep_until(looked + pause) => {
+                    match super::turn(self.turn(&mut progress)).await {
+                        Ok(()) => rung.put_back(progress.take_unfinished()),
+                        Err(fault) => warn(&fault),
+                    }
+                    looked = Instant::now();
+                }
             }
         }
     }

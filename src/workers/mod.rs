@@ -10,6 +10,7 @@ mod finding_watch;
 mod key_use;
 mod live_poll;
 mod mail;
+mod pauses;
 mod pruning;
 mod sweeper;
 mod tidying;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
 use crate::domain::pulse::{Pulse, TurnResult};
+use pauses::LONGEST;
 
 pub use alert_reminders::AlertReminders;
 pub use alert_watch::AlertWatch;
@@ -41,8 +43,8 @@ pub use webhook_messages::{WebhookCollector, WebhookSender};
 const LONGEST_TURN: Duration = Duration::from_mins(10);
 /// The pause between two checks of a watchdog.
 const WATCH: Duration = Duration::from_secs(5);
-/// The longest pause of a worker between rounds.
-const EACH_SECOND: Option<Duration> = Some(Duration::from_secs(1));
+/// The longest pause of most workers between rounds.
+const WOKEN: Option<Duration> = Some(LONGEST);
 const EACH_MINUTE: Option<Duration> = Some(Duration::from_mins(1));
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -114,13 +116,13 @@ impl Workers {
     pub fn start(services: &Services) -> Self {
         let mut workers = Self::start_own(services);
         let stop = workers.stop.clone();
-        let sweeper = Sweeper::new(services.ledger.clone());
+        let sweeper = Sweeper::new(services.ledger.clone(), services.wake.clone());
         let top_ups = TopUpWork::new(services.clone());
         let (charging, rules, webhooks) = (top_ups.clone(), top_ups.clone(), top_ups.clone());
         let alert_watch = AlertWatch::new(services.clone());
         let finding_watch = FindingWatch::new(services.clone());
-        let reminders = AlertReminders::new(services.alerts.clone());
-        let mail = MailRound::new(services.outbox.clone());
+        let reminders = AlertReminders::new(services.alerts.clone(), services.wake.clone());
+        let mail = MailRound::new(services.outbox.clone(), services.wake.clone());
         let tidying = Tidying::new(services.clone());
         let pruning = Pruning::new(services.retention.clone());
         let rung = services.events.hub().rung_for_webhooks().clone();
@@ -130,21 +132,17 @@ impl Workers {
         services.events.hub().want_bells();
         let keep = Keep::of(services, &stop);
         workers.keepers.extend([
-            keep.running("sweeper", EACH_SECOND, move |stop| sweeper.clone().run(stop)),
-            keep.running("charging", EACH_SECOND, move |stop| charging.clone().charge(stop)),
-            keep.running("auto top-up", EACH_SECOND, move |stop| rules.clone().evaluate(stop)),
-            keep.running("webhooks", EACH_SECOND, move |stop| webhooks.clone().listen(stop)),
+            keep.running("sweeper", WOKEN, move |stop| sweeper.clone().run(stop)),
+            keep.running("charging", WOKEN, move |stop| charging.clone().charge(stop)),
+            keep.running("auto top-up", WOKEN, move |stop| rules.clone().evaluate(stop)),
+            keep.running("webhooks", WOKEN, move |stop| webhooks.clone().listen(stop)),
             keep.running("reconciler", None, move |stop| top_ups.clone().reconcile(stop)),
-            keep.running("mail", EACH_SECOND, move |stop| mail.clone().run(stop)),
-            keep.running("alert reminders", EACH_SECOND, move |stop| reminders.clone().run(stop)),
-            keep.running("alert watch", EACH_SECOND, move |stop| alert_watch.clone().run(stop)),
-            keep.running("finding watch", EACH_SECOND, move |stop| {
-                finding_watch.clone().run(stop)
-            }),
-            keep.running("webhook collector", EACH_SECOND, move |stop| {
-                collector.clone().run(stop)
-            }),
-            keep.running("webhook sender", EACH_SECOND, move |stop| sender.clone().run(stop)),
+            keep.running("mail", WOKEN, move |stop| mail.clone().run(stop)),
+            keep.running("alert reminders", WOKEN, move |stop| reminders.clone().run(stop)),
+            keep.running("alert watch", WOKEN, move |stop| alert_watch.clone().run(stop)),
+            keep.running("finding watch", WOKEN, move |stop| finding_watch.clone().run(stop)),
+            keep.running("webhook collector", WOKEN, move |stop| collector.clone().run(stop)),
+            keep.running("webhook sender", WOKEN, move |stop| sender.clone().run(stop)),
             keep.running("tidying", None, move |stop| tidying.clone().run(stop)),
             keep.running("pruning", None, move |stop| pruning.clone().run(stop)),
         ]);

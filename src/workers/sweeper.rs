@@ -10,22 +10,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Ledger;
+use crate::domain::wake::Wake;
+
+use super::pauses::Pauses;
 
 /// The maximum number of accounts per round.
 const ACCOUNTS: u32 = 500;
-/// The pause between rounds that leave no work.
+/// The shortest pause between rounds that leave no work.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Sweeps accounts whose scheduled time has come.
 #[derive(Clone, Debug)]
 pub struct Sweeper {
     ledger: Ledger,
+    wake: Wake,
 }
 
 impl Sweeper {
     /// Creates a sweeper of this ledger.
-    pub fn new(ledger: Ledger) -> Self {
-        Self { ledger }
+    pub fn new(ledger: Ledger, wake: Wake) -> Self {
+        Self { ledger, wake }
     }
 
     /// Runs one round. Returns the number of accounts that were processed.
@@ -35,19 +39,17 @@ impl Sweeper {
 
     /// Runs rounds until `stop` is canceled. A started round is finished.
     pub async fn run(self, stop: CancellationToken) {
+        let mut pauses = Pauses::new(INTERVAL, &self.wake, &stop);
         while !stop.is_cancelled() {
-            match super::turn(self.turn()).await {
+            let swept = super::turn(self.turn()).await;
+            match &swept {
                 // A full round leaves more work. If none of many accounts could be processed, another round at once would not
                 // help.
-                Ok(served) if served >= ACCOUNTS as usize => {}
-                Ok(_) => {
-                    stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
-                }
-                Err(fault) => {
-                    tracing::warn!(%fault, "a run of the sweeper failed");
-                    stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
-                }
+                Ok(served) if *served >= ACCOUNTS as usize => continue,
+                Ok(_) => {}
+                Err(fault) => tracing::warn!(%fault, "a run of the sweeper failed"),
             }
+            pauses.after(&swept).await;
         }
     }
 }

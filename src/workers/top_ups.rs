@@ -7,11 +7,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
 use crate::domain::fault::Fault;
+use crate::domain::wake::Wake;
 use crate::primitives::clock::Timestamp;
+
+use super::pauses::Pauses;
 
 /// The maximum number of items per round.
 const AT_ONCE: u32 = 100;
-/// The pause between rounds that leave no work: a top-up waits for at most this long before its charge begins.
+/// The shortest pause between rounds that leave no work: a top-up waits for at most this long before its charge begins.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// When a process first compares with the payment gateway. A process that is restarted every day would otherwise never compare.
 const RECONCILE_FIRST: Duration = Duration::from_mins(10);
@@ -35,7 +38,7 @@ impl TopUpWork {
     /// Charges and refunds until `stop` is canceled.
     pub async fn charge(self, stop: CancellationToken) {
         let services = &self.services;
-        repeat(stop, "charging", async || {
+        repeat((stop, &services.wake), "charging", async || {
             let refunds = services.refunding.turn(AT_ONCE).await?;
             Ok(refunds.max(services.charging.turn(AT_ONCE).await?))
         })
@@ -45,7 +48,7 @@ impl TopUpWork {
     /// Evaluates rules until `stop` is canceled.
     pub async fn evaluate(self, stop: CancellationToken) {
         let services = &self.services;
-        repeat(stop, "auto top-up", async || {
+        repeat((stop, &services.wake), "auto top-up", async || {
             let tried = services.auto_top_ups.try_again(AT_ONCE).await?;
             Ok(tried.max(services.auto_top_ups.sweep(AT_ONCE).await?))
         })
@@ -55,7 +58,10 @@ impl TopUpWork {
     /// Processes webhooks until `stop` is canceled.
     pub async fn listen(self, stop: CancellationToken) {
         let services = &self.services;
-        repeat(stop, "webhooks", async || services.webhooks.turn(AT_ONCE).await).await;
+        repeat((stop, &services.wake), "webhooks", async || {
+            services.webhooks.turn(AT_ONCE).await
+        })
+        .await;
     }
 
     /// Compares ten minutes after the start and then once a day, until `stop` is canceled.
@@ -77,16 +83,18 @@ fn days_before(now: Timestamp) -> Timestamp {
 }
 
 /// Runs rounds until `stop` is canceled. A started round is finished; a full round is followed by the next at once.
-async fn repeat<F>(stop: CancellationToken, name: &'static str, turn: impl Fn() -> F)
+async fn repeat<F>((stop, wake): (CancellationToken, &Wake), name: &'static str, turn: impl Fn() -> F)
 where
     F: Future<Output = Result<usize, Fault>>,
 {
+    let mut pauses = Pauses::new(INTERVAL, wake, &stop);
     while !stop.is_cancelled() {
-        match super::turn(turn()).await {
-            Ok(found) if found >= AT_ONCE as usize => continue,
+        let done = super::turn(turn()).await;
+        match &done {
+            Ok(found) if *found >= AT_ONCE as usize => continue,
             Ok(_) => {}
             Err(fault) => tracing::warn!(worker = name, %fault, "a turn failed"),
         }
-        stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await;
+        pauses.after(&done).await;
     }
 }

@@ -11,8 +11,8 @@ use crate::domain::fault::Fault;
 use crate::domain::webhook_endpoint::{Collecting, Sending, Target};
 use crate::primitives::ids::AccountId;
 
-/// The pause between looks for events of which no bell came, and for messages of other processes.
-const INTERVAL: Duration = Duration::from_secs(1);
+use super::pauses::LONGEST;
+
 /// The number of accounts that each look covers.
 const ACCOUNTS: u32 = 2_000;
 /// The number of accounts that are processed in one batch.
@@ -38,7 +38,7 @@ impl WebhookCollector {
     /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let mut reached = AccountId::PLATFORM;
-        let mut ticks = tokio::time::interval(INTERVAL);
+        let mut ticks = tokio::time::interval(LONGEST);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
             let result = tokio::select! {
@@ -107,7 +107,7 @@ impl WebhookSender {
                 () = stop.cancelled() => {}
                 () = in_progress.ended() => {}
                 () = self.sending.woken() => {}
-                () = tokio::time::sleep(INTERVAL) => {}
+                () = tokio::time::sleep(LONGEST) => {}
             }
         }
         let rest = async { while in_progress.attempts.join_next().await.is_some() {} };

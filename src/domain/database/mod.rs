@@ -44,6 +44,7 @@ use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement};
 use tracing::Instrument;
 
 use super::fault::Fault;
+use super::wake::Wake;
 use pool::Pool;
 use session::{Mode, Session};
 use shared::Shared;
@@ -144,6 +145,11 @@ impl Database {
     /// Returns the last trouble with its error, unless a write was committed since.
     pub fn trouble(&self) -> Option<(Trouble, String)> {
         self.shared.troubles.current()
+    }
+
+    /// Wakes the workers of this process. Each commit does.
+    pub fn wake(&self) -> &Wake {
+        &self.shared.wake
     }
 
     /// Number of connections that were closed because they were not known to be clean.
@@ -297,6 +303,7 @@ impl Database {
             return Err(Fault::Unavailable(text));
         }
         self.shared.troubles.end();
+        self.shared.wake.wake();
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::bulk::{Record, Rows};
 use super::records::{self, FromRow, column_list};
-use super::{Database, Reader};
+use super::{Database, Reader, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
@@ -201,6 +201,12 @@ impl Select {
     /// Returns the first row, if there is one.
     pub(in crate::domain) async fn one(self, source: &impl Source) -> Result<Option<Row>, Fault> {
         Ok(source.connection().query_one_raw(self.into_statement()).await?)
+    }
+
+    /// Runs a statement that changes rows.
+    pub(in crate::domain) async fn execute(self, tx: &Transaction) -> Result<(), Fault> {
+        tx.execute_raw(self.into_statement()).await?;
+        Ok(())
     }
 
     fn into_statement(self) -> Statement {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use sea_orm::{DbErr, Statement, sqlx};
 
 use super::trouble::{Trouble, Troubles};
+use crate::domain::wake::Wake;
 
 /// After this time without an answer a connection may be dead. The caller still waits for it. Idle connections are tested before they are
 /// used.
@@ -62,6 +63,8 @@ pub(super) struct Shared {
     pub(super) deadlines: Deadlines,
     pub(super) suspicion: Suspicion,
     pub(super) troubles: Troubles,
+    /// Wakes the workers of this process after each commit.
+    pub(super) wake: Wake,
     pub(super) observer: Option<Observer>,
     statements: AtomicU64,
     #[cfg(test)]

@@ -167,6 +167,7 @@ impl Bell for Hub {
         self.0.rung.ring(account_id);
         self.0.rung_for_findings.ring(account_id);
         self.0.rung_for_webhooks.ring(account_id);
+        self.0.database.wake().wake();
         let stream = self
             .streams()
             .get(&account_id)

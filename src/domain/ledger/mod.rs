@@ -188,6 +188,7 @@ impl Ledger {
     fn note_if_short(&self, account_id: AccountId, result: &Result<Posted, LedgerError>) {
         if is_short(result) {
             self.short.add(account_id);
+            self.poster.database.wake().wake();
         }
     }
 

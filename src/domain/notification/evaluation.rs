@@ -46,6 +46,11 @@ impl Progress {
     pub fn take_unfinished(&mut self) -> Vec<AccountId> {
         std::mem::take(&mut self.unfinished)
     }
+
+    /// Whether there are checkpoints that [`Alerts::save_progress`] has not stored.
+    pub fn is_unsaved(&self) -> bool {
+        !self.checkpoints.is_empty()
+    }
 }
 
 /// Events of an account that only raise these alerts.

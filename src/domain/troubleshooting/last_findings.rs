@@ -1,9 +1,10 @@
 //! The number of findings of each account at its last check, for the platform's list of accounts.
 //!
-//! Accounts that a client follows are checked within seconds of a change: see `watching`. All others are checked in turn, the one with the
-//! oldest check first, at most [`AT_ONCE`] in a round of each worker process and each account once in [`EVERY`] milliseconds. A round
-//! begins each second. So the numbers of up to 9,000 accounts are at most some 15 minutes old, and those of 100,000 accounts at most
-//! some three hours. Each number has the instant of its check.
+//! Accounts that a client follows are checked within seconds of a change: see `watching`. All others are looked at in turn, the one with the
+//! oldest check first, each once in [`EVERY`] milliseconds. If an account has no new event since its check, and no instant has come that
+//! a rule waits for, the number is still right and only the time of the check is renewed: at most [`RENEWED_AT_ONCE`] in a round of each
+//! worker process. Otherwise it is checked, at most [`AT_ONCE`] in a round. While there is more to do, a round begins each second. So the
+//! numbers of 9,000 accounts that change all the time are at most some 15 minutes old. Each number has the instant of its check.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -15,11 +16,13 @@ use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::ids::AccountId;
 use crate::primitives::record::{FromRow, Record};
 
-use super::model::Finding;
+use super::model::{Finding, Snapshot};
 use super::{Troubleshooting, model, store};
 
 /// Accounts that one round checks in turn, at most. A check is some twenty statements.
-const AT_ONCE: u32 = 10;
+const AT_ONCE: usize = 10;
+/// Accounts without a change whose time one round renews, at most.
+const RENEWED_AT_ONCE: u32 = 200;
 /// How long the result of a check counts as current, in milliseconds.
 const EVERY: i64 = 15 * MINUTE;
 /// New accounts that one round adds, at most.
@@ -39,12 +42,26 @@ pub struct LastFindings {
     pub checked_at: Timestamp,
 }
 
-impl LastFindings {
-    pub(super) fn of(findings: &[Finding], checked_at: Timestamp) -> Self {
-        Self {
+/// A check of an account: what it found, and until when that is right.
+#[derive(Clone, Copy, Debug, Record)]
+pub(super) struct Check {
+    #[record(flatten)]
+    found: LastFindings,
+    checked_sequence: i64,
+    due_at: Option<Timestamp>,
+}
+
+impl Check {
+    pub(super) fn of(snapshot: &Snapshot, findings: &[Finding]) -> Self {
+        let found = LastFindings {
             count: i32::try_from(findings.len()).unwrap_or(i32::MAX),
             severity: findings.iter().map(|finding| finding.severity).max(),
-            checked_at,
+            checked_at: snapshot.now,
+        };
+        Self {
+            found,
+            checked_sequence: snapshot.account.event_sequence,
+            due_at: model::next_change(snapshot),
         }
     }
 }
@@ -62,7 +79,8 @@ impl Troubleshooting {
         Ok(store::last_findings(self.database.read(), &accounts).await?)
     }
 
-    /// Adds new accounts to those that are checked in turn, and returns those whose check is the oldest.
+    /// Adds new accounts to those that are checked in turn, renews those that have not changed, and returns others whose check is the
+    /// oldest.
     pub async fn to_check_in_turn(&self) -> Result<Vec<AccountId>, Fault> {
         let now = self.clock.now();
         let known_until = Timestamp::from_millis(self.known_until.load(Ordering::Relaxed));
@@ -74,7 +92,14 @@ impl Troubleshooting {
             let until = now.plus_millis(-COMMITTED_WITHIN).millis();
             self.known_until.fetch_max(until, Ordering::Relaxed);
         }
-        store::checked_before(&self.database, now.plus_millis(-EVERY), AT_ONCE).await
+        let before = now.plus_millis(-EVERY);
+        let old = store::checked_before(&self.database, (before, now), RENEWED_AT_ONCE).await?;
+        let (right, changed): (Vec<_>, Vec<_>) = old.into_iter().partition(|old| old.is_right);
+        let right: Vec<AccountId> = right.into_iter().map(|old| old.account_id).collect();
+        for accounts in right.chunks(self.ledger.accounts_per_transaction()) {
+            store::renew(&self.database, accounts, (before, now)).await?;
+        }
+        Ok(changed.into_iter().map(|old| old.account_id).take(AT_ONCE).collect())
     }
 
     /// Checks an account and stores the number of its findings, unless another process has just done so.
@@ -90,9 +115,9 @@ impl Troubleshooting {
         let Some(snapshot) = self.snapshot(account_id, now).await? else {
             return Ok(());
         };
-        let found = LastFindings::of(&model::find(&snapshot), now);
+        let check = Check::of(&snapshot, &model::find(&snapshot));
         self.database
-            .transaction(move |tx| Box::pin(async move { store::save_last_findings(tx, account_id, &found).await }))
+            .transaction(move |tx| Box::pin(async move { store::save_check(tx, account_id, &check).await }))
             .await
     }
 }

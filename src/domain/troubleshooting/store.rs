@@ -18,7 +18,7 @@ use crate::domain::top_up::AutoTopUps;
 use crate::primitives::clock::{DAY, Timestamp};
 use crate::primitives::ids::AccountId;
 
-use super::last_findings::LastFindings;
+use super::last_findings::{Check, LastFindings};
 use super::model::{OpenSession, SessionFigures, Snapshot, typical};
 
 /// Age of the oldest session that counts for the typical one: 90 days.
@@ -194,14 +194,10 @@ pub(super) async fn last_findings(
     Ok(found.into_iter().collect())
 }
 
-/// Stores the numbers of a check, unless a later one is stored.
-pub(super) async fn save_last_findings(
-    tx: &Transaction,
-    account_id: AccountId,
-    found: &LastFindings,
-) -> Result<(), Fault> {
+/// Stores a check, unless a later one is stored.
+pub(super) async fn save_check(tx: &Transaction, account_id: AccountId, check: &Check) -> Result<(), Fault> {
     let is_later = "account_finding.checked_at <= excluded.checked_at";
-    records::save_if::<account_finding::Entity>(tx, &(account_id, found), is_later).await
+    records::save_if::<account_finding::Entity>(tx, &(account_id, check), is_later).await
 }
 
 /// Returns accounts that were created since then and are not among those that are checked in turn.
@@ -231,14 +227,52 @@ pub(super) async fn list_accounts(database: &Database, accounts: &[AccountId]) -
         .await
 }
 
+/// An account whose last check is old.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub(super) struct OldCheck {
+    pub(super) account_id: AccountId,
+    /// Whether nothing has happened since that could change the findings.
+    pub(super) is_right: bool,
+}
+
 /// Returns accounts that were last checked before then, the oldest check first.
 pub(super) async fn checked_before(
     database: &Database,
-    before: Timestamp,
+    (before, now): (Timestamp, Timestamp),
     limit: u32,
-) -> Result<Vec<AccountId>, Fault> {
-    let sql = "SELECT account_id FROM account_finding WHERE checked_at <= $1 ORDER BY checked_at, account_id LIMIT $2";
-    records::values(database.read(), sql, [before.into(), i64::from(limit).into()]).await
+) -> Result<Vec<OldCheck>, Fault> {
+    let sql = "SELECT f.account_id, f.checked_sequence = s.event_sequence AND (f.due_at IS NULL OR f.due_at > $2) \
+               FROM account_finding AS f JOIN account_state AS s ON s.account_id = f.account_id WHERE f.checked_at <= $1 \
+               ORDER BY f.checked_at, f.account_id LIMIT $3";
+    records::all(
+        database.read(),
+        sql,
+        [before.into(), now.into(), i64::from(limit).into()],
+    )
+    .await
+}
+
+/// Renews the time of checks that are still right, unless a later check is stored.
+pub(super) async fn renew(
+    database: &Database,
+    accounts: &[AccountId],
+    (before, now): (Timestamp, Timestamp),
+) -> Result<(), Fault> {
+    let accounts = Arc::new(accounts.to_vec());
+    database
+        .transaction(move |tx| {
+            let accounts = Arc::clone(&accounts);
+            Box::pin(async move {
+                let mut update = Select::across(tx, "UPDATE account_finding SET checked_at = ");
+                update.bind(now);
+                update.push(" WHERE checked_at <= ");
+                update.bind(before);
+                update.push(" AND ");
+                update.condition(&Condition::Accounts("account_id", accounts.to_vec()));
+                update.execute(tx).await
+            })
+        })
+        .await
 }
 
 fn listed(accounts: &[AccountId]) -> Rows {

@@ -19,7 +19,7 @@ use crate::domain::top_up::AutoTopUps;
 use crate::primitives::actor::AccessError;
 use crate::primitives::ids::AccountId;
 
-use super::last_findings::LastFindings;
+use super::last_findings::Check;
 use super::model::Snapshot;
 use super::store::{self, Checkpoint};
 use super::{Troubleshooting, model};
@@ -64,9 +64,9 @@ impl Troubleshooting {
         let Some(snapshot) = self.snapshot(account_id, now).await? else {
             return Ok(());
         };
-        let (seen, found) = seen(&snapshot);
+        let (seen, check) = seen(&snapshot);
         if seen.fingerprint == checkpoint.fingerprint {
-            return self.keep(account_id, seen, Some(found)).await;
+            return self.keep(account_id, seen, Some(check)).await;
         }
         let auto_top_ups = Arc::new(self.auto_top_ups.clone());
         let announced = self.ledger.change(account_id, move |tx, locked| {
@@ -80,19 +80,14 @@ impl Troubleshooting {
         }
     }
 
-    async fn keep(
-        &self,
-        account_id: AccountId,
-        checkpoint: Checkpoint,
-        found: Option<LastFindings>,
-    ) -> Result<(), Fault> {
+    async fn keep(&self, account_id: AccountId, checkpoint: Checkpoint, check: Option<Check>) -> Result<(), Fault> {
         self.database
             .transaction(move |tx| {
                 let checkpoint = checkpoint.clone();
                 Box::pin(async move {
                     store::keep_checkpoint(tx, account_id, &checkpoint).await?;
-                    match found {
-                        Some(found) => store::save_last_findings(tx, account_id, &found).await,
+                    match check {
+                        Some(check) => store::save_check(tx, account_id, &check).await,
                         None => Ok(()),
                     }
                 })
@@ -109,23 +104,23 @@ async fn announce(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &A
         .ok_or(AccessError::NotFound)?
         .checkpoint;
     let snapshot = store::snapshot(tx, auto_top_ups, account_id, locked.now).await?;
-    let (mut after, found) = seen(&snapshot.ok_or(AccessError::NotFound)?);
+    let (mut after, check) = seen(&snapshot.ok_or(AccessError::NotFound)?);
     if after.fingerprint != before.fingerprint {
         locked.append(tx, EventContent::TroubleshootingChanged).await?;
         // The event of this change needs no check.
         after.sequence = locked.header.event_sequence;
     }
     locked.checked();
-    store::save_last_findings(tx, account_id, &found).await?;
+    store::save_check(tx, account_id, &check).await?;
     Ok(store::save_checkpoint(tx, account_id, &after).await?)
 }
 
-fn seen(snapshot: &Snapshot) -> (Checkpoint, LastFindings) {
+fn seen(snapshot: &Snapshot) -> (Checkpoint, Check) {
     let findings = model::find(snapshot);
     let checkpoint = Checkpoint {
         sequence: snapshot.account.event_sequence,
         fingerprint: model::fingerprint(&findings),
         due_at: model::next_change(snapshot),
     };
-    (checkpoint, LastFindings::of(&findings, snapshot.now))
+    (checkpoint, Check::of(snapshot, &findings))
 }
