@@ -109,7 +109,7 @@ pub fn csv_cells(bytes: &[u8]) {
         let cells = texts.iter().map(|text| Cell::Text(text));
         push_row(
             &mut written,
-            [Cell::Number(number)]
+            [Cell::Number(&number)]
                 .into_iter()
                 .chain(cells)
                 .chain([Cell::Text("ab12")]),

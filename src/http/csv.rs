@@ -7,11 +7,15 @@
 //! The csv crate does not write these rows: it quotes by one style for all cells. So either amounts would be quoted, or texts such as
 //! `007` would not be.
 
+use std::fmt::{Display, Write};
+
 /// A cell of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Cell<'a> {
     /// A number that this program formats. It stays a number in a spreadsheet.
-    Number(&'a str),
+    Number(&'a dyn Display),
+    /// A text that this program formats, in which nothing is escaped: an id, an instant, a name of a kind.
+    Plain(&'a dyn Display),
     /// Any text. It is quoted and escaped.
     Text(&'a str),
 }
@@ -23,15 +27,28 @@ pub fn push_row<'a>(csv: &mut String, cells: impl IntoIterator<Item = Cell<'a>>)
             csv.push(',');
         }
         match cell {
-            Cell::Number(number) => csv.push_str(number),
+            // Writing to memory cannot fail.
+            Cell::Number(number) => drop(write!(csv, "{number}")),
+            Cell::Plain(text) => drop(write!(csv, "\"{text}\"")),
             Cell::Text(text) => {
                 csv.push('"');
-                csv.push_str(&shielded(text).replace('"', "\"\""));
+                if is_harmless(text) {
+                    csv.push_str(text);
+                } else {
+                    csv.push_str(&shielded(text).replace('"', "\"\""));
+                }
                 csv.push('"');
             }
         }
     }
     csv.push_str("\r\n");
+}
+
+/// Returns whether the text has no character that is escaped. Most texts have not, and the check is faster than copying each character.
+fn is_harmless(text: &str) -> bool {
+    let is_known = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'.' | b':' | b'-' | b'_' | b'/');
+    let begins_harmlessly = text.as_bytes().first().is_none_or(u8::is_ascii_alphanumeric);
+    begins_harmlessly && text.as_bytes().iter().all(is_known)
 }
 
 /// Returns the text with an apostrophe before each character that starts a formula where a cell may begin.
@@ -100,6 +117,7 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(shielded(text), written, "{text:?}");
+            assert!(!is_harmless(text) || written == text, "{text:?}");
         }
     }
 
@@ -109,13 +127,14 @@ mod tests {
         push_row(
             &mut csv,
             [
-                Cell::Number("-1.5"),
+                Cell::Number(&"-1.5"),
+                Cell::Plain(&"2026"),
                 Cell::Text("say \"hi\""),
                 Cell::Text(""),
                 Cell::Text("7"),
             ],
         );
-        assert_eq!(csv, "-1.5,\"say \"\"hi\"\"\",\"\",\"7\"\r\n");
+        assert_eq!(csv, "-1.5,\"2026\",\"say \"\"hi\"\"\",\"\",\"7\"\r\n");
     }
 
     /// Generates texts of characters that matter to readers, and of others.
@@ -144,7 +163,7 @@ mod tests {
         fn no_reader_finds_a_formula_and_ours_finds_the_text(rows in prop::collection::vec((text(), text(), text()), 1..4)) {
             let mut csv = String::new();
             for (one, two, three) in &rows {
-                let cells = [Cell::Number("7"), Cell::Text(one), Cell::Number("-2.5"), Cell::Text(two), Cell::Text(three), Cell::Text("ab12")];
+                let cells = [Cell::Number(&"7"), Cell::Text(one), Cell::Number(&"-2.5"), Cell::Text(two), Cell::Text(three), Cell::Text("ab12")];
                 push_row(&mut csv, cells);
             }
             let ours = read(&csv, b',');

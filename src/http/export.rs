@@ -3,16 +3,18 @@
 //! The file is produced during the download, a thousand entries at a time. So memory use does not depend on its size.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::{NaiveDateTime, Timelike as _};
 use chrono_tz::Tz;
 use data_encoding::HEXLOWER;
 use futures_util::{Stream, StreamExt, stream};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::allowance::Payer;
 use super::csv::{Cell, push_row};
@@ -22,7 +24,9 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::ExportRow;
 use crate::graphql::{EXPORTED_ENTRY, ExportOrder, Requester};
 use crate::primitives::actor::{Actor, Cause};
-use crate::primitives::ids::{AccountId, ApiKeyId, MemberId};
+use crate::primitives::clock::Timestamp;
+use crate::primitives::credits::Credits;
+use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, MemberId};
 
 /// The cost of a download, without its entries.
 const DOWNLOAD: u64 = 20;
@@ -156,11 +160,12 @@ async fn file(state: &SharedHttpState, order: ExportOrder) -> Result<Response, Q
         payer,
     };
     let head = stream::iter(format.head().map(Ok));
-    let body = stream::try_unfold((Box::pin(chunks), writer), |(mut chunks, writer)| async move {
-        let piece = writer.piece(&mut chunks).await;
+    let chunks = Box::pin(chunks.fuse());
+    let body = stream::try_unfold((chunks, None, writer), |(mut chunks, mut next, writer)| async move {
+        let piece = writer.piece(&mut chunks, &mut next).await;
         // The status was sent before. Only an early end of the connection can still notify the client.
         let piece = piece.inspect_err(|fault| tracing::error!(%fault, "an export was interrupted"))?;
-        Ok::<_, Fault>(piece.map(|piece| (piece, (chunks, writer))))
+        Ok::<_, Fault>(piece.map(|piece| (piece, (chunks, next, writer))))
     });
     let mut response = Response::new(Body::from_stream(head.chain(body)));
     let headers = response.headers_mut();
@@ -237,59 +242,99 @@ const COLUMNS: [&str; 19] = [
 ];
 
 /// One entry in a file. Amounts are strings in JSON too, because JSON readers round numbers.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line {
-    sequence: String,
-    id: String,
-    occurred_at: String,
-    /// The local time in the account's time zone, in a format that spreadsheets read.
-    local_time: String,
+struct Line<'a> {
+    sequence: Shown<i64>,
+    id: Shown<GlobalId>,
+    occurred_at: Shown<Timestamp>,
+    local_time: Shown<SheetTime>,
     time_zone: &'static str,
     kind: &'static str,
-    amount: String,
-    balance_after: String,
-    description: String,
+    amount: Shown<Credits>,
+    balance_after: Shown<Credits>,
+    description: &'a str,
     actor_kind: &'static str,
-    actor: String,
-    member_id: Option<String>,
-    member: Option<String>,
-    session_id: Option<String>,
-    session: Option<String>,
-    session_external_id: Option<String>,
-    top_up_id: Option<String>,
-    reverses_entry_id: Option<String>,
-    hash: String,
+    actor: &'a str,
+    member_id: Option<Shown<GlobalId>>,
+    member: Option<&'a str>,
+    session_id: Option<Shown<GlobalId>>,
+    session: Option<&'a str>,
+    session_external_id: Option<&'a str>,
+    top_up_id: Option<Shown<GlobalId>>,
+    reverses_entry_id: Option<Shown<GlobalId>>,
+    hash: Shown<HashText<'a>>,
 }
 
-impl Line {
+/// A value whose text is written into the file without one in between.
+#[derive(Clone, Copy)]
+struct Shown<T>(T);
+
+impl<T: Display> Display for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// A local time in a format that spreadsheets read.
+struct SheetTime(NaiveDateTime);
+
+impl Display for SheetTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (date, time) = (self.0.date(), self.0.time());
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        write!(f, "{date} {hour:02}:{minute:02}:{second:02}")
+    }
+}
+
+/// A hash in hexadecimal digits.
+struct HashText<'a>(&'a [u8]);
+
+impl Display for HashText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        HEXLOWER.encode_display(self.0).fmt(f)
+    }
+}
+
+impl Line<'_> {
     fn cells(&self) -> [Cell<'_>; COLUMNS.len()] {
-        fn or_empty(text: Option<&String>) -> Cell<'_> {
-            Cell::Text(text.map_or("", String::as_str))
+        fn id(id: Option<&Shown<GlobalId>>) -> Cell<'_> {
+            id.map_or(Cell::Text(""), |id| Cell::Plain(id))
+        }
+        fn text(text: Option<&str>) -> Cell<'_> {
+            Cell::Text(text.unwrap_or_default())
         }
         [
             Cell::Number(&self.sequence),
-            Cell::Text(&self.id),
-            Cell::Text(&self.occurred_at),
-            Cell::Text(&self.local_time),
-            Cell::Text(self.time_zone),
-            Cell::Text(self.kind),
+            Cell::Plain(&self.id),
+            Cell::Plain(&self.occurred_at),
+            Cell::Plain(&self.local_time),
+            Cell::Plain(&self.time_zone),
+            Cell::Plain(&self.kind),
             Cell::Number(&self.amount),
             Cell::Number(&self.balance_after),
-            Cell::Text(&self.description),
-            Cell::Text(self.actor_kind),
-            Cell::Text(&self.actor),
-            or_empty(self.member_id.as_ref()),
-            or_empty(self.member.as_ref()),
-            or_empty(self.session_id.as_ref()),
-            or_empty(self.session.as_ref()),
-            or_empty(self.session_external_id.as_ref()),
-            or_empty(self.top_up_id.as_ref()),
-            or_empty(self.reverses_entry_id.as_ref()),
-            Cell::Text(&self.hash),
+            Cell::Text(self.description),
+            Cell::Plain(&self.actor_kind),
+            Cell::Text(self.actor),
+            id(self.member_id.as_ref()),
+            text(self.member),
+            id(self.session_id.as_ref()),
+            text(self.session),
+            text(self.session_external_id),
+            id(self.top_up_id.as_ref()),
+            id(self.reverses_entry_id.as_ref()),
+            Cell::Plain(&self.hash),
         ]
     }
 }
+
+type Chunk = Result<Vec<ExportRow>, Fault>;
 
 /// Converts chunks of rows to pieces of a file.
 struct Writer {
@@ -305,17 +350,25 @@ struct Writer {
 
 impl Writer {
     /// Returns the next piece of the file; `None` at its end. Downloads produce their pieces in turn, and each piece is paid
-    /// for. When the requester's allowance is used up, the download becomes slower.
+    /// for. When the requester's allowance is used up, the download becomes slower. `next` is the chunk that was read while the last
+    /// piece was written.
     async fn piece(
         &self,
-        chunks: &mut (impl Stream<Item = Result<Vec<ExportRow>, Fault>> + Unpin),
+        chunks: &mut (impl Stream<Item = Chunk> + Unpin),
+        next: &mut Option<Chunk>,
     ) -> Result<Option<Bytes>, Fault> {
         let turn = self.download.turn().await;
-        let Some(rows) = chunks.next().await.transpose()? else {
+        let chunk = match next.take() {
+            Some(chunk) => Some(chunk),
+            None => chunks.next().await,
+        };
+        let Some(rows) = chunk.transpose()? else {
             return Ok(None);
         };
         let cost = EXPORTED_ENTRY.saturating_mul(rows.len() as u64);
-        let written = self.write(rows).await?;
+        let written;
+        (written, *next) = tokio::join!(self.write(rows), chunks.next());
+        let written = written?;
         drop(turn);
         self.pay(cost).await;
         Ok(Some(written))
@@ -338,9 +391,7 @@ impl Writer {
 
     async fn write(&self, rows: Vec<ExportRow>) -> Result<Bytes, Fault> {
         let names = self.names(&rows).await?;
-        let lines = rows
-            .into_iter()
-            .map(|row| names.line((self.account_id, self.zone), row));
+        let lines = rows.iter().map(|row| names.line((self.account_id, self.zone), row));
         let written = match self.format {
             Format::Csv { .. } => Ok(csv_of(lines)),
             Format::JsonLines => json_of(lines),
@@ -384,44 +435,42 @@ struct Names {
 }
 
 impl Names {
-    fn line(&self, (account_id, zone): (AccountId, Tz), row: ExportRow) -> Line {
-        let entry = row.entry;
-        let actor = match entry.cause {
-            Cause::Member(member_id) => self.members.get(&member_id).cloned().unwrap_or_default(),
-            Cause::ApiKey(api_key_id, _) => self.api_keys.get(&api_key_id).cloned().unwrap_or_default(),
-            Cause::System => "Ledgerbell".to_owned(),
-            Cause::PaymentGateway => "Payment gateway".to_owned(),
+    fn line<'a>(&'a self, (account_id, zone): (AccountId, Tz), row: &'a ExportRow) -> Line<'a> {
+        let entry = &row.entry;
+        let member = |id: &MemberId| self.members.get(id).map(String::as_str);
+        let actor = match &entry.cause {
+            Cause::Member(id) => member(id),
+            Cause::ApiKey(id, _) => self.api_keys.get(id).map(String::as_str),
+            Cause::System => Some("Ledgerbell"),
+            Cause::PaymentGateway => Some("Payment gateway"),
         };
         Line {
-            sequence: entry.sequence.to_string(),
-            id: entry.id.global(account_id).to_string(),
-            occurred_at: entry.occurred_at.to_string(),
-            local_time: entry
-                .occurred_at
-                .to_datetime()
-                .with_timezone(&zone)
-                .format("%Y-%m-%d %H:%M:%S")
-                .to_string(),
+            sequence: Shown(entry.sequence),
+            id: Shown(entry.id.global(account_id)),
+            occurred_at: Shown(entry.occurred_at),
+            local_time: Shown(SheetTime(
+                entry.occurred_at.to_datetime().with_timezone(&zone).naive_local(),
+            )),
             time_zone: zone.name(),
             kind: entry.kind.as_str(),
-            amount: entry.amount.to_string(),
-            balance_after: entry.balance_after.to_string(),
-            description: entry.description,
+            amount: Shown(entry.amount),
+            balance_after: Shown(entry.balance_after),
+            description: &entry.description,
             actor_kind: entry.cause.columns().0,
-            actor,
-            member_id: entry.member_id.map(|id| id.global(account_id).to_string()),
-            member: entry.member_id.and_then(|id| self.members.get(&id).cloned()),
-            session_id: entry.session_id.map(|id| id.global(account_id).to_string()),
-            session: row.session_title,
-            session_external_id: row.session_external_id,
-            top_up_id: entry.top_up_id.map(|id| id.global(account_id).to_string()),
-            reverses_entry_id: entry.reverses.map(|id| id.global(account_id).to_string()),
-            hash: HEXLOWER.encode(&entry.hash),
+            actor: actor.unwrap_or_default(),
+            member_id: entry.member_id.map(|id| Shown(id.global(account_id))),
+            member: entry.member_id.as_ref().and_then(member),
+            session_id: entry.session_id.map(|id| Shown(id.global(account_id))),
+            session: row.session_title.as_deref(),
+            session_external_id: row.session_external_id.as_deref(),
+            top_up_id: entry.top_up_id.map(|id| Shown(id.global(account_id))),
+            reverses_entry_id: entry.reverses.map(|id| Shown(id.global(account_id))),
+            hash: Shown(HashText(&entry.hash)),
         }
     }
 }
 
-fn csv_of(lines: impl Iterator<Item = Line>) -> Bytes {
+fn csv_of<'a>(lines: impl Iterator<Item = Line<'a>>) -> Bytes {
     let mut csv = String::new();
     for line in lines {
         push_row(&mut csv, line.cells());
@@ -429,7 +478,7 @@ fn csv_of(lines: impl Iterator<Item = Line>) -> Bytes {
     csv.into()
 }
 
-fn json_of(lines: impl Iterator<Item = Line>) -> std::io::Result<Bytes> {
+fn json_of<'a>(lines: impl Iterator<Item = Line<'a>>) -> std::io::Result<Bytes> {
     let mut bytes = Vec::new();
     for line in lines {
         serde_json::to_writer(&mut bytes, &line)?;
@@ -444,9 +493,36 @@ mod tests {
 
     #[test]
     fn headings_are_the_names_in_json() {
-        let json = serde_json::to_string(&Line::default()).expect("JSON");
+        let id = || Some(Shown(GlobalId::account(AccountId::from_number(7))));
+        let at = Timestamp::from_millis(1_790_000_000_123);
+        let line = Line {
+            sequence: Shown(7),
+            id: Shown(GlobalId::account(AccountId::from_number(7))),
+            occurred_at: Shown(at),
+            local_time: Shown(SheetTime(at.to_datetime().naive_utc())),
+            time_zone: "UTC",
+            kind: "SESSION",
+            amount: Shown(Credits::ZERO),
+            balance_after: Shown(Credits::ZERO),
+            description: "Yoga",
+            actor_kind: "MEMBER",
+            actor: "Ada",
+            member_id: id(),
+            member: Some("Ada"),
+            session_id: id(),
+            session: Some("Yoga"),
+            session_external_id: Some("e-7"),
+            top_up_id: id(),
+            reverses_entry_id: id(),
+            hash: Shown(HashText(&[0xab, 7])),
+        };
+        let json: HashMap<String, serde_json::Value> =
+            serde_json::from_str(&serde_json::to_string(&line).expect("JSON")).expect("an object");
+        assert_eq!(json.len(), COLUMNS.len());
         for column in COLUMNS {
-            assert!(json.contains(&format!("\"{column}\":")), "{column}");
+            assert!(json.contains_key(column), "{column}");
         }
+        assert_eq!(json["localTime"], "2026-09-21 14:13:20");
+        assert_eq!(json["hash"], "ab07");
     }
 }

@@ -103,9 +103,46 @@ impl Sum for Credits {
 
 impl fmt::Display for Credits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_decimal().fmt(f)
+        // Not by way of a decimal number: a page has hundreds of amounts.
+        let digit = |number: u64| b'0' + u8::try_from(number % 10).unwrap_or_default();
+        let magnitude = self.0.unsigned_abs();
+        let (mut whole, mut part) = (magnitude / UNITS, magnitude % UNITS);
+        let mut text = [0; 24];
+        let mut at = text.len();
+        let mut put = |byte| {
+            at -= 1;
+            text[at] = byte;
+        };
+        if part > 0 {
+            let mut places = DECIMALS;
+            while part % 10 == 0 {
+                part /= 10;
+                places -= 1;
+            }
+            for _ in 0..places {
+                put(digit(part));
+                part /= 10;
+            }
+            put(b'.');
+        }
+        loop {
+            put(digit(whole));
+            whole /= 10;
+            if whole == 0 {
+                break;
+            }
+        }
+        if self.0 < 0 {
+            put(b'-');
+        }
+        f.pad(str::from_utf8(&text[at..]).map_err(|_| fmt::Error)?)
     }
 }
+
+/// Digits after the point.
+const DECIMALS: u32 = 4;
+/// The smallest amounts in a credit.
+const UNITS: u64 = 10_u64.pow(DECIMALS);
 
 /// Why a text is not an amount of credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -207,11 +207,14 @@ impl GlobalId {
 
 impl fmt::Display for GlobalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = self.account_id.veiled().to_vec();
-        if self.kind.has_uuid() {
-            bytes.extend_from_slice(self.uuid.as_bytes());
-        }
-        write!(f, "{}{}", self.kind.prefix(), BASE32_DNSSEC.encode(&bytes))
+        let (mut bytes, mut text) = ([0; 24], [0; 39]);
+        bytes[..8].copy_from_slice(&self.account_id.veiled());
+        bytes[8..].copy_from_slice(self.uuid.as_bytes());
+        let bytes = if self.kind.has_uuid() { &bytes[..] } else { &bytes[..8] };
+        let text = &mut text[..BASE32_DNSSEC.encode_len(bytes.len())];
+        BASE32_DNSSEC.encode_mut(bytes, text);
+        f.write_str(self.kind.prefix())?;
+        f.write_str(str::from_utf8(text).map_err(|_| fmt::Error)?)
     }
 }
 

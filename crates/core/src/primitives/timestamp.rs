@@ -57,12 +57,23 @@ impl fmt::Display for Timestamp {
         // Not by chrono's patterns: they are parsed anew for each of the instants of a page.
         let at = self.to_datetime();
         let (date, time) = (at.date_naive(), at.time());
-        let (year, month, day) = (date.year(), date.month(), date.day());
-        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
-        let millis = at.timestamp_subsec_millis();
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
-        )
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut put = |mut number: u32, ends: usize| {
+            for byte in text[..ends].iter_mut().rev() {
+                if number == 0 {
+                    break;
+                }
+                *byte = b'0' + u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        };
+        put(u32::try_from(date.year()).unwrap_or_default(), 4);
+        put(date.month(), 7);
+        put(date.day(), 10);
+        put(time.hour(), 13);
+        put(time.minute(), 16);
+        put(time.second(), 19);
+        put(at.timestamp_subsec_millis(), 23);
+        f.pad(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
