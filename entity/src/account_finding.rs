@@ -14,7 +14,7 @@ pub struct Model {
     pub checked_at: i64,
     /// The last event that the check has seen.
     pub checked_sequence: i64,
-    /// When time alone may change the findings.
+    /// When it is checked again, even without a new event. `None` before the first check.
     pub due_at: Option<i64>,
 }
 

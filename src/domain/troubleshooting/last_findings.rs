@@ -1,10 +1,11 @@
 //! The number of findings of each account at its last check, for the platform's list of accounts.
 //!
 //! Accounts that a client follows are checked within seconds of a change: see `watching`. All others are looked at in turn, the one with the
-//! oldest check first, each once in [`EVERY`] milliseconds. If an account has no new event since its check, and no instant has come that
-//! a rule waits for, the number is still right and only the time of the check is renewed: at most [`RENEWED_AT_ONCE`] in a round of each
-//! worker process. Otherwise it is checked, at most [`AT_ONCE`] in a round. While there is more to do, a round begins each second. So the
-//! numbers of 9,000 accounts that change all the time are at most some 15 minutes old. Each number has the instant of its check.
+//! oldest check first, each once in [`EVERY`] milliseconds. If an account has no new event since its check, no instant has come that a
+//! rule waits for, and no day has passed, the number is still right and only the time of the check is renewed: at most
+//! [`RENEWED_AT_ONCE`] in a round of each worker process. Otherwise it is checked, at most [`AT_ONCE`] in a round. While there is more to
+//! do, a round begins each second. So the numbers of 9,000 accounts that change all the time are at most some 15 minutes old. Each number
+//! has the instant of its check.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -12,7 +13,7 @@ use std::sync::atomic::Ordering;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::notification::model::Severity;
 use crate::primitives::actor::{Actor, Permission};
-use crate::primitives::clock::{MINUTE, Timestamp};
+use crate::primitives::clock::{DAY, MINUTE, Timestamp};
 use crate::primitives::ids::AccountId;
 use crate::primitives::record::{FromRow, Record};
 
@@ -25,6 +26,8 @@ const AT_ONCE: usize = 10;
 const RENEWED_AT_ONCE: u32 = 200;
 /// How long the result of a check counts as current, in milliseconds.
 const EVERY: i64 = 15 * MINUTE;
+/// Each account is checked anew after this time, in milliseconds, even if nothing has happened: a later version may have other rules.
+const AT_LEAST_EVERY: i64 = DAY;
 /// New accounts that one round adds, at most.
 const NEW_AT_ONCE: u32 = 1_000;
 /// How long an account may take from its creation to its commit, in milliseconds.
@@ -48,11 +51,12 @@ pub(super) struct Check {
     #[record(flatten)]
     found: LastFindings,
     checked_sequence: i64,
-    due_at: Option<Timestamp>,
+    due_at: Timestamp,
 }
 
 impl Check {
     pub(super) fn of(snapshot: &Snapshot, findings: &[Finding]) -> Self {
+        let latest = snapshot.now.plus_millis(AT_LEAST_EVERY);
         let found = LastFindings {
             count: i32::try_from(findings.len()).unwrap_or(i32::MAX),
             severity: findings.iter().map(|finding| finding.severity).max(),
@@ -61,7 +65,7 @@ impl Check {
         Self {
             found,
             checked_sequence: snapshot.account.event_sequence,
-            due_at: model::next_change(snapshot),
+            due_at: model::next_change(snapshot).map_or(latest, |at| at.min(latest)),
         }
     }
 }

@@ -140,6 +140,39 @@ async fn findings_are_counted_for_accounts_that_no_client_follows() {
 }
 
 #[tokio::test]
+async fn a_check_of_findings_is_made_again_only_after_an_event_or_when_a_rule_waits_for_the_time() {
+    let app = TestApp::start().await;
+    app.top_up(50).await;
+    // It is over after three hours, and nobody completes it.
+    app.book(app.booking("3", "lesson", 120..180)).await;
+    app.look().await;
+    let findings = async || list(&app, json!({})).await.at("/accounts/nodes/0/lastFindings").clone();
+    let statements = async || {
+        let before = app.app().database().statements();
+        app.look().await;
+        app.app().database().statements() - before
+    };
+    let first = findings().await;
+    app.advance(Duration::from_mins(17));
+    let renewing = statements().await;
+    let renewed = findings().await;
+    assert_eq!(renewed["count"], first["count"]);
+    assert_eq!(renewed["checkedAt"], json!(app.clock.now().to_string()));
+
+    app.advance(Duration::from_hours(3));
+    assert!(statements().await > renewing + 10, "its time has come");
+    let later = findings().await;
+    assert!(later["count"].as_i64() > first["count"].as_i64(), "{first} {later}");
+
+    app.top_up(1).await;
+    app.advance(Duration::from_mins(17));
+    assert!(statements().await > renewing + 10, "it has an event");
+    app.advance(Duration::from_hours(25));
+    assert!(statements().await > renewing + 10, "a day has passed");
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn the_old_arguments_work_and_are_refused_beside_the_same_condition_of_the_filter() {
     let app = TestApp::start().await;
     app.another_team("yoga").await;
