@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use async_graphql::SimpleObject;
+use async_graphql::{Context, SimpleObject};
 use uuid::Uuid;
 
 use super::errors::ApiError;
@@ -24,6 +24,13 @@ pub(super) struct PageInfo {
     pub start_cursor: Option<String>,
     /// Pass this as `after` to get the next page. It may be beyond the last item, where the work limit per page was reached.
     pub end_cursor: Option<String>,
+}
+
+/// Returns whether the client selects rows of the page or its position. Otherwise it requests totals or counts, and the page is not read.
+pub(super) fn selects_page(ctx: &Context<'_>, first: Option<i32>) -> bool {
+    let selected = ctx.look_ahead();
+    let selects = |field: &&str| selected.field(field).exists();
+    selects(&"pageInfo") || (first != Some(0) && ["nodes", "edges", "items"].iter().any(selects))
 }
 
 /// A position in a list, encoded as bytes in a cursor.

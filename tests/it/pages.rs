@@ -563,3 +563,34 @@ async fn the_schema_describes_itself() {
         "{description}"
     );
 }
+
+#[tokio::test]
+async fn counts_are_read_without_the_page_beside_them() {
+    let app = TestApp::start().await;
+    app.top_up(7).await;
+    app.evaluate().await;
+    let owner = &app.team.owner.client;
+    let statements = async |selection: &str| {
+        let before = app.app().database().statements();
+        let answer = owner
+            .query(&format!("{{ account {{ {selection} }} }}"), json!({}))
+            .await;
+        assert!(answer.at("/account").is_object(), "{selection}");
+        app.app().database().statements() - before
+    };
+    for (list, count) in [("alerts", "unreadCount"), ("creditLog", "totals { count }")] {
+        let none = statements(&format!("{list}(first: 0) {{ {count} }}")).await;
+        let alone = statements(&format!("{list}(first: 6) {{ {count} __typename }}")).await;
+        assert_eq!(alone, none, "{list}");
+        for rows in ["nodes { id }", "edges { cursor }", "...Rows"] {
+            let connection = if list == "alerts" { "Alert" } else { "CreditEntry" };
+            let rows = rows.replace(
+                "...Rows",
+                &format!("... on {connection}Connection {{ pageInfo {{ endCursor }} }}"),
+            );
+            let both = statements(&format!("{list}(first: 6) {{ {count} {rows} }}")).await;
+            assert!(both > none, "{list} {rows}");
+        }
+    }
+    app.finish().await;
+}

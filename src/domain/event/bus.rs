@@ -11,7 +11,7 @@ pub const BELL: &str = "bell";
 /// Called after a commit that appended events to an account's stream. May be called often and must return at once. A ring
 /// may be lost.
 pub trait Bell: Send + Sync + 'static {
-    /// The account's events now go up to `event_sequence`.
+    /// The account's events now go up to `event_sequence`. The platform has no events: its ring only wakes the workers of all processes.
     fn ring(&self, account_id: AccountId, event_sequence: i64);
 }
 

@@ -145,6 +145,19 @@ impl Hub {
         }
     }
 
+    fn announce(&self, account_id: AccountId, event_sequence: i64) {
+        self.0.rung.ring(account_id);
+        self.0.rung_for_findings.ring(account_id);
+        self.0.rung_for_webhooks.ring(account_id);
+        let stream = self
+            .streams()
+            .get(&account_id)
+            .map(|followed| Arc::clone(&followed.stream));
+        if let Some(stream) = stream {
+            stream.grown_to(event_sequence);
+        }
+    }
+
     fn leave(&self, account_id: AccountId) {
         let mut streams = self.streams();
         if let Some(followed) = streams.get_mut(&account_id) {
@@ -164,17 +177,10 @@ impl Hub {
 
 impl Bell for Hub {
     fn ring(&self, account_id: AccountId, event_sequence: i64) {
-        self.0.rung.ring(account_id);
-        self.0.rung_for_findings.ring(account_id);
-        self.0.rung_for_webhooks.ring(account_id);
-        self.0.database.wake().wake();
-        let stream = self
-            .streams()
-            .get(&account_id)
-            .map(|followed| Arc::clone(&followed.stream));
-        if let Some(stream) = stream {
-            stream.grown_to(event_sequence);
+        if account_id != AccountId::PLATFORM {
+            self.announce(account_id, event_sequence);
         }
+        self.0.database.wake().wake();
     }
 }
 

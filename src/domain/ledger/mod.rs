@@ -185,6 +185,11 @@ impl Ledger {
         Ok(results)
     }
 
+    /// Wakes the workers of all processes, for work that is no event of an account.
+    pub fn wake_workers(&self) {
+        self.bell.ring(AccountId::PLATFORM, 0);
+    }
+
     fn note_if_short(&self, account_id: AccountId, result: &Result<Posted, LedgerError>) {
         if is_short(result) {
             self.short.add(account_id);

@@ -146,6 +146,7 @@ impl Webhooks {
                 Box::pin(async move { store::receive_webhook(tx, gateway, &webhook).await })
             })
             .await?;
+        self.context.ledger.wake_workers();
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The number of findings of each account at its last check, for the platform's list of accounts.
 //!
 //! Accounts that a client follows are checked within seconds of a change: see `watching`. All others are looked at in turn, the one with the
-//! oldest check first, each once in [`EVERY`] milliseconds. If an account has no new event since its check, no instant has come that a
+//! oldest check first, each at least once in [`EVERY`] milliseconds. If an account has no new event since its check, no instant has come that a
 //! rule waits for, and no day has passed, the number is still right and only the time of the check is renewed: at most
 //! [`RENEWED_AT_ONCE`] in a round of each worker process. Otherwise it is checked, at most [`AT_ONCE`] in a round. While there is more to
 //! do, a round begins each second. So the numbers of 9,000 accounts that change all the time are at most some 15 minutes old. Each number
@@ -96,14 +96,19 @@ impl Troubleshooting {
             let until = now.plus_millis(-COMMITTED_WITHIN).millis();
             self.known_until.fetch_max(until, Ordering::Relaxed);
         }
-        let before = now.plus_millis(-EVERY);
-        let old = store::checked_before(&self.database, (before, now), RENEWED_AT_ONCE).await?;
+        // Checks are renewed by the hundred, and most of them early: each commit wakes the workers.
+        let (early, before) = (now.plus_millis(-EVERY / 2), now.plus_millis(-EVERY));
+        let old = store::checked_before(&self.database, (early, now), RENEWED_AT_ONCE).await?;
+        if old.first().is_none_or(|oldest| oldest.checked_at > before) {
+            return Ok(Vec::new());
+        }
         let (right, changed): (Vec<_>, Vec<_>) = old.into_iter().partition(|old| old.is_right);
         let right: Vec<AccountId> = right.into_iter().map(|old| old.account_id).collect();
         for accounts in right.chunks(self.ledger.accounts_per_transaction()) {
-            store::renew(&self.database, accounts, (before, now)).await?;
+            store::renew(&self.database, accounts, (early, now)).await?;
         }
-        Ok(changed.into_iter().map(|old| old.account_id).take(AT_ONCE).collect())
+        let changed = changed.into_iter().filter(|old| old.checked_at <= before);
+        Ok(changed.map(|old| old.account_id).take(AT_ONCE).collect())
     }
 
     /// Checks an account and stores the number of its findings, unless another process has just done so.

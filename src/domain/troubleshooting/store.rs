@@ -231,6 +231,7 @@ pub(super) async fn list_accounts(database: &Database, accounts: &[AccountId]) -
 #[derive(Clone, Copy, Debug, FromRow)]
 pub(super) struct OldCheck {
     pub(super) account_id: AccountId,
+    pub(super) checked_at: Timestamp,
     /// Whether nothing has happened since that could change the findings.
     pub(super) is_right: bool,
 }
@@ -241,7 +242,7 @@ pub(super) async fn checked_before(
     (before, now): (Timestamp, Timestamp),
     limit: u32,
 ) -> Result<Vec<OldCheck>, Fault> {
-    let sql = "SELECT f.account_id, COALESCE(f.checked_sequence = s.event_sequence AND f.due_at > $2, FALSE) \
+    let sql = "SELECT f.account_id, f.checked_at, COALESCE(f.checked_sequence = s.event_sequence AND f.due_at > $2, FALSE) \
                FROM account_finding AS f JOIN account_state AS s ON s.account_id = f.account_id WHERE f.checked_at <= $1 \
                ORDER BY f.checked_at, f.account_id LIMIT $3";
     records::all(

@@ -9,7 +9,7 @@ use crate::domain::fault::InvalidInput;
 use crate::domain::filter::{AnyOf, key};
 use crate::domain::notification::{self, DeliveriesOf, model};
 use crate::graphql::by_id::find;
-use crate::graphql::connection::{PageArguments, PageInfo};
+use crate::graphql::connection::{PageArguments, PageInfo, selects_page};
 use crate::graphql::context::{Scope, public_id, scope};
 use crate::graphql::errors::{ApiError, Nullable, nullable};
 use crate::graphql::ledger::{DateTimeRange, Session, instants};
@@ -20,6 +20,7 @@ use crate::graphql::viewer::of_viewer;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::cursor::CursorScope;
 use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::page::Page;
 
 /// The severity of an alert.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,11 +282,13 @@ pub(in crate::graphql) async fn inbox(
     let owner = inbox_of.map_or_else(|| "all".to_owned(), |member_id| member_id.uuid().to_string());
     let account = account_id.number().to_string();
     let list = CursorScope::of(&["alerts", &account, &owner, &key(&filter)?]);
+    let selects_page = selects_page(ctx, arguments.first);
     let request = arguments.request(list)?;
     let alerts = &scope.services.alerts;
     alerts.check_inbox(scope.actor(), account_id, inbox_of)?;
     let followed = Followed::before_reading(ctx, account_id, None).await?;
     let page = match inbox_of {
+        _ if !selects_page => Page::from_scan(Vec::new(), &request),
         Some(member_id) => {
             alerts
                 .inbox(scope.actor(), account_id, member_id, &filter, &request)

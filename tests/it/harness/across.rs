@@ -19,7 +19,7 @@ pub(super) const ACROSS: &[(&str, &str)] = &[
         "a worker finds events to check",
     ),
     (
-        "SELECT f.account_id, COALESCE(f.checked_sequence = s.event_sequence AND f.due_at > $2, FALSE) FROM account_finding",
+        "SELECT f.account_id, f.checked_at, COALESCE(f.checked_sequence = s.event_sequence AND f.due_at > $2, FALSE) FROM account_finding",
         "a worker finds accounts to check in turn",
     ),
     (

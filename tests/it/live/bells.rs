@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ledgerbell::domain::event::Hub;
+use ledgerbell::domain::event::{BELL, Hub};
 use ledgerbell::workers::Workers;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::json;
@@ -58,6 +58,39 @@ async fn changes_beside_the_ledger_ring_as_well() {
         assert_eq!(subscriber.expect("ITEM").await["account"]["name"], json!("Renamed"));
     }
     drop((here, there));
+    other.close().await;
+}
+
+/// It is no event of an account, and its processing begins at once in any process.
+#[tokio::test]
+async fn a_webhook_of_the_gateway_wakes_the_workers_of_all_processes() {
+    let app = TestApp::start().await;
+    let other = app.another_process(&[]).await;
+    let has_bus = postgres_server().is_some();
+    other.services().events.hub().want_bells();
+    let hears = || {
+        let beats = other.services().pulse.all();
+        beats
+            .iter()
+            .any(|(name, beat)| *name == BELL && beat.last_success.is_some())
+    };
+    if has_bus {
+        until(hears).await;
+    }
+    let (mut here, mut there) = (app.services().wake.wakes(), other.services().wake.wakes());
+    let body = br#"{"id":"evt_7","type":"customer.created","data":{"object":{"object":"customer","id":"cus_7"}}}"#;
+    let signature = ledgerbell::adapters::gateway::webhook::sign("whsec_simulated", body, app.clock.now());
+    let webhooks = &app.services().webhooks;
+    webhooks.receive(body.to_vec(), &signature).await.expect("stored");
+    here.next().await;
+    if has_bus {
+        there.next().await;
+    }
+    assert_eq!(
+        other.services().events.hub().rung().taken(),
+        [],
+        "no account has an event"
+    );
     other.close().await;
 }
 

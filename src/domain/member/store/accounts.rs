@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, columns_of};
+use crate::domain::database::select::{Condition, Select};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search;
 use crate::domain::ledger::model::AccountStatus;
@@ -133,17 +134,16 @@ pub(in super::super) async fn accounts(
     connection: &impl ConnectionTrait,
     account_ids: &[AccountId],
 ) -> Result<Vec<(Account, AccountStatus)>, Fault> {
-    let rows = Rows::of(account_ids.iter().map(|account_id| Named {
-        account_id: *account_id,
-    }));
     let sql = format!(
-        "SELECT {}, {} FROM {} JOIN account a ON a.account_id = r.account_id \
-         JOIN account_state s ON s.account_id = r.account_id",
+        "SELECT {}, {} FROM account a JOIN account_state s ON s.account_id = a.account_id WHERE ",
         columns_of::<AccountRow>("a"),
         columns_of::<State>("s"),
-        rows.relation(connection.get_database_backend(), 1),
     );
-    let found: Vec<Found> = records::all(connection, sql, [rows.value()]).await?;
+    let mut select = Select::across(connection, &sql);
+    select.condition(&Condition::Accounts("a.account_id", account_ids.to_vec()));
+    select.push(" AND ");
+    select.condition(&Condition::Accounts("s.account_id", account_ids.to_vec()));
+    let found: Vec<Found> = select.records(connection).await?;
     Ok(found.into_iter().map(Found::account).collect())
 }
 
@@ -158,11 +158,6 @@ pub(in super::super) async fn update_account(tx: &impl ConnectionTrait, account:
     let row = AccountRow::of(account);
     records::save::<account::Entity>(tx, &row).await?;
     Ok(save_words(tx, account.id, &row.search_text.unwrap_or_default()).await?)
-}
-
-#[derive(Record)]
-struct Named {
-    account_id: AccountId,
 }
 
 /// An account, as it is stored.

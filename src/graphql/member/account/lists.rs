@@ -5,7 +5,7 @@ use async_graphql::Context;
 use super::Account;
 use crate::domain::filter::key;
 use crate::domain::ledger::sessions;
-use crate::graphql::connection::PageArguments;
+use crate::graphql::connection::{PageArguments, selects_page};
 use crate::graphql::context::scope;
 use crate::graphql::errors::ApiError;
 use crate::graphql::ledger::{
@@ -32,10 +32,10 @@ impl Account {
         let filter = filter.unwrap_or_default().for_account(self.row.id)?;
         let (order, order_name) = in_order(order);
         let list = self.list("credit_log", &key(&filter)?, order_name);
-        let wants_page = wants_page(ctx, arguments.first);
+        let selects_page = selects_page(ctx, arguments.first);
         let request = arguments.request(list)?;
         let followed = self.followed(ctx).await?;
-        let page = if wants_page {
+        let page = if selects_page {
             let log = &scope.services.credit_log;
             log.page(scope.actor(), self.row.id, &filter, order, &request).await?
         } else {
@@ -85,11 +85,6 @@ impl Account {
         let page = request.relay(page.await?.map(TopUp::new));
         Ok(Some(TopUpConnection::new(page, followed)))
     }
-}
-
-/// Returns whether items are requested: `first: 0` requests only totals.
-fn wants_page(ctx: &Context<'_>, first: Option<i32>) -> bool {
-    first != Some(0) || ctx.look_ahead().field("pageInfo").exists()
 }
 
 /// Returns the order and its name; null means the default.
