@@ -3,9 +3,10 @@
 # find_or_start_postgres sets postgres_url and postgres_from, or fails with postgres_reason. In this order: the server that
 # LEDGERBELL_TEST_POSTGRES_URL names, one on 127.0.0.1:5432 that accepts the connection, a private cluster from installed binaries, and on
 # Debian the same after installing them. stop_postgres stops what was started. start_private_postgres starts a private
-# cluster in any case, and write_postgres_restart FILE makes a program that restarts it as after a crash.
+# cluster in any case, and write_postgres_restart FILE makes a program that restarts it as after a crash. start_postgres_replica adds
+# a streaming replica to it and sets replica_url; stop_postgres stops this too.
 
-postgres_url="" postgres_from="" postgres_reason="" postgres_home=""
+postgres_url="" postgres_from="" postgres_reason="" postgres_home="" replica_url=""
 
 find_or_start_postgres() {
     if [ -n "${LEDGERBELL_TEST_POSTGRES_URL:-}" ]; then
@@ -67,6 +68,14 @@ install_postgres() {
     fi
 }
 
+free_postgres_port() {
+    local port
+    for port in $(seq 54329 54429); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
+}
+
 start_private_postgres() {
     local binaries port
     binaries=$(postgres_binaries)
@@ -80,9 +89,7 @@ start_private_postgres() {
     else
         postgres_as=()
     fi
-    for port in $(seq 54329 54429); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-    done
+    port=$(free_postgres_port)
     # The data is not needed after the tests, so nothing is synced.
     if ! (cd / && "${postgres_as[@]}" "$binaries/initdb" -D "$postgres_home/data" -U postgres -A trust --no-sync -E UTF8 --locale=C) \
         >"$postgres_home.log" 2>&1 ||
@@ -99,6 +106,23 @@ start_private_postgres() {
     postgres_from="a private cluster in $postgres_home"
 }
 
+# Starts a replica of the private server, from a copy of its data.
+start_postgres_replica() {
+    local binaries port
+    binaries=$(postgres_binaries)
+    port=$(free_postgres_port)
+    if ! (cd / && "${postgres_as[@]}" "$binaries/pg_basebackup" --dbname "$postgres_url" --pgdata "$postgres_home/replica" \
+        --write-recovery-conf --checkpoint=fast --no-sync) >"$postgres_home.log" 2>&1 ||
+        ! (cd / && "${postgres_as[@]}" "$binaries/pg_ctl" -D "$postgres_home/replica" -w -s -l "$postgres_home/replica.log" \
+            -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$postgres_home -c fsync=off -c max_connections=200" \
+            start) >>"$postgres_home.log" 2>&1; then
+        postgres_reason="a replica of a private Postgres did not start; see $postgres_home.log"
+        return 1
+    fi
+    rm -f "$postgres_home.log"
+    replica_url="postgres://postgres@127.0.0.1:$port/postgres"
+}
+
 # Writes a program that restarts the private server as after a crash.
 write_postgres_restart() {
     cat >"$1" <<RESTART
@@ -110,7 +134,11 @@ RESTART
 
 stop_postgres() {
     [ -n "$postgres_home" ] || return 0
-    (cd / && "${postgres_as[@]}" "$(postgres_binaries)/pg_ctl" -D "$postgres_home/data" -m immediate -s stop) >/dev/null 2>&1
+    local data
+    for data in "$postgres_home"/replica "$postgres_home"/data; do
+        [ -d "$data" ] || continue
+        (cd / && "${postgres_as[@]}" "$(postgres_binaries)/pg_ctl" -D "$data" -m immediate -s stop) >/dev/null 2>&1
+    done
     rm -rf "$postgres_home"
     postgres_home=""
 }

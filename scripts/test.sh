@@ -12,7 +12,7 @@ source scripts/chromium.sh
 unset LEDGERBELL_TEST_DATABASE_URL LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION
 # Names the coordinator of a Citus cluster for its stage alone.
 citus_url=${LEDGERBELL_TEST_CITUS_URL:-}
-unset LEDGERBELL_TEST_CITUS_URL
+unset LEDGERBELL_TEST_CITUS_URL LEDGERBELL_TEST_REPLICA_URL
 strict=${LEDGERBELL_TEST_STRICT:-0}
 passed=() failed=() skipped=() not_run=()
 started=$SECONDS
@@ -124,6 +124,24 @@ several_processes() {
         code=$?
         rm -f "$postgres_home.restart"
         exit "$code"
+    )
+}
+
+# On a Postgres of its own with a streaming replica, whose replay the tests pause.
+read_replica() {
+    if ! postgres_binaries >/dev/null && ! install_postgres; then
+        reason=$postgres_reason
+        return 64
+    fi
+    (
+        postgres_home=""
+        trap stop_postgres EXIT
+        if ! start_private_postgres || ! start_postgres_replica; then
+            echo "$postgres_reason"
+            exit 1
+        fi
+        LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_REPLICA_URL=$replica_url \
+            cargo test --locked --quiet --test it replica:: -- --test-threads 1
     )
 }
 
@@ -346,6 +364,7 @@ else
     printf '\n!!! NOT RUN: %s\n' "${not_run[-1]}"
 fi
 stage "several processes: killed, restarted, upgraded; Postgres, NATS and the network fail" several_processes
+stage "the credit log from a streaming replica: behind, mute, of another history" read_replica
 if [ -n "$citus_url" ]; then
     stage "tests on a Citus cluster, one account a transaction" on_citus
 else

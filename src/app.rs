@@ -25,7 +25,7 @@ use crate::adapters::wording::{TemplateError, Templates};
 use crate::config::{AuthSettings, ConfigError, DocumentSettings, GatewayKind, Mode, Secret, Settings};
 use crate::domain::Services;
 use crate::domain::backlog::Backlog;
-use crate::domain::database::{Database, Health};
+use crate::domain::database::{Database, Health, Replica};
 use crate::domain::event::Events;
 use crate::domain::fault::Fault;
 use crate::domain::forecast::Forecasts;
@@ -65,6 +65,7 @@ const LONGEST_LOOK: Duration = Duration::from_mins(2);
 pub struct App {
     services: Services,
     database: Database,
+    replica: Option<Replica>,
     trusted: TrustedDocuments,
     bus_bell: Option<Arc<BusBell>>,
     live_connections: LiveConnections,
@@ -185,6 +186,14 @@ pub async fn open_database(settings: &Settings) -> Result<Database, StartError> 
     Ok(database::open(settings.database.url.reveal(), options).await?)
 }
 
+async fn open_replica(settings: &Settings) -> Result<Option<Replica>, StartError> {
+    let Some(url) = &settings.database.replica_url else {
+        return Ok(None);
+    };
+    let replica = database::open_replica(url.reveal(), settings.database.max_connections).await?;
+    Ok(Some(replica))
+}
+
 async fn open_migrated(settings: &Settings) -> Result<Database, StartError> {
     let database = open_database(settings).await?;
     if database::migrations_are_pending(&database).await? {
@@ -218,6 +227,12 @@ impl App {
         let (simulated_gateway, gateway) = open_gateway(settings, &clock)?;
         let top_up_context = TopUpContext::new(time(), handle(), ledger.clone(), gateway);
         let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
+        let replica = open_replica(settings).await?;
+        // Shells alone read the log from the replica; other modules decide by what they read.
+        let shown_log = match &replica {
+            Some(replica) => credit_log.clone().with_replica(replica.clone(), epoch),
+            None => credit_log.clone(),
+        };
         let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(top_up_context.clone()));
         let top_ups = TopUps::new(top_up_context.clone());
 
@@ -270,7 +285,7 @@ impl App {
                 post.bounds,
             ),
             top_ups,
-            credit_log,
+            credit_log: shown_log,
             sessions,
             lots,
             webhook_endpoints: webhooks.endpoints,
@@ -289,6 +304,7 @@ impl App {
         Ok(Self {
             services,
             database,
+            replica,
             trusted,
             bus_bell,
             live_connections: LiveConnections::new(settings.live_connections),
@@ -409,6 +425,9 @@ impl App {
     /// Finishes waiting commands, stores what is kept in memory, and closes the database.
     pub async fn close(&self) -> Result<(), Fault> {
         self.end().await?;
+        if let Some(replica) = &self.replica {
+            replica.close().await?;
+        }
         self.database.close().await
     }
 

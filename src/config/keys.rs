@@ -61,6 +61,10 @@ pub(super) const KEYS: &[Key] = &[
     number("database.max_connections", 2, 1_000)
         .default("16")
         .about("The maximum number of connections to Postgres, or of readers of SQLite."),
+    secret_url("database.replica_url", &["postgres://", "postgresql://"]).about(
+        "A replica of the same database on Postgres, which answers queries of the credit log when it has the \
+                account's last entry. Each process has as many connections there as to the database.",
+    ),
     secret("auth.jwt_secret", "").about("Members sign in with HS256 tokens signed with this."),
     secret("auth.jwt_secret_previous", "").about(
         "Tokens signed with this are also accepted. To replace auth.jwt_secret without signing members \

@@ -39,7 +39,7 @@ pub use limits::DocumentSettings;
 pub use mail::MailSettings;
 pub use pages::PageSettings;
 use print::Shown;
-use safety::{check_demo_secret, check_issuer, check_rotation};
+use safety::{check_demo_secret, check_issuer, check_replica, check_rotation};
 pub use source::ConfigError;
 use source::{Given, Reader, read_environment, read_file};
 
@@ -137,6 +137,8 @@ pub struct DatabaseSettings {
     pub url: Secret,
     /// The maximum number of connections in the pool.
     pub max_connections: u32,
+    /// The URL of a replica on Postgres; may contain a password.
+    pub replica_url: Option<Secret>,
 }
 
 /// How tokens of members are checked.
@@ -195,6 +197,12 @@ impl Settings {
         bounds::without_password(self.database.url.reveal())
     }
 
+    /// Returns the URL of the replica without its password.
+    pub fn replica_shown(&self) -> Option<String> {
+        let url = self.database.replica_url.as_ref()?;
+        Some(bounds::without_password(url.reveal()))
+    }
+
     fn from_given(given: &BTreeMap<&'static str, Given>) -> Result<Self, ConfigError> {
         let read = Reader::new(given)?;
         let mode: Mode = read.value("mode")?;
@@ -215,6 +223,7 @@ impl Settings {
         }
         let public_url: Option<String> = read.optional("public_url")?;
         let database: DatabaseSettings = read.section("database")?;
+        check_replica(database.url.reveal(), database.replica_url.is_some())?;
         let settings = Self {
             mode,
             listen: read.value("listen")?,
@@ -344,6 +353,11 @@ mod tests {
             ("[http]\ncors_origins = [\"*\"]", None, "origins such as"),
             ("secret = \"short-and-private\"", None, "at least 32 characters"),
             ("[bus]\nkind = \"nats\"", None, "a SQLite database has one process"),
+            (
+                "[database]\nreplica_url = \"postgres://ann:hunter2@db/x\"",
+                None,
+                "database.replica_url is for PostgreSQL",
+            ),
             (&postgres("kind = \"nats\""), None, "needs bus.nats_servers"),
             (
                 &postgres("kind = \"nats\"\nnats_servers = [\"nats://bell:hunter2@nats\"]"),
@@ -437,7 +451,8 @@ mod tests {
     fn no_print_out_shows_a_secret() {
         let toml = format!(
             "mode = \"development\"\nsecret = \"{SECRET}\"\nauth.jwt_secret = \"{SECRET}\"\nmail.webhook_secret = \"{SECRET}\"\n\
-             database.url = \"postgres://ann:p@ss:w0rd@db:5432/x?password=p@ss\""
+             database.url = \"postgres://ann:p@ss:w0rd@db:5432/x?password=p@ss\"\n\
+             database.replica_url = \"postgres://ann:p@ss:w0rd@standby:5432/x?password=p@ss\""
         );
         let settings = load(&toml, &[], vec![]).expect("valid");
         for text in [settings.to_toml(), format!("{settings:?}")] {
@@ -447,6 +462,7 @@ mod tests {
             );
         }
         assert!(settings.to_toml().contains("postgres://ann:***@db:5432/x"));
+        assert!(settings.to_toml().contains("postgres://ann:***@standby:5432/x"));
     }
 
     #[test]

@@ -52,6 +52,15 @@ impl Settings {
     }
 }
 
+/// Refuses a replica of a database that can have none.
+pub(super) fn check_replica(database_url: &str, has_replica: bool) -> Result<(), ConfigError> {
+    if has_replica && database_url.starts_with("sqlite:") {
+        let text = "database.replica_url is for PostgreSQL; a SQLite database has no replica: remove it";
+        return Err(ConfigError::Together(text.to_owned()));
+    }
+    Ok(())
+}
+
 /// Refuses the demo secret in production.
 pub(super) fn check_demo_secret(mode: Mode, secrets: [&Option<Secret>; 2]) -> Result<(), ConfigError> {
     let is_demo = |secret: &Secret| secret.reveal() == DEMO_SECRET;

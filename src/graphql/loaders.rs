@@ -16,7 +16,7 @@ use crate::domain::ledger::Balance;
 use crate::domain::ledger::credit_log::{Entry, LotDraw, NamingEntries};
 use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
-use crate::domain::member::{Account, ApiKey, ApiKeyName, Contact, Member};
+use crate::domain::member::{ApiKey, ApiKeyName, Contact, KnownAccount, Member};
 use crate::domain::notification::model::{Delivery, InboxItem, NotificationAddress, NotificationSettings};
 use crate::domain::top_up::TopUp;
 use crate::domain::top_up::model::{Attempt, PaymentMethod, RetryRefusal, StoredDecision};
@@ -168,7 +168,7 @@ macro_rules! loaded_by_id {
 }
 
 loaded_by_id! {
-    AccountKey(AccountId) => account -> Account =
+    AccountKey(AccountId) => account -> KnownAccount =
         |source, ids| source.services.accounts.find_by_ids(&source.actor, &ids).await;
     BalanceKey(AccountId) => balance -> Balance = |source, ids| {
         let reached: Vec<_> = ids.into_iter().filter(|id| source.actor.reaches(*id)).collect();

@@ -113,7 +113,7 @@ pub(super) async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>, Api
     Ok(match kind {
         IdKind::Account => {
             let account = loaders.account(account_id).await?;
-            account.map(|account| Account::new(scope, account).into())
+            account.map(|account| Account::known(scope, account).into())
         }
         IdKind::Balance => {
             if !scope.actor().reaches(account_id) {

@@ -140,7 +140,15 @@ async fn file(state: &SharedHttpState, order: ExportOrder) -> Result<Response, Q
         Ok(download) => download,
         Err(refused) => return Ok(refused),
     };
-    let log = &state.services.credit_log;
+    let known = state
+        .services
+        .accounts
+        .find_known(&Actor::System, order.account_id)
+        .await?;
+    let log = state
+        .services
+        .credit_log
+        .up_to(known.as_ref().map(|known| known.log_end));
     let chunks = log.export(&actor, order.account_id, &order.filter).await?;
     let format = if order.json_lines {
         Format::JsonLines
@@ -149,12 +157,11 @@ async fn file(state: &SharedHttpState, order: ExportOrder) -> Result<Response, Q
             has_mark: order.has_byte_order_mark,
         }
     };
-    let account = state.services.accounts.find(&Actor::System, order.account_id).await?;
     let writer = Writer {
         state: state.clone(),
         actor,
         account_id: order.account_id,
-        zone: account.map_or(Tz::UTC, |account| account.timezone),
+        zone: known.map_or(Tz::UTC, |known| known.account.timezone),
         format,
         download,
         payer,

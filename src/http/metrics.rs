@@ -230,6 +230,13 @@ impl Metrics {
             let help = "Seconds since the last comparison with the payment gateway";
             registry.register_with_unit("reconciler_age", help, Unit::Seconds, seconds(at, now));
         }
+        let reads = Family::<[(&'static str, &'static str); 1], Counter>::default();
+        for (result, count) in self.services.credit_log.replica_reads() {
+            reads.get_or_create(&[("result", result.name())]).inc_by(count);
+        }
+        let help =
+            "Reads of the credit log that a replica could answer, by what it did; the primary answered the others";
+        registry.register("replica_reads", help, reads);
         let sockets = i64::try_from(self.live_connections.taken()).unwrap_or(i64::MAX);
         let help = "Sockets and event streams that are open";
         registry.register("open_connections", help, ConstGauge::new(sockets));

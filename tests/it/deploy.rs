@@ -19,7 +19,7 @@ use crate::metrics::Monitor;
 use crate::top_ups::Buyer;
 
 /// Labels of figures whose values are names in the code.
-const LABELS: &[&str] = &["worker", "queue", "trouble"];
+const LABELS: &[&str] = &["worker", "queue", "trouble", "result"];
 /// The files that set variables of the environment.
 const CONFIGURING: &[&str] = &[
     "Dockerfile",

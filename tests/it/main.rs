@@ -44,6 +44,7 @@ mod permissions;
 mod plans;
 mod processes;
 mod reading;
+mod replica;
 mod retention;
 mod schema;
 mod scratch;

@@ -1,5 +1,5 @@
 //! Opens SQLite or Postgres; `schema` applies migrations, `distribution` spreads the tables over a Citus
-//! cluster, `backup` copies a SQLite database into a file, and `copy` into Postgres.
+//! cluster, `replica` opens a replica, `backup` copies a SQLite database into a file, and `copy` into Postgres.
 //!
 //! Called by `app` and by the `migrate` command. All settings of the two databases that the domain relies on are here:
 //! durability, timeouts, who may write.
@@ -7,6 +7,7 @@
 mod backup;
 mod copy;
 mod distribution;
+mod replica;
 mod schema;
 
 use std::net::IpAddr;
@@ -29,6 +30,7 @@ use crate::domain::fault::Fault;
 pub use backup::{BackupError, DatabaseCopy, back_up, restore};
 pub use copy::{CompleteCopy, CopyError, CopyProgress, CopyStep, copy};
 pub use distribution::{Citus, DistributionError};
+pub use replica::{ReplicaState, examine_replica, open_replica};
 pub use schema::{SchemaError, migrate, migrations_are_pending, pending_migrations, roll_back};
 
 /// Older versions can corrupt the database when its write-ahead log starts over.
@@ -360,6 +362,10 @@ async fn unbounded_sessions(pool: &DatabaseConnection) -> Result<Vec<String>, Db
 }
 
 async fn postgres_pool(url: &str, options: OpenOptions, suspicion: Suspicion) -> Result<DatabaseConnection, DbErr> {
+    sea_orm::Database::connect(postgres_options(url, options, suspicion)).await
+}
+
+fn postgres_options(url: &str, options: OpenOptions, suspicion: Suspicion) -> ConnectOptions {
     let mut connect = common(url, options);
     connect
         .max_connections(options.max_connections.max(1))
@@ -383,7 +389,7 @@ async fn postgres_pool(url: &str, options: OpenOptions, suspicion: Suspicion) ->
         .set_application_name("ledgerbell")
         .statement_timeout(options.statement_timeout)
         .map_sqlx_postgres_opts(|postgres| plain_on_this_machine(postgres).options(SESSION_SETTINGS));
-    sea_orm::Database::connect(connect).await
+    connect
 }
 
 /// Returns the options for a connection outside the pool to the Postgres at this URL, with the same encryption as the pool.

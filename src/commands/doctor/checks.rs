@@ -29,6 +29,8 @@ const SKEWED: (i64, i64) = (1_000, 30_000);
 const SERVER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// The free disk space below which there is a warning, and below which the check fails, in bytes.
 const CRAMPED: (u64, u64) = (1 << 30, 100 << 20);
+/// The write-ahead log that a replica may lack, in bytes, before there is a warning.
+const FAR_BEHIND: i64 = 16 << 20;
 
 pub(super) fn settings(settings: &Settings) -> Check {
     if let Err(missing) = settings.secret() {
@@ -87,12 +89,21 @@ pub(super) fn secrets(settings: &Settings) -> Check {
 
 /// Checks whether stored data crosses the network unencrypted.
 pub(super) fn encryption(settings: &Settings) -> Check {
-    if database::may_be_plain_over_network(settings.database.url.reveal()) {
-        return Check::warned(
-            "encryption",
-            "the database is on another machine, and the connection to it may not be encrypted",
-            "add ?sslmode=verify-full to database.url, or sslmode=require",
-        );
+    let replica = settings.database.replica_url.as_ref();
+    let urls = [(Some(&settings.database.url), "database"), (replica, "replica")];
+    for (url, what) in urls {
+        if url.is_some_and(|url| database::may_be_plain_over_network(url.reveal())) {
+            let setting = if what == "database" {
+                "database.url"
+            } else {
+                "database.replica_url"
+            };
+            return Check::warned(
+                "encryption",
+                format!("the {what} is on another machine, and the connection to it may not be encrypted"),
+                format!("add ?sslmode=verify-full to {setting}, or sslmode=require"),
+            );
+        }
     }
     Check::ok(
         "encryption",
@@ -126,6 +137,38 @@ pub(super) async fn durability(database: &Database) -> Check {
             "connect to the primary, and set fsync, full_page_writes and synchronous_commit to on",
         ),
         Err(fault) => fault_of("durability", &fault, "check the database"),
+    }
+}
+
+/// Checks whether the replica can answer queries of the credit log.
+pub(super) async fn replica(database: &Database, url: &Secret, settings: &Settings) -> Check {
+    let began = Instant::now();
+    let shown = settings.replica_shown().unwrap_or_default();
+    let state = match database::examine_replica(database, url.reveal()).await {
+        Ok(state) => state,
+        Err(error) => {
+            let advice = "check database.replica_url and the server; until then the primary answers everything";
+            return Check::failed("replica", format!("{shown}: {error}"), advice);
+        }
+    };
+    if !state.is_same_installation {
+        let advice = "set database.replica_url to a replica of database.url; until then the primary answers everything";
+        return Check::failed("replica", format!("{shown} belongs to another installation"), advice);
+    }
+    if !state.is_standby {
+        let advice = "make it a replica of database.url again, or remove database.replica_url";
+        return Check::warned("replica", format!("{shown} repeats no other server's commits"), advice);
+    }
+    let behind = state
+        .bytes_behind
+        .map_or_else(String::new, |bytes| format!(", {bytes} bytes of log behind"));
+    let message = format!("the replica answers in {} ms{behind}", began.elapsed().as_millis());
+    match state.bytes_behind {
+        Some(bytes) if bytes > FAR_BEHIND => {
+            let advice = "check the replica's log and its network: while it is behind, the primary answers";
+            Check::warned("replica", message, advice)
+        }
+        _ => Check::ok("replica", message),
     }
 }
 

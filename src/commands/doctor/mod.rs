@@ -115,13 +115,13 @@ async fn of_database(settings: &Settings) -> Vec<Check> {
         }
         Err(_) => return vec![gave_up("database")],
     };
-    let found = look_at(&opened).await;
+    let found = look_at(&opened, settings).await;
     // The connection was only read from, so a failure to close it loses nothing.
     let _ = opened.close().await;
     found
 }
 
-async fn look_at(database: &Database) -> Vec<Check> {
+async fn look_at(database: &Database, settings: &Settings) -> Vec<Check> {
     let mut found = vec![within("database", checks::database(database)).await];
     if !found[0].is_ok() {
         return found;
@@ -136,6 +136,9 @@ async fn look_at(database: &Database) -> Vec<Check> {
     if is_migrated {
         found.extend(checks::work(database, clock.now()).await);
         found.push(within("stuck", checks::stuck(database, clock.now())).await);
+        if let Some(url) = &settings.database.replica_url {
+            found.push(within("replica", checks::replica(database, url, settings)).await);
+        }
     }
     found
 }

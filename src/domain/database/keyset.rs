@@ -16,8 +16,7 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::Database;
-use super::select::{Condition, Row, Select, Value};
+use super::select::{Condition, Row, Select, Source, Value};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
@@ -210,7 +209,7 @@ impl<P: Position> Keyset<P> {
     /// Reads `limit` rows, and one more if there is one.
     pub(in crate::domain) async fn scan(
         &self,
-        database: &Database,
+        source: &impl Source,
         account_id: AccountId,
         limit: u32,
     ) -> Result<Scan<P>, Fault> {
@@ -220,29 +219,29 @@ impl<P: Position> Keyset<P> {
         let wanted = i64::from(limit) + 1;
         if self.residuals.is_empty() {
             let reach = if self.has_repeats { 2 * wanted } else { wanted };
-            let statement = self.rows_statement(database, account_id, reach, wanted);
-            return self.collect(statement.all(database).await?, limit, None);
+            let statement = self.rows_statement(source, account_id, reach, wanted);
+            return self.collect(statement.all(source).await?, limit, None);
         }
         let full = self.share();
         let modest = (MODEST_PAGES * wanted / self.branch_count()).max(wanted);
         if modest < full {
-            let scan = self.bounded(database, account_id, limit, modest).await?;
+            let scan = self.bounded(source, account_id, limit, modest).await?;
             if scan.scanned_to.is_none() {
                 return Ok(scan);
             }
         }
-        self.bounded(database, account_id, limit, full).await
+        self.bounded(source, account_id, limit, full).await
     }
 
     /// Reads the rows before the horizon that results from this share for each branch.
     async fn bounded(
         &self,
-        database: &Database,
+        source: &impl Source,
         account_id: AccountId,
         limit: u32,
         share: i64,
     ) -> Result<Scan<P>, Fault> {
-        let Some(ends) = self.ends(database, account_id, share).await? else {
+        let Some(ends) = self.ends(source, account_id, share).await? else {
             return self.collect(Vec::new(), limit, None);
         };
         let narrowed = Self {
@@ -250,8 +249,8 @@ impl<P: Position> Keyset<P> {
             to: ends.to,
             ..self.clone()
         };
-        let statement = narrowed.rows_statement(database, account_id, share, i64::from(limit) + 1);
-        self.collect(statement.all(database).await?, limit, ends.horizon)
+        let statement = narrowed.rows_statement(source, account_id, share, i64::from(limit) + 1);
+        self.collect(statement.all(source).await?, limit, ends.horizon)
     }
 
     /// Collects rows with their keys. The horizon matters only where it came before the page was full.
@@ -278,10 +277,10 @@ impl<P: Position> Keyset<P> {
 
     /// The first statement: where the branches begin, and where the first branch that uses its whole share ends. `None`
     /// where no row exists.
-    async fn ends(&self, database: &Database, account_id: AccountId, share: i64) -> Result<Option<Ends<P>>, Fault> {
+    async fn ends(&self, source: &impl Source, account_id: AccountId, share: i64) -> Result<Option<Ends<P>>, Fault> {
         let mut near = Vec::new();
         let mut horizons = Vec::new();
-        for row in self.ends_statement(database, account_id, share).all(database).await? {
+        for row in self.ends_statement(source, account_id, share).all(source).await? {
             let key = P::read(&row, self.key)?;
             match row.try_get::<i64>("", "scanned")? {
                 0 => near.push(key),
@@ -312,9 +311,9 @@ impl<P: Position> Keyset<P> {
         Ok(Some(ends))
     }
 
-    fn ends_statement(&self, database: &Database, account_id: AccountId, share: i64) -> Select {
+    fn ends_statement(&self, source: &impl Source, account_id: AccountId, share: i64) -> Select {
         let key = self.key.join(", ");
-        let mut select = Select::of(database, account_id, "");
+        let mut select = Select::of(source, account_id, "");
         let walk = Walk::new(self, &mut select);
         let share = select.placeholder(share);
         for (n, branch) in self.padded_branches().enumerate() {
@@ -331,8 +330,8 @@ impl<P: Position> Keyset<P> {
     }
 
     /// The second statement, and the only one where there are no residual conditions.
-    fn rows_statement(&self, database: &Database, account_id: AccountId, reach: i64, wanted: i64) -> Select {
-        let mut select = Select::of(database, account_id, "");
+    fn rows_statement(&self, source: &impl Source, account_id: AccountId, reach: i64, wanted: i64) -> Select {
+        let mut select = Select::of(source, account_id, "");
         let walk = Walk::new(self, &mut select);
         let reach = select.placeholder(reach);
         if self.branches.len() < 2 && self.residuals.is_empty() {

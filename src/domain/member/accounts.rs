@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
+use crate::domain::ledger::credit_log::LogEnd;
 use crate::domain::ledger::{Ledger, LockedAccount};
 use crate::primitives::actor::{AccessError, Actor, Cause, MemberRole, Permission};
 use crate::primitives::clock::Clock;
@@ -39,6 +40,15 @@ pub async fn open_installation(database: &Database, clock: &Clock) -> Result<Ins
     store::installation(database.read())
         .await?
         .ok_or_else(|| Fault::Internal("the installation row was made and is gone".to_owned()))
+}
+
+/// An account, and the end of its credit log in the same instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownAccount {
+    /// The account.
+    pub account: Account,
+    /// The last entry of its log.
+    pub log_end: LogEnd,
 }
 
 /// Use cases about accounts.
@@ -121,25 +131,37 @@ impl Accounts {
 
     /// Returns an account by its id; `None` when it is not the caller's.
     pub async fn find(&self, actor: &Actor, account_id: AccountId) -> Result<Option<Account>, QueryError> {
-        if !actor.reaches(account_id) {
-            return Ok(None);
-        }
-        Ok(store::account(self.database.read(), account_id).await?)
+        let known = self.find_known(actor, account_id).await?;
+        Ok(known.map(|known| known.account))
+    }
+
+    /// As [`Self::find`], with the end of the log.
+    pub async fn find_known(&self, actor: &Actor, account_id: AccountId) -> Result<Option<KnownAccount>, QueryError> {
+        Ok(self.find_by_ids(actor, &[account_id]).await?.remove(&account_id))
     }
 
     /// Returns an account by the platform's own id; `None` when it is not the caller's.
     pub async fn find_by_external_id(&self, actor: &Actor, external_id: &str) -> Result<Option<Account>, QueryError> {
-        let connection = self.database.read();
-        match store::account_id(connection, external_id).await? {
-            Some(account_id) => self.find(actor, account_id).await,
+        let known = self.find_known_by_external_id(actor, external_id).await?;
+        Ok(known.map(|known| known.account))
+    }
+
+    /// As [`Self::find_by_external_id`], with the end of the log.
+    pub async fn find_known_by_external_id(
+        &self,
+        actor: &Actor,
+        external_id: &str,
+    ) -> Result<Option<KnownAccount>, QueryError> {
+        match store::account_id(self.database.read(), external_id).await? {
+            Some(account_id) => self.find_known(actor, account_id).await,
             None => Ok(None),
         }
     }
 
     /// Returns the account that the caller belongs to; `None` for the platform.
-    pub async fn find_own(&self, actor: &Actor) -> Result<Option<Account>, QueryError> {
+    pub async fn find_own(&self, actor: &Actor) -> Result<Option<KnownAccount>, QueryError> {
         match actor.own_account() {
-            Some(account_id) => self.find(actor, account_id).await,
+            Some(account_id) => self.find_known(actor, account_id).await,
             None => Ok(None),
         }
     }
@@ -149,10 +171,16 @@ impl Accounts {
         &self,
         actor: &Actor,
         account_ids: &[AccountId],
-    ) -> Result<HashMap<AccountId, Account>, QueryError> {
+    ) -> Result<HashMap<AccountId, KnownAccount>, QueryError> {
         let reached: Vec<AccountId> = account_ids.iter().copied().filter(|id| actor.reaches(*id)).collect();
+        if reached.is_empty() {
+            return Ok(HashMap::new());
+        }
         let accounts = store::accounts(self.database.read(), &reached).await?;
-        Ok(accounts.into_iter().map(|(account, _)| (account.id, account)).collect())
+        Ok(accounts
+            .into_iter()
+            .map(|(known, _)| (known.account.id, known))
+            .collect())
     }
 
     /// Returns a page of accounts that match the filter. For the platform alone.

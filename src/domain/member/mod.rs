@@ -37,7 +37,7 @@ mod token;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use accounts::{Accounts, open_installation};
+pub use accounts::{Accounts, KnownAccount, open_installation};
 pub use api_keys::{ApiKeys, NewSecret};
 pub use contacts::{CodeKey, Contacts, NewCode};
 pub(in crate::domain) use contacts::{checked as checked_contact, notify_old_address};

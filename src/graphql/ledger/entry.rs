@@ -274,13 +274,14 @@ pub(crate) struct CreditEntryConnection {
     page_info: crate::graphql::connection::PageInfo,
     account_id: AccountId,
     filter: credit_log::CreditLogFilter,
+    end: Option<credit_log::LogEnd>,
     followed: Followed,
 }
 
 impl CreditEntryConnection {
     pub(in crate::graphql) fn new(
         (items, page_info): (Vec<(String, credit_log::Entry)>, crate::graphql::connection::PageInfo),
-        (account_id, filter): (AccountId, credit_log::CreditLogFilter),
+        (account_id, filter, end): (AccountId, credit_log::CreditLogFilter, Option<credit_log::LogEnd>),
         followed: Followed,
     ) -> Self {
         let edge = |(cursor, entry)| CreditEntryEdge {
@@ -292,6 +293,7 @@ impl CreditEntryConnection {
             page_info,
             account_id,
             filter,
+            end,
             followed,
         }
     }
@@ -325,7 +327,7 @@ impl CreditEntryConnection {
     async fn totals(&self, ctx: &Context<'_>) -> Nullable<CreditTotals> {
         nullable(async {
             let scope = scope(ctx)?;
-            let log = &scope.services.credit_log;
+            let log = scope.services.credit_log.up_to(self.end);
             let totals = log.totals(scope.actor(), self.account_id, &self.filter).await?;
             Ok(Some(totals.into()))
         })

@@ -157,7 +157,7 @@ impl BalanceExplanation {
             let page = request.relay(page);
             Ok(Some(CreditEntryConnection::new(
                 page,
-                (self.account_id, filter),
+                (self.account_id, filter, None),
                 followed,
             )))
         })

@@ -11,6 +11,7 @@ use super::person::{Member, MemberConnection, MemberRole};
 use crate::domain::event::LiveCursor;
 use crate::domain::filter::{AnyOf, Given, key};
 use crate::domain::forecast::TrialSettings;
+use crate::domain::ledger::credit_log::LogEnd;
 use crate::domain::ledger::credit_log::search::Search;
 use crate::domain::ledger::model::AccountStatus as Status;
 use crate::domain::ledger::{self, Posted};
@@ -44,6 +45,8 @@ pub(crate) struct Account {
     /// The balance if it is already known: right after a command, in the state of that command.
     balance: Option<ledger::Balance>,
     live_cursor: Option<LiveCursor>,
+    /// The end of the credit log when the account was read, if it was read with it.
+    log_end: Option<LogEnd>,
 }
 
 impl Account {
@@ -53,6 +56,15 @@ impl Account {
             live_cursor: scope.live_cursors.get(&row.id).copied(),
             row,
             balance: None,
+            log_end: None,
+        }
+    }
+
+    /// As [`Self::new`], for an account that was read with the end of its log. Its log may be read from a replica.
+    pub(in crate::graphql) fn known(scope: &Scope, known: member::KnownAccount) -> Self {
+        Self {
+            log_end: Some(known.log_end),
+            ..Self::new(scope, known.account)
         }
     }
 
@@ -62,8 +74,8 @@ impl Account {
         account_id: crate::primitives::ids::AccountId,
     ) -> Result<Self, ApiError> {
         let scope = scope(ctx)?;
-        let row = must_exist(scope.loaders.account(account_id).await?, "account")?;
-        Ok(Self::new(scope, row))
+        let known = must_exist(scope.loaders.account(account_id).await?, "account")?;
+        Ok(Self::known(scope, known))
     }
 
     /// Returns the account right after a command. Its cursor is the cursor of the command, so that no later event is missed.
@@ -196,7 +208,7 @@ impl Account {
             let grouping = key(&(&group_by, timezone.map(chrono_tz::Tz::name)))?;
             let list = self.list("credit_usage", &key(&filter)?, &grouping);
             let request = PageArguments::forward(first, after).request(list)?;
-            let log = &scope.services.credit_log;
+            let log = scope.services.credit_log.up_to(self.log_end);
             let page = log
                 .usage(scope.actor(), self.row.id, &filter, &group_by, timezone, &request)
                 .await?;

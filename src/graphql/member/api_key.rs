@@ -96,7 +96,7 @@ impl ApiKey {
             }
             let scope = scope(ctx)?;
             let account = scope.loaders.account(self.0.account_id).await?;
-            Ok(account.map(|account| Account::new(scope, account)))
+            Ok(account.map(|account| Account::known(scope, account)))
         })
         .await
     }

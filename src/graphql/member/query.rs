@@ -61,7 +61,7 @@ impl Viewer {
                 return Ok(None);
             };
             let account = scope.loaders.account(account_id).await?;
-            Ok(account.map(|account| Account::new(scope, account)))
+            Ok(account.map(|account| Account::known(scope, account)))
         })
         .await
     }
@@ -109,11 +109,11 @@ impl MemberQuery {
                     None => None,
                 },
                 (None, Some(external_id)) => {
-                    found(accounts.find_by_external_id(scope.actor(), &external_id).await)?.flatten()
+                    found(accounts.find_known_by_external_id(scope.actor(), &external_id).await)?.flatten()
                 }
                 (None, None) => found(accounts.find_own(scope.actor()).await)?.flatten(),
             };
-            Ok(account.map(|account| Account::new(scope, account)))
+            Ok(account.map(|account| Account::known(scope, account)))
         })
         .await
     }

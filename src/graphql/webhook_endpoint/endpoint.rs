@@ -78,7 +78,7 @@ impl WebhookEndpoint {
             }
             let scope = scope(ctx)?;
             let account = scope.loaders.account(self.0.account_id).await?;
-            Ok(account.map(|account| Account::new(scope, account)))
+            Ok(account.map(|account| Account::known(scope, account)))
         })
         .await
     }

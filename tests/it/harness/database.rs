@@ -98,6 +98,23 @@ impl TestDatabase {
         }
     }
 
+    /// Copies the database as it is now to another one on the same server, as a restored backup is. Ends its connections. Only for
+    /// Postgres.
+    pub(crate) async fn copied(&self) -> Self {
+        let (server, name) = self.postgres.as_ref().expect("a database of Postgres");
+        let copy = unique_name();
+        let admin = connect(server).await;
+        let ended = format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
+        execute(&admin, &ended).await;
+        execute(&admin, &format!("CREATE DATABASE {copy} TEMPLATE {name}")).await;
+        let _ = admin.close().await;
+        Self {
+            url: in_database(server, &copy),
+            directory: tempfile::tempdir().expect("a temporary directory"),
+            postgres: Some((server.clone(), copy)),
+        }
+    }
+
     /// Returns the URL through a pooler, if one is set.
     pub(crate) fn pooled_url(&self) -> Option<String> {
         let pooler = variable("LEDGERBELL_TEST_POOLER_URL")?;
@@ -252,7 +269,7 @@ async fn exists(admin: &DatabaseConnection, name: &str) -> bool {
 }
 
 /// Opens one connection, so that locks and the rows they protect use the same one.
-pub(super) async fn connect(url: &str) -> DatabaseConnection {
+pub(crate) async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
     sea_orm::Database::connect(options)
@@ -260,7 +277,7 @@ pub(super) async fn connect(url: &str) -> DatabaseConnection {
         .expect("the Postgres of LEDGERBELL_TEST_DATABASE_URL")
 }
 
-pub(super) async fn execute(admin: &DatabaseConnection, sql: &str) {
+pub(crate) async fn execute(admin: &DatabaseConnection, sql: &str) {
     admin
         .execute_unprepared(sql)
         .await
@@ -268,7 +285,7 @@ pub(super) async fn execute(admin: &DatabaseConnection, sql: &str) {
 }
 
 /// Returns the URL of another database on the same server.
-pub(super) fn in_database(server: &str, name: &str) -> String {
+pub(crate) fn in_database(server: &str, name: &str) -> String {
     let (address, query) = server
         .split_once('?')
         .map_or((server, None), |(address, query)| (address, Some(query)));

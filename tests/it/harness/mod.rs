@@ -39,7 +39,7 @@ use ledgerbell::domain::ledger::verify;
 use ledgerbell::domain::member::{Account, IssueTokenError, Member, NewAccount, NewApiKey, NewMember, SignedIn};
 use ledgerbell::domain::notification::Progress;
 use ledgerbell::domain::top_up::{TopUp, TopUpOrigin};
-use ledgerbell::graphql::{Caller, Parameters, Schema};
+use ledgerbell::graphql::Schema;
 use ledgerbell::primitives::actor::{Actor, Cause, MemberRole, Permission, Permissions, Side};
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
@@ -51,11 +51,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use process::subscribe;
+use process::{as_json, response_of, subscribe};
 
 pub(crate) use bookings::with;
 pub(crate) use client::{Answer, Client, code, read_document};
-pub(crate) use database::{TestDatabase, elsewhere, postgres_server};
+pub(crate) use database::{TestDatabase, connect, elsewhere, execute, in_database, postgres_server};
 pub(crate) use dice::Dice;
 pub(crate) use event_stream::{EventStream, StreamEvent};
 pub(crate) use nats::NatsServer;
@@ -129,7 +129,8 @@ impl TestApp {
         Box::pin(Self::start_on(TestDatabase::make().await, settings)).await
     }
 
-    async fn start_on(database: TestDatabase, settings: &[(&'static str, &str)]) -> Self {
+    /// Starts a server with these additional settings on a database that the test has created.
+    pub(crate) async fn start_on(database: TestDatabase, settings: &[(&'static str, &str)]) -> Self {
         let settings = load_settings(&database, settings);
         let clock = Clock::manual(BEGIN);
         let opened = statements::observe(app::open_database(&settings).await.expect("the database opens"));
@@ -216,28 +217,12 @@ impl TestApp {
 
     /// Returns the response of the schema to a query of this caller, as JSON.
     pub(crate) async fn answer_as(&self, actor: Actor, query: &str) -> Value {
-        let response = self.response_to(actor, query).await;
-        let json = ledgerbell::graphql::to_json(&response).expect("JSON");
-        serde_json::from_str(&json).expect("JSON")
+        as_json(&self.response_to(actor, query).await)
     }
 
     /// Returns the response of the schema to a query of this caller.
     pub(crate) async fn response_to(&self, actor: Actor, query: &str) -> Response {
-        let parameters = Parameters {
-            query: Some(query.to_owned()),
-            ..Parameters::default()
-        };
-        match self.schema.check(parameters) {
-            Ok(operation) => {
-                let caller = Caller {
-                    actor,
-                    expires_at: None,
-                    language: None,
-                };
-                self.schema.execute(operation, Some(caller)).await
-            }
-            Err(refused) => *refused,
-        }
+        response_of(&self.schema, actor, query).await
     }
 
     /// Like [`Self::try_subscribe`], for a caller that signed in before.
@@ -263,6 +248,17 @@ impl TestApp {
         self.another_process_on(opened, &settings).await
     }
 
+    /// Starts a process on another database, by the clock of this test.
+    pub(crate) async fn another_process_at(
+        &self,
+        database: &TestDatabase,
+        settings: &[(&'static str, &str)],
+    ) -> AnotherProcess {
+        let settings = load_settings(database, settings);
+        let opened = app::open_database(&settings).await.expect("the database opens");
+        self.another_process_on(opened, &settings).await
+    }
+
     /// Starts a second process on these connections.
     pub(crate) async fn another_process_by(&self, opened: Database) -> AnotherProcess {
         self.another_process_on(opened, &load_settings(&self.database, &[]))
@@ -282,6 +278,10 @@ impl TestApp {
     pub(crate) async fn until_nobody_is_connected(&self) {
         until(|| self.app.live_connections().taken() == 0).await;
         assert_eq!(self.app.live_connections().callers(), 0);
+    }
+
+    pub(crate) fn database(&self) -> &TestDatabase {
+        &self.database
     }
 
     pub(crate) fn database_url(&self) -> &str {

@@ -1,8 +1,10 @@
 //! A second process on the database of a test's server.
 
+use async_graphql::Response;
 use ledgerbell::app::App;
 use ledgerbell::domain::Services;
-use ledgerbell::graphql::Schema;
+use ledgerbell::graphql::{Caller, Parameters, Schema};
+use ledgerbell::primitives::actor::Actor;
 use serde_json::Value;
 
 use super::{Client, Subscriber};
@@ -20,6 +22,11 @@ impl AnotherProcess {
 
     pub(crate) fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Like [`super::TestApp::answer_as`].
+    pub(crate) async fn answer_as(&self, actor: Actor, query: &str) -> Value {
+        as_json(&response_of(&self.schema, actor, query).await)
     }
 
     /// Like [`super::TestApp::subscribe`].
@@ -51,4 +58,28 @@ pub(super) async fn subscribe(
         variables,
     )
     .await
+}
+
+/// Returns the response of a schema to a query of this caller.
+pub(super) async fn response_of(schema: &Schema, actor: Actor, query: &str) -> Response {
+    let parameters = Parameters {
+        query: Some(query.to_owned()),
+        ..Parameters::default()
+    };
+    match schema.check(parameters) {
+        Ok(operation) => {
+            let caller = Caller {
+                actor,
+                expires_at: None,
+                language: None,
+            };
+            schema.execute(operation, Some(caller)).await
+        }
+        Err(refused) => *refused,
+    }
+}
+
+pub(super) fn as_json(response: &Response) -> Value {
+    let json = ledgerbell::graphql::to_json(response).expect("JSON");
+    serde_json::from_str(&json).expect("JSON")
 }

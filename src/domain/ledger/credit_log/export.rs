@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use futures_util::{Stream, stream};
 use uuid::Uuid;
 
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, QueryError};
 use crate::primitives::ids::SessionId;
-use crate::primitives::page::{PageRequest, SortOrder};
+use crate::primitives::page::PageRequest;
 
 use super::model::{Entry, ExportRow};
-use super::store::selection::Selection;
+use super::servers::ChunkQuery;
+use super::store::selection::{Asked, Selection};
 use super::{CreditLog, store};
 
 /// Lines read at once.
@@ -22,21 +23,27 @@ enum Progress {
     Done,
 }
 
-/// Streams what `selection` matches, oldest first. It ends with the entry that was the last one at the start; otherwise an
-/// export of a busy log would never end.
+/// Streams what was asked for, oldest first. It ends with the entry that was the last one at the start; otherwise an export of a
+/// busy log would never end. A replica may begin a file that the primary ends.
 pub(super) async fn stream(
     log: CreditLog,
-    mut selection: Selection,
-) -> Result<impl Stream<Item = Result<Vec<ExportRow>, Fault>> + Send, Fault> {
-    selection.to = selection
-        .to
-        .min(store::last_sequence(&log.database, selection.account_id).await?);
+    asked: Asked<'_>,
+) -> Result<impl Stream<Item = Result<Vec<ExportRow>, Fault>> + Send + use<>, Fault> {
+    let mut selection = Selection::new(&log.database, &asked).await?;
+    if asked.end.is_none() {
+        let last = store::last_sequence(&log.database, asked.account_id).await?;
+        selection.to = selection.to.min(last);
+    }
     let start = (log, selection, Progress::After(None));
     Ok(stream::try_unfold(start, |(log, selection, mut progress)| async move {
         // A bounded scan may find nothing before it reaches the end.
         while let Progress::After(after) = progress {
             let request = PageRequest::forward(CHUNK, after);
-            let page = log.page_of(&selection, SortOrder::OldestFirst, &request).await?;
+            let chunk = ChunkQuery {
+                selection: &selection,
+                request: &request,
+            };
+            let page = log.answer(&chunk).await.map_err(QueryError::into_fault)?;
             let last = page.items.last().map(|(sequence, _)| *sequence);
             progress = if page.has_next {
                 Progress::After(page.scanned_to.or(last))

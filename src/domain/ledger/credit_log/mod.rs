@@ -12,6 +12,7 @@ mod export;
 mod filter;
 mod model;
 pub mod search;
+mod servers;
 pub(in crate::domain) mod store;
 mod usage;
 
@@ -22,8 +23,9 @@ use futures_util::Stream;
 
 use ledgerbell_core::primitives::period;
 
+use crate::domain::database::select::Source;
 use crate::domain::database::{Database, records};
-use crate::domain::fault::{Fault, QueryError};
+use crate::domain::fault::{Fault, InvalidInput, QueryError};
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId, TopUpId};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
@@ -31,12 +33,17 @@ use crate::primitives::page::{Page, PageRequest, SortOrder};
 pub use explanation::{BalanceAt, HoldAt, HoldPosition};
 pub use filter::{ActorKind, ActorRef, AmountRange, CreditLogFilter, DateRange, Direction};
 pub use model::{CreditTotals, Entry, ExportRow, LotDraw, NamingEntries, UsageGroup, UsageGrouping, UsageScope};
-use store::selection::Selection;
+pub use servers::LogEnd;
+use servers::{PageQuery, Replicated, TotalsQuery, UsageQuery};
+use store::selection::{Asked, Selection, account_zone};
 
 /// Reads the credit log of every account.
 #[derive(Clone, Debug)]
 pub struct CreditLog {
     database: Database,
+    replicated: Option<Replicated>,
+    /// The last entry that is read: see [`Self::up_to`].
+    end: Option<LogEnd>,
 }
 
 /// Returns whose entries and sessions a caller may see: all where `None`, else those of one member.
@@ -56,7 +63,11 @@ pub(in crate::domain) fn own_only(actor: &Actor, account_id: AccountId) -> Resul
 impl CreditLog {
     /// Reads the log from `database`.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self {
+            database,
+            replicated: None,
+            end: None,
+        }
     }
 
     /// Whether the caller sees all entries and not only their own.
@@ -73,8 +84,8 @@ impl CreditLog {
         order: SortOrder,
         request: &PageRequest<i64>,
     ) -> Result<Page<Entry, i64>, QueryError> {
-        let selection = self.select(actor, account_id, filter).await?;
-        Ok(self.page_of(&selection, order, request).await?)
+        let asked = self.asked(actor, account_id, filter).await?;
+        self.answer(&PageQuery { asked, order, request }).await
     }
 
     /// Returns which of these entries the filter lists: those that [`Self::page`] would show.
@@ -85,7 +96,8 @@ impl CreditLog {
         filter: &CreditLogFilter,
         ids: &[EntryId],
     ) -> Result<Vec<EntryId>, QueryError> {
-        let selection = self.select(actor, account_id, filter).await?;
+        let asked = self.asked(actor, account_id, filter).await?;
+        let selection = Selection::new(&self.database, &asked).await?;
         if ids.is_empty() || selection.matches_nothing() {
             return Ok(Vec::new());
         }
@@ -99,11 +111,8 @@ impl CreditLog {
         account_id: AccountId,
         filter: &CreditLogFilter,
     ) -> Result<CreditTotals, QueryError> {
-        let selection = self.select(actor, account_id, filter).await?;
-        if selection.matches_nothing() {
-            return Ok(store::no_totals(selection.scope));
-        }
-        Ok(store::totals(&self.database, &selection).await?)
+        let asked = self.asked(actor, account_id, filter).await?;
+        self.answer(&TotalsQuery(asked)).await
     }
 
     /// Returns sums over the filter's entries by group. Periods are ordered newest first, all other groups by key. At most one
@@ -118,8 +127,23 @@ impl CreditLog {
         request: &PageRequest<String>,
     ) -> Result<Page<UsageGroup, String>, QueryError> {
         let grouping = usage::Grouping::new(group_by)?;
-        let selection = self.select(actor, account_id, filter).await?;
-        usage::page(self, &selection, &grouping, timezone, request).await
+        if request.backward || request.before.is_some() {
+            return Err(InvalidInput::new("last", "groups are paged forward only").into());
+        }
+        let asked = self.asked(actor, account_id, filter).await?;
+        let zone = match timezone {
+            Some(zone) => zone,
+            None if grouping.has_period() => account_zone(&self.database, account_id).await?,
+            None => Tz::UTC,
+        };
+        let grouping = &grouping;
+        self.answer(&UsageQuery {
+            asked,
+            grouping,
+            zone,
+            request,
+        })
+        .await
     }
 
     /// Streams the filter's entries as chunks of at most 1,000, oldest first. The last entry is the last one that was
@@ -130,8 +154,8 @@ impl CreditLog {
         account_id: AccountId,
         filter: &CreditLogFilter,
     ) -> Result<impl Stream<Item = Result<Vec<ExportRow>, Fault>> + Send + use<>, QueryError> {
-        let selection = self.select(actor, account_id, filter).await?;
-        Ok(export::stream(self.clone(), selection).await?)
+        let asked = self.asked(actor, account_id, filter).await?;
+        Ok(export::stream(self.clone(), asked).await?)
     }
 
     /// Returns entries by id.
@@ -192,25 +216,38 @@ impl CreditLog {
         Ok(store::draws(&self.database, account_id, ids).await?)
     }
 
-    async fn select(
+    /// Returns what the filter asks for, as far as the caller may see it. Who may see what, and the account's zone, are read from the
+    /// primary.
+    async fn asked<'f>(
         &self,
         actor: &Actor,
         account_id: AccountId,
-        filter: &CreditLogFilter,
-    ) -> Result<Selection, QueryError> {
+        filter: &'f CreditLogFilter,
+    ) -> Result<Asked<'f>, QueryError> {
         let own = own_only(actor, account_id)?;
-        Ok(Selection::new(&self.database, account_id, filter, own).await?)
+        let zone = if filter.needs_zone() {
+            account_zone(&self.database, account_id).await?
+        } else {
+            Tz::UTC
+        };
+        Ok(Asked {
+            account_id,
+            filter,
+            own,
+            zone,
+            end: self.end,
+        })
     }
+}
 
-    async fn page_of(
-        &self,
-        selection: &Selection,
-        order: SortOrder,
-        request: &PageRequest<i64>,
-    ) -> Result<Page<Entry, i64>, Fault> {
-        let mut keyset = selection.keyset();
-        keyset.turn_to(order == SortOrder::NewestFirst, request, |sequence| sequence);
-        let scan = keyset.scan(&self.database, selection.account_id, request.limit).await?;
-        scan.into_page(request, |sequence| sequence, records::record)
-    }
+async fn page_of(
+    source: &impl Source,
+    selection: &Selection,
+    order: SortOrder,
+    request: &PageRequest<i64>,
+) -> Result<Page<Entry, i64>, Fault> {
+    let mut keyset = selection.keyset();
+    keyset.turn_to(order == SortOrder::NewestFirst, request, |sequence| sequence);
+    let scan = keyset.scan(source, selection.account_id, request.limit).await?;
+    scan.into_page(request, |sequence| sequence, records::record)
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveDate};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use crate::domain::database::select::Value;
+use crate::domain::database::select::{Source, Value};
 use crate::domain::fault::{Fault, InvalidInput, QueryError};
 use crate::domain::ledger::model::EntryKind;
 use crate::primitives::actor::Cause;
@@ -17,10 +17,10 @@ use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, IdKind, MemberId};
 use crate::primitives::page::{Page, PageRequest, SortOrder};
 
-use super::CreditLog;
 use super::model::{UsageGroup, UsageGrouping, UsageScope};
+use super::page_of;
 use super::period::{Period, PeriodUnit, start_of_day};
-use super::store::selection::{Selection, account_zone};
+use super::store::selection::Selection;
 use super::store::usage as store;
 
 /// Batches of periods that one page reads.
@@ -57,6 +57,11 @@ impl Grouping {
         Ok(grouping)
     }
 
+    /// Whether one of the groupings is a period.
+    pub(super) const fn has_period(&self) -> bool {
+        self.period.is_some()
+    }
+
     /// Parses a position from a group's key: the start of its period, and the values of its columns.
     fn parse(&self, key: &str, zone: Tz, account_id: AccountId) -> Option<(Option<Timestamp>, Vec<Value>)> {
         let texts: Vec<&str> = key.split('/').collect();
@@ -87,28 +92,20 @@ impl Grouping {
     }
 }
 
-/// Returns one page of groups.
+/// Returns one page of groups, with periods of `zone`.
 pub(super) async fn page(
-    log: &CreditLog,
+    source: &impl Source,
     selection: &Selection,
     grouping: &Grouping,
-    timezone: Option<Tz>,
+    zone: Tz,
     request: &PageRequest<String>,
 ) -> Result<Page<UsageGroup, String>, QueryError> {
-    if request.backward || request.before.is_some() {
-        return Err(InvalidInput::new("last", "groups are paged forward only").into());
-    }
     if selection.matches_nothing() {
         return Ok(Page::from_scan(Vec::new(), request));
     }
-    let zone = match (timezone, grouping.period) {
-        (Some(zone), _) => zone,
-        (None, None) => Tz::UTC,
-        (None, Some(_)) => account_zone(&log.database, selection.account_id).await?,
-    };
     let (groups, scanned_to) = match grouping.period {
-        Some(unit) => by_period(log, selection, grouping, (unit, zone), request).await?,
-        None => (by_columns(log, selection, grouping, request).await?, None),
+        Some(unit) => by_period(source, selection, grouping, (unit, zone), request).await?,
+        None => (by_columns(source, selection, grouping, request).await?, None),
     };
     let items = groups.into_iter().map(|group| (group.key.clone(), group)).collect();
     let mut page = Page::from_scan(items, request);
@@ -122,7 +119,7 @@ fn bad_cursor() -> QueryError {
 }
 
 async fn by_columns(
-    log: &CreditLog,
+    source: &impl Source,
     selection: &Selection,
     grouping: &Grouping,
     request: &PageRequest<String>,
@@ -136,34 +133,34 @@ async fn by_columns(
         }
         None => None,
     };
-    Ok(store::by_columns(&log.database, selection, grouping, after, request.limit).await?)
+    Ok(store::by_columns(source, selection, grouping, after, request.limit).await?)
 }
 
 /// Returns groups by period. If the page reached its bound of work, also returns the position at which to
 /// continue.
 async fn by_period(
-    log: &CreditLog,
+    source: &impl Source,
     selection: &Selection,
     grouping: &Grouping,
     (unit, zone): (PeriodUnit, Tz),
     request: &PageRequest<String>,
 ) -> Result<(Vec<UsageGroup>, Option<String>), QueryError> {
     let mut rest = selection.clone();
-    let within = resume(log, &mut rest, grouping, (unit, zone), request).await?;
+    let within = resume(source, &mut rest, grouping, (unit, zone), request).await?;
     let limit = request.limit as usize;
     let mut groups = Vec::new();
     for round in 0..ROUNDS {
         // A short page needs few periods, unless most of them are empty.
         let count = if round == 0 { (limit + 1).min(BATCH) } else { BATCH };
-        let Some(newest) = newest(log, &mut rest).await? else {
+        let Some(newest) = newest(source, &mut rest).await? else {
             if rest.matches_nothing() {
                 break;
             }
             continue;
         };
-        let spans = spans(log, &rest, (unit, zone), newest, count).await?;
+        let spans = spans(source, &rest, (unit, zone), newest, count).await?;
         let room = (limit + 1).saturating_sub(groups.len());
-        groups.extend(store::summed(&log.database, &rest, grouping, &spans, within.as_ref(), room).await?);
+        groups.extend(store::summed(source, &rest, grouping, &spans, within.as_ref(), room).await?);
         rest.to = spans.last().map_or(0, |span| span.low - 1);
         if groups.len() > limit || rest.matches_nothing() {
             break;
@@ -171,7 +168,7 @@ async fn by_period(
     }
     let is_finished = groups.len() > limit || rest.matches_nothing();
     if grouping.parts.len() == 1 && selection.scope == UsageScope::Account {
-        store::close(&log.database, selection.account_id, &mut groups).await?;
+        store::close(source, selection, &mut groups).await?;
     }
     Ok((groups, (!is_finished).then(|| format!("#{}", rest.to))))
 }
@@ -179,7 +176,7 @@ async fn by_period(
 /// Narrows `rest` to what follows a page's cursor. Returns the cursor's period and columns where the cursor is within a
 /// period.
 async fn resume(
-    log: &CreditLog,
+    source: &impl Source,
     rest: &mut Selection,
     grouping: &Grouping,
     (unit, zone): (PeriodUnit, Tz),
@@ -195,16 +192,16 @@ async fn resume(
     };
     let period = unit.around(zone, start);
     let end = if values.is_empty() { period.start } else { period.end };
-    let first = store::first_sequences(&log.database, rest.account_id, &[end]).await?;
+    let first = store::first_sequences(source, rest.account_id, &[end]).await?;
     rest.to = rest.to.min(first[0].saturating_sub(1));
     Ok((!values.is_empty()).then_some((period, values)))
 }
 
 /// Returns when the newest entry of `rest` was posted. `None` where the search reached its bound or the end: `rest` is narrowed
 /// to what was not scanned.
-async fn newest(log: &CreditLog, rest: &mut Selection) -> Result<Option<Timestamp>, Fault> {
+async fn newest(source: &impl Source, rest: &mut Selection) -> Result<Option<Timestamp>, Fault> {
     let request = PageRequest::forward(1, None);
-    let page = log.page_of(rest, SortOrder::NewestFirst, &request).await?;
+    let page = page_of(source, rest, SortOrder::NewestFirst, &request).await?;
     if let Some((_, entry)) = page.items.first() {
         return Ok(Some(entry.occurred_at));
     }
@@ -223,7 +220,7 @@ pub(super) struct Span {
 /// Returns the period that contains `newest` and the periods before it, with their sequences as far as they
 /// belong to `rest`.
 async fn spans(
-    log: &CreditLog,
+    source: &impl Source,
     rest: &Selection,
     (unit, zone): (PeriodUnit, Tz),
     newest: Timestamp,
@@ -241,7 +238,7 @@ async fn spans(
         .map(|period| period.end)
         .chain(periods.iter().map(|period| period.start))
         .collect();
-    let firsts = store::first_sequences(&log.database, rest.account_id, &boundaries).await?;
+    let firsts = store::first_sequences(source, rest.account_id, &boundaries).await?;
     let spans = periods.into_iter().zip(firsts.windows(2)).map(|(period, firsts)| Span {
         period,
         low: firsts[1].max(rest.from),

@@ -14,6 +14,7 @@ use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::AccountId;
 
+use super::super::KnownAccount;
 use super::super::model::{Account, AccountOrder, AccountPosition};
 use super::accounts::{AccountRow, Found, State};
 
@@ -169,7 +170,7 @@ impl AccountList<'_> {
         let rows = sql.all(self.database).await?;
         let listed = rows.iter().map(|row| {
             let mut fields = Fields::of(row);
-            let (account, _) = Found::read(&mut fields)?.account();
+            let (KnownAccount { account, .. }, _) = Found::read(&mut fields)?.account();
             Ok((self.position(fields.next()?, account.id), account))
         });
         listed.collect()

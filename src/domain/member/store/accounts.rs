@@ -10,12 +10,13 @@ use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, columns_of};
 use crate::domain::database::select::{Condition, Select};
 use crate::domain::fault::Fault;
-use crate::domain::ledger::credit_log::search;
+use crate::domain::ledger::credit_log::{LogEnd, search};
 use crate::domain::ledger::model::AccountStatus;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, may_be_external_id};
 use crate::primitives::money::{CreditPrice, Currency};
 
+use super::super::KnownAccount;
 use super::super::model::{Account, Installation, grace_hours};
 use super::account_words::{save_words, search_text};
 
@@ -126,14 +127,14 @@ pub(in super::super) async fn account(
     account_id: AccountId,
 ) -> Result<Option<Account>, Fault> {
     let found = accounts(connection, &[account_id]).await?;
-    Ok(found.into_iter().next().map(|(account, _)| account))
+    Ok(found.into_iter().next().map(|(known, _)| known.account))
 }
 
 /// Returns accounts, each with its status.
 pub(in super::super) async fn accounts(
     connection: &impl ConnectionTrait,
     account_ids: &[AccountId],
-) -> Result<Vec<(Account, AccountStatus)>, Fault> {
+) -> Result<Vec<(KnownAccount, AccountStatus)>, Fault> {
     let sql = format!(
         "SELECT {}, {} FROM account a JOIN account_state s ON s.account_id = a.account_id WHERE ",
         columns_of::<AccountRow>("a"),
@@ -197,6 +198,8 @@ impl AccountRow {
 pub(super) struct State {
     status: AccountStatus,
     session_grace_millis: i64,
+    #[record(flatten)]
+    log_end: LogEnd,
 }
 
 /// An account beside its figures.
@@ -210,7 +213,7 @@ pub(super) struct Found {
 
 impl Found {
     /// Returns the account with its status.
-    pub(super) fn account(self) -> (Account, AccountStatus) {
+    pub(super) fn account(self) -> (KnownAccount, AccountStatus) {
         let Self { row, state } = self;
         let account = Account {
             id: row.account_id,
@@ -223,6 +226,7 @@ impl Found {
             version: row.version,
             created_at: row.created_at,
         };
-        (account, state.status)
+        let log_end = state.log_end;
+        (KnownAccount { account, log_end }, state.status)
     }
 }

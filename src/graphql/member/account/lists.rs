@@ -35,14 +35,20 @@ impl Account {
         let selects_page = selects_page(ctx, arguments.first);
         let request = arguments.request(list)?;
         let followed = self.followed(ctx).await?;
+        // Entries up to the cursor belong on the page. A cursor that was read after the account may be beyond the known end.
+        let end = self.log_end.filter(|_| !followed.was_read_last());
         let page = if selects_page {
-            let log = &scope.services.credit_log;
+            let log = scope.services.credit_log.up_to(end);
             log.page(scope.actor(), self.row.id, &filter, order, &request).await?
         } else {
             Page::from_scan(Vec::new(), &request)
         };
         let page = request.relay(page);
-        Ok(Some(CreditEntryConnection::new(page, (self.row.id, filter), followed)))
+        Ok(Some(CreditEntryConnection::new(
+            page,
+            (self.row.id, filter, end),
+            followed,
+        )))
     }
 
     pub(super) async fn sessions_page(

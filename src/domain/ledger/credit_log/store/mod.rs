@@ -2,6 +2,7 @@
 
 pub(super) mod explanation;
 pub(super) mod selection;
+pub(super) mod servers;
 pub(super) mod usage;
 
 use std::collections::{BTreeSet, HashMap};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::domain::database::Database;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, Fields, FromRow, column_list, columns_of};
-use crate::domain::database::select::{Condition, Select};
+use crate::domain::database::select::{Condition, Select, Source};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::Lot;
 use crate::primitives::credits::Credits;
@@ -30,16 +31,16 @@ pub(in crate::domain) fn broken(column: &str) -> Fault {
 }
 
 /// Returns sums over a selection: over a range from its ends, otherwise from all its entries.
-pub(super) async fn totals(database: &Database, selection: &Selection) -> Result<CreditTotals, Fault> {
+pub(super) async fn totals(source: &impl Source, selection: &Selection) -> Result<CreditTotals, Fault> {
     if selection.is_range() {
-        let sums = range_sums(database, selection, &[(selection.from, selection.to)]).await?;
+        let sums = range_sums(source, selection, &[(selection.from, selection.to)]).await?;
         let sums = sums.into_iter().flatten().next();
         return Ok(sums.unwrap_or_else(|| no_totals(selection.scope)));
     }
-    let mut select = Select::of(database, selection.account_id, "SELECT ");
+    let mut select = Select::of(source, selection.account_id, "SELECT ");
     select.push(SUMS).push(" FROM credit_entry WHERE account_id = $1");
     selection.and_range(&mut select);
-    match select.one(database).await? {
+    match select.one(source).await? {
         Some(row) => sums(&mut Fields::of(&row), selection.scope),
         None => Ok(no_totals(selection.scope)),
     }
@@ -69,7 +70,7 @@ const NO_SUMS: RunningSums = RunningSums {
 /// Returns sums over ranges of sequences, whose ends are inclusive; `None` for a range without entries. Only the entries at the
 /// ends are read, however many are between them.
 async fn range_sums(
-    database: &Database,
+    source: &impl Source,
     selection: &Selection,
     ranges: &[(i64, i64)],
 ) -> Result<Vec<Option<CreditTotals>>, Fault> {
@@ -78,7 +79,7 @@ async fn range_sums(
     let rows = Rows::of(ends.into_iter().map(|sequence| End { sequence }));
     let mut found = HashMap::new();
     if !rows.is_empty() {
-        let mut select = Select::of(database, selection.account_id, "SELECT ");
+        let mut select = Select::of(source, selection.account_id, "SELECT ");
         // The last range may reach beyond the log. CROSS JOIN keeps SQLite from scanning the log.
         select
             .push(&columns_of::<RunningSums>("e"))
@@ -88,7 +89,7 @@ async fn range_sums(
                 " CROSS JOIN credit_entry AS e WHERE e.account_id = $1 AND e.sequence = (SELECT l.sequence FROM credit_entry AS l \
                  WHERE l.account_id = $1 AND l.sequence <= r.sequence ORDER BY l.sequence DESC LIMIT 1)",
             );
-        for row in select.all(database).await? {
+        for row in select.all(source).await? {
             let mut fields = Fields::of(&row);
             let sums = RunningSums::read(&mut fields)?;
             found.insert(fields.next::<i64>()?, sums);
@@ -242,9 +243,9 @@ pub(super) async fn session_names(
 }
 
 /// Returns the number of the last entry; 0 in an empty log.
-pub(super) async fn last_sequence(database: &Database, account_id: AccountId) -> Result<i64, Fault> {
+pub(super) async fn last_sequence(source: &impl Source, account_id: AccountId) -> Result<i64, Fault> {
     let text = "SELECT sequence FROM credit_entry WHERE account_id = $1 ORDER BY sequence DESC LIMIT 1";
-    let last = Select::of(database, account_id, text).value(database).await?;
+    let last = Select::of(source, account_id, text).value(source).await?;
     Ok(last.unwrap_or(0))
 }
 

@@ -3,15 +3,28 @@
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-use crate::domain::database::Database;
 use crate::domain::database::keyset::Keyset;
 use crate::domain::database::records::column_list;
-use crate::domain::database::select::{Condition, Select};
+use crate::domain::database::select::{Condition, Select, Source};
 use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::LogEnd;
 use crate::domain::ledger::credit_log::filter::{ActorKind, ActorRef, CreditLogFilter, Direction};
 use crate::domain::ledger::credit_log::model::{Entry, UsageScope};
 use crate::domain::ledger::model::EntryKind;
 use crate::primitives::ids::{AccountId, MemberId};
+
+/// The entries that a caller asked for and may see, by the filter's own conditions.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::domain::ledger::credit_log) struct Asked<'a> {
+    pub(in crate::domain::ledger::credit_log) account_id: AccountId,
+    pub(in crate::domain::ledger::credit_log) filter: &'a CreditLogFilter,
+    /// The member whose entries alone the caller may see.
+    pub(in crate::domain::ledger::credit_log) own: Option<MemberId>,
+    /// The zone in which the filter's days are counted.
+    pub(in crate::domain::ledger::credit_log) zone: Tz,
+    /// Beyond this entry nothing is read.
+    pub(in crate::domain::ledger::credit_log) end: Option<LogEnd>,
+}
 
 /// The entries that a caller asked for and may see.
 ///
@@ -24,33 +37,35 @@ pub(in crate::domain::ledger::credit_log) struct Selection {
     pub(in crate::domain::ledger::credit_log) from: i64,
     /// The largest sequence, inclusive.
     pub(in crate::domain::ledger::credit_log) to: i64,
+    /// The largest sequence that is read at all, whatever the filter is.
+    pub(super) end: i64,
     /// Conditions with their own index. Those that are expected to match the fewest entries come first.
     indexed: Vec<Condition>,
     residuals: Vec<Condition>,
 }
 
 impl Selection {
-    /// Selects the entries of `filter`; `own` restricts it to one member's entries.
+    /// Selects what was asked for.
     pub(in crate::domain::ledger::credit_log) async fn new(
-        database: &Database,
-        account_id: AccountId,
-        filter: &CreditLogFilter,
-        own: Option<MemberId>,
+        source: &impl Source,
+        asked: &Asked<'_>,
     ) -> Result<Self, Fault> {
+        let end = asked.end.map_or(i64::MAX, |end| end.sequence);
         let mut selection = Self {
-            account_id,
-            scope: if own.is_some() {
+            account_id: asked.account_id,
+            scope: if asked.own.is_some() {
                 UsageScope::Member
             } else {
                 UsageScope::Account
             },
             from: 1,
-            to: i64::MAX,
-            indexed: indexed(filter, own),
-            residuals: residuals(filter),
+            to: end,
+            end,
+            indexed: indexed(asked.filter, asked.own),
+            residuals: residuals(asked.filter),
         };
         if !selection.matches_nothing() {
-            selection.add_time(database, filter).await?;
+            selection.add_time(source, asked).await?;
         }
         Ok(selection)
     }
@@ -69,17 +84,12 @@ impl Selection {
     }
 
     /// Turns instants into sequences, by one look-up for each end of the range.
-    async fn add_time(&mut self, database: &Database, filter: &CreditLogFilter) -> Result<(), Fault> {
-        let zone = if filter.needs_zone() {
-            account_zone(database, self.account_id).await?
-        } else {
-            Tz::UTC
-        };
-        let (from, before) = filter.instants(zone);
+    async fn add_time(&mut self, source: &impl Source, asked: &Asked<'_>) -> Result<(), Fault> {
+        let (from, before) = asked.filter.instants(asked.zone);
         if from.is_none() && before.is_none() {
             return Ok(());
         }
-        let mut select = Select::of(database, self.account_id, "SELECT ");
+        let mut select = Select::of(source, self.account_id, "SELECT ");
         let lookups = [
             (from, ">=", "occurred_at, sequence", "low"),
             (before, "<", "occurred_at DESC, sequence DESC", "high"),
@@ -96,7 +106,7 @@ impl Selection {
                 None => select.push(&format!("CAST(NULL AS BIGINT) AS {name}")),
             };
         }
-        let Some((low, high)) = select.value::<(Option<i64>, Option<i64>)>(database).await? else {
+        let Some((low, high)) = select.value::<(Option<i64>, Option<i64>)>(source).await? else {
             return Ok(());
         };
         if from.is_some() {
@@ -104,7 +114,7 @@ impl Selection {
             self.from = low.unwrap_or(i64::MAX);
         }
         if before.is_some() {
-            self.to = high.unwrap_or(0);
+            self.to = high.unwrap_or(0).min(self.end);
         }
         Ok(())
     }
@@ -195,15 +205,11 @@ fn residuals(filter: &CreditLogFilter) -> Vec<Condition> {
 
 /// The time zone in which an account's days are counted.
 pub(in crate::domain::ledger::credit_log) async fn account_zone(
-    database: &Database,
+    source: &impl Source,
     account_id: AccountId,
 ) -> Result<Tz, Fault> {
-    let select = Select::of(
-        database,
-        account_id,
-        "SELECT timezone FROM account WHERE account_id = $1",
-    );
-    let Some(name) = select.value::<String>(database).await? else {
+    let select = Select::of(source, account_id, "SELECT timezone FROM account WHERE account_id = $1");
+    let Some(name) = select.value::<String>(source).await? else {
         return Ok(Tz::UTC);
     };
     name.parse().map_err(|_| {

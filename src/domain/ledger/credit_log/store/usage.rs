@@ -2,10 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::domain::database::Database;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::Fields;
-use crate::domain::database::select::{Select, Value};
+use crate::domain::database::select::{Select, Source, Value};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::model::{UsageGroup, UsageGrouping};
 use crate::domain::ledger::credit_log::period::Period;
@@ -89,14 +88,14 @@ fn period_key(part: UsageGrouping, group: &UsageGroup) -> String {
 
 /// Returns the groups of spans without other parts and conditions, at most `room`, from the ends of the spans.
 async fn periods(
-    database: &Database,
+    source: &impl Source,
     rest: &Selection,
     part: UsageGrouping,
     spans: &[Span],
     room: usize,
 ) -> Result<Vec<UsageGroup>, Fault> {
     let ranges: Vec<(i64, i64)> = spans.iter().map(|span| (span.low, span.high)).collect();
-    let sums = range_sums(database, rest, &ranges).await?;
+    let sums = range_sums(source, rest, &ranges).await?;
     let groups = spans.iter().zip(sums).filter_map(|(span, sums)| {
         let group = empty_group(Some(&span.period), rest);
         Some(UsageGroup {
@@ -153,13 +152,13 @@ fn group(
 
 /// Returns the groups of a selection without a period, in the order of their keys, after the group with these columns: one more than `limit`.
 pub(in crate::domain::ledger::credit_log) async fn by_columns(
-    database: &Database,
+    source: &impl Source,
     selection: &Selection,
     grouping: &Grouping,
     after: Option<Vec<Value>>,
     limit: u32,
 ) -> Result<Vec<UsageGroup>, Fault> {
-    let mut select = Select::of(database, selection.account_id, "");
+    let mut select = Select::of(source, selection.account_id, "");
     let (computed, names) = columns(grouping, &mut select);
     let (computed, names) = (computed.join(", "), names.join(", "));
     select.push(&format!(
@@ -173,7 +172,7 @@ pub(in crate::domain::ledger::credit_log) async fn by_columns(
     }
     select.push(&format!(" GROUP BY {names} ORDER BY {names} LIMIT "));
     select.bind(i64::from(limit) + 1);
-    let rows = select.all(database).await?;
+    let rows = select.all(source).await?;
     rows.iter()
         .map(|row| group(grouping, &mut Fields::of(row), None, selection))
         .collect()
@@ -181,12 +180,12 @@ pub(in crate::domain::ledger::credit_log) async fn by_columns(
 
 /// Returns for each instant the first sequence at or after it; the largest number where there is none.
 pub(in crate::domain::ledger::credit_log) async fn first_sequences(
-    database: &Database,
+    source: &impl Source,
     account_id: AccountId,
     instants: &[Timestamp],
 ) -> Result<Vec<i64>, Fault> {
     let mut select = Select::of(
-        database,
+        source,
         account_id,
         "SELECT r.place, (SELECT sequence FROM credit_entry WHERE account_id = $1 AND occurred_at >= r.instant \
          ORDER BY occurred_at, sequence LIMIT 1) AS sequence FROM ",
@@ -197,14 +196,14 @@ pub(in crate::domain::ledger::credit_log) async fn first_sequences(
         instant: *instant,
     }));
     select.relation(&rows).push(" ORDER BY r.place");
-    let firsts: Vec<(i64, Option<i64>)> = select.values(database).await?;
+    let firsts: Vec<(i64, Option<i64>)> = select.values(source).await?;
     Ok(firsts.into_iter().map(|(_, first)| first.unwrap_or(i64::MAX)).collect())
 }
 
 /// Returns the groups of the spans, newest span first, at most `room`. In the period of `within`, only groups after its
 /// columns.
 pub(in crate::domain::ledger::credit_log) async fn summed(
-    database: &Database,
+    source: &impl Source,
     rest: &Selection,
     grouping: &Grouping,
     spans: &[Span],
@@ -214,7 +213,7 @@ pub(in crate::domain::ledger::credit_log) async fn summed(
     if let [part] = grouping.parts[..]
         && rest.is_range()
     {
-        return periods(database, rest, part, spans, room).await;
+        return periods(source, rest, part, spans, room).await;
     }
     let numbered = (0_i64..).zip(spans).filter(|(_, span)| span.low <= span.high);
     let rows = Rows::of(numbered.map(|(place, span)| Sequences {
@@ -225,7 +224,7 @@ pub(in crate::domain::ledger::credit_log) async fn summed(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut select = Select::of(database, rest.account_id, "");
+    let mut select = Select::of(source, rest.account_id, "");
     let (computed, names) = columns(grouping, &mut select);
     let list = |first: &str, others: &[String]| -> String {
         others.iter().fold(first.to_owned(), |list, other| list + ", " + other)
@@ -255,7 +254,7 @@ pub(in crate::domain::ledger::credit_log) async fn summed(
     select.push(&format!(" GROUP BY {grouped} ORDER BY {grouped} LIMIT "));
     select.bind(i64::try_from(room).unwrap_or(i64::MAX));
     let mut groups = Vec::new();
-    for row in select.all(database).await? {
+    for row in select.all(source).await? {
         let mut fields = Fields::of(&row);
         let place: i64 = fields.next()?;
         let span = usize::try_from(place).ok().and_then(|place| spans.get(place));
@@ -266,8 +265,8 @@ pub(in crate::domain::ledger::credit_log) async fn summed(
 
 /// Sets the balance at the end of each group's period.
 pub(in crate::domain::ledger::credit_log) async fn close(
-    database: &Database,
-    account_id: AccountId,
+    source: &impl Source,
+    selection: &Selection,
     groups: &mut [UsageGroup],
 ) -> Result<(), Fault> {
     let ends = (0_i64..).zip(groups.iter()).filter_map(|(place, group)| {
@@ -279,13 +278,16 @@ pub(in crate::domain::ledger::credit_log) async fn close(
         return Ok(());
     }
     let mut select = Select::of(
-        database,
-        account_id,
+        source,
+        selection.account_id,
         "SELECT r.place, (SELECT balance_after FROM credit_entry WHERE account_id = $1 AND occurred_at < r.instant \
-         ORDER BY occurred_at DESC, sequence DESC LIMIT 1) AS balance FROM ",
+         AND sequence <= ",
     );
+    select
+        .bind(selection.end)
+        .push(" ORDER BY occurred_at DESC, sequence DESC LIMIT 1) AS balance FROM ");
     select.relation(&ends);
-    for (place, balance) in select.values::<(i64, Option<Credits>)>(database).await? {
+    for (place, balance) in select.values::<(i64, Option<Credits>)>(source).await? {
         if let Some(group) = usize::try_from(place).ok().and_then(|place| groups.get_mut(place)) {
             group.closing_balance = balance;
         }
