@@ -15,6 +15,8 @@ pub struct Model {
     pub description: String,
     /// JSON: the types of events that it gets; an empty list for all.
     pub event_types: String,
+    /// JSON with a version: which entries it gets; null for all.
+    pub entry_filter: Option<String>,
     pub disabled_at: Option<i64>,
     /// Why it is disabled.
     pub disabled_because: Option<String>,

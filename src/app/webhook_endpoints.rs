@@ -9,6 +9,7 @@ use crate::config::{Secret, Settings};
 use crate::domain::database::Database;
 use crate::domain::event::Events;
 use crate::domain::ledger::Ledger;
+use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::webhook_endpoint::model::SigningKeys;
 use crate::domain::webhook_endpoint::{Collecting, Endpoints, Messages, Sending, Transport};
 use crate::primitives::clock::Clock;
@@ -36,11 +37,12 @@ impl WebhookServices {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         let keys = SigningKeys::derive(secret.reveal().as_bytes());
         let source = || (database.clone(), clock.clone());
+        let credit_log = || CreditLog::new(database.clone());
         let sending = Sending::new(source(), ledger.clone(), keys.clone(), Arc::clone(&transport));
         Ok(Self {
             endpoints: Endpoints::new(source(), ledger.clone(), keys, transport),
-            messages: Messages::new(source(), events.clone(), sending.clone()),
-            collecting: Collecting::new(source(), epoch, sending.clone()),
+            messages: Messages::new(source(), events.clone(), credit_log(), sending.clone()),
+            collecting: Collecting::new(source(), epoch, credit_log(), sending.clone()),
             sending,
         })
     }

@@ -299,6 +299,11 @@ fn add_backlog(registry: &mut Registry, queues: &[Queue], stuck: Stuck, now: Tim
             "Webhook endpoints that were disabled because they are gone or failed for five days",
             stuck.disabled_webhook_endpoints,
         ),
+        (
+            "disabled_platform_webhook_endpoints",
+            "Webhook endpoints of the platform among the disabled ones",
+            stuck.disabled_platform_webhook_endpoints,
+        ),
     ] {
         registry.register(name, help, ConstGauge::new(count));
     }

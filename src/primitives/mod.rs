@@ -4,5 +4,5 @@ pub mod clock;
 pub mod network;
 
 pub use ledgerbell_core::primitives::{
-    actor, credits, cursor, derived_key, ids, line, local_time, mailbox, money, page, record, secret,
+    actor, change, credits, cursor, derived_key, ids, line, local_time, mailbox, money, page, record, secret,
 };

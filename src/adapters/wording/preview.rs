@@ -107,6 +107,7 @@ fn example(kind: AlertKind) -> Alert {
         AlertKind::AutoTopUpPaused => Some("REPEATED_DECLINES"),
         AlertKind::CapReached => Some("CAP_REACHED"),
         AlertKind::ApiKeyChanged => Some("CREATED"),
+        AlertKind::WebhookEndpointDisabled => Some("FAILING"),
         AlertKind::ContactBouncing => Some(MailFailure::NoSuchMailbox.as_str()),
         _ => None,
     };

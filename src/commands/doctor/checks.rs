@@ -320,10 +320,10 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Check {
     }
     if stuck.disabled_webhook_endpoints > 0 {
         found.push(format!(
-            "{} webhook endpoints were disabled because they are gone or failed for five days",
-            stuck.disabled_webhook_endpoints
+            "{} webhook endpoints, {} of them of the platform, were disabled because they are gone or failed for five days",
+            stuck.disabled_webhook_endpoints, stuck.disabled_platform_webhook_endpoints
         ));
-        advice.push("notify their owners, who enable them with `updateWebhookEndpoint` or delete them");
+        advice.push("their teams got an alert; enable or delete those of the platform with `updateWebhookEndpoint`");
     }
     if found.is_empty() {
         return Check::ok("stuck", "no work needs a person");

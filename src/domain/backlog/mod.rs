@@ -50,6 +50,8 @@ pub struct Stuck {
     pub lost_mails: i64,
     /// Webhook endpoints that were disabled because they are gone or failed for days.
     pub disabled_webhook_endpoints: i64,
+    /// Those among them that get the events of all accounts. No team is notified of them.
+    pub disabled_platform_webhook_endpoints: i64,
 }
 
 /// Reads the backlogs. Cloning is cheap.

@@ -143,12 +143,15 @@ pub(super) async fn stuck(database: &Database, now: Timestamp) -> Result<Stuck, 
     );
     let lost_mails = "delivery WHERE status IN ('QUEUED', 'SENDING') AND next_attempt_at <= $1 AND status = 'SENDING'";
     let disabled = "webhook_endpoint WHERE disabled_because IN ('GONE', 'FAILING') AND removed_at IS NULL";
+    let of_platform =
+        "webhook_endpoint WHERE account_id = 0 AND disabled_because IN ('GONE', 'FAILING') AND removed_at IS NULL";
     let unsettled = "top_up_attempt WHERE due_at IS NOT NULL AND is_escalated";
     Ok(Stuck {
         parked_webhooks: count(database, "webhook_inbox WHERE status = 'PARKED'", None).await?,
         unsettled_charges: count(database, unsettled, None).await?,
         lost_mails: count(database, lost_mails, Some(lost_before)).await?,
         disabled_webhook_endpoints: count(database, disabled, None).await?,
+        disabled_platform_webhook_endpoints: count(database, of_platform, None).await?,
         failed_refunds: failed_refunds(database, failed_since).await?,
     })
 }

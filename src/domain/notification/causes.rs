@@ -61,6 +61,8 @@ pub(super) struct Causes {
     pub(super) balance: bool,
     /// Whether members may have changed, or the contacts of members or notification addresses.
     pub(super) members: bool,
+    /// Whether webhook endpoints may have been disabled or enabled.
+    pub(super) endpoints: bool,
 }
 
 impl Causes {
@@ -197,10 +199,9 @@ impl Named {
             };
             let sequence = event.position.sequence;
             causes.list.extend(found.into_iter().map(|cause| (sequence, cause)));
-            let changes_members = matches!(
-                event.content,
-                EventContent::MemberUpdated { .. } | EventContent::AccountUpdated { .. }
-            );
+            let changes_account = matches!(event.content, EventContent::AccountUpdated { .. });
+            let changes_members = changes_account || matches!(event.content, EventContent::MemberUpdated { .. });
+            causes.endpoints |= changes_account;
             causes.members |= changes_members;
             // Thresholds depend on members and on the rule. A top-up that fails brings no credits.
             let changes_levels = changes_members || matches!(event.content, EventContent::TopUpUpdated { .. });

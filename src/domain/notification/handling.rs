@@ -12,6 +12,7 @@ use crate::primitives::clock::Timestamp;
 
 use super::balance::{self, OF_ACCOUNT};
 use super::bounces;
+use super::broken_endpoints;
 use super::causes::{Cause, Causes};
 use super::model::{AlertKind, Due, Facts, earliest};
 use super::new_alerts::{NewAlert, raise, raise_all, resolve_alert};
@@ -88,7 +89,7 @@ pub(super) async fn handle(
     // Credits that were about to expire may have been used.
     has_changed |= causes.balance && store::are_credits_expiring(tx, locked.header.account_id).await?;
     if has_changed || is_time || !limits.is_empty() {
-        due.remind_at = look_ahead(tx, locked, &limits).await?;
+        due.remind_at = look_ahead(tx, locked, &limits, causes.endpoints).await?;
     }
     if causes.balance {
         due.held_until = balance::look(tx, locked, top_ups, before.held_until).await?;
@@ -108,14 +109,18 @@ async fn raise_each(tx: &Transaction, locked: &mut LockedAccount, news: &mut Vec
     Ok(())
 }
 
-/// Evaluates the rule, the card and the expiring credits. Returns when to evaluate them again.
+/// Evaluates the rule, the card and the expiring credits, and webhook endpoints that may have changed. Returns when to evaluate them again.
 async fn look_ahead(
     tx: &Transaction,
     locked: &mut LockedAccount,
     limits: &[(PurchaseLimit, Timestamp)],
+    endpoints_changed: bool,
 ) -> Result<Option<Timestamp>, Fault> {
     let account_id = locked.header.account_id;
     let standing = store::standing(tx, account_id).await?;
+    if endpoints_changed {
+        broken_endpoints::look(tx, locked, &standing).await?;
+    }
     let found = locked_rule(tx, account_id).await?;
     let mut again = rule::look(tx, locked, found.as_ref(), &standing).await?;
     for limit in limits {

@@ -12,6 +12,7 @@ mod addresses;
 mod alerts;
 mod balance;
 mod bounces;
+mod broken_endpoints;
 mod causes;
 mod confirming;
 mod deliveries;

@@ -16,9 +16,11 @@ use uuid::Uuid;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::event::{self, Event, LiveCursor, StreamPosition};
 use crate::domain::fault::Fault;
+use crate::domain::ledger::credit_log::CreditLog;
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, GlobalId, IdMint, IdSeed, WebhookMessageId};
 
+use super::entry_filter::listed;
 use super::model::{TEST_TYPE, WebhookEndpoint, WebhookEventType, WebhookMessage, WebhookMessageStatus, shown_status};
 use super::sending::Sending;
 use super::store::{self, NewMessage, Stream};
@@ -34,16 +36,17 @@ pub struct Collecting {
     database: Database,
     clock: Clock,
     epoch: Uuid,
+    credit_log: CreditLog,
     sending: Sending,
 }
 
-/// The events of an account, and the endpoints that may get them.
+/// New events of an account.
 struct Work {
     account_id: AccountId,
     checkpoint: Option<i64>,
     until: i64,
-    events: Vec<Arc<Event>>,
-    endpoints: Vec<WebhookEndpoint>,
+    /// The endpoints that get some of them, and which.
+    gets: Vec<(WebhookEndpoint, Vec<Arc<Event>>)>,
 }
 
 /// Returns the last event of an account of which messages were written; `None` if no enabled endpoint gets messages about it.
@@ -62,11 +65,12 @@ pub(in crate::domain) async fn collected_until(
 
 impl Collecting {
     /// Reads the events in `database`; `epoch` is the installation's. `sending` is woken when there are messages.
-    pub fn new((database, clock): (Database, Clock), epoch: Uuid, sending: Sending) -> Self {
+    pub fn new((database, clock): (Database, Clock), epoch: Uuid, credit_log: CreditLog, sending: Sending) -> Self {
         Self {
             database,
             clock,
             epoch,
+            credit_log,
             sending,
         }
     }
@@ -132,12 +136,18 @@ impl Collecting {
         let endpoints = store::enabled_of(&self.database, vec![account_id, AccountId::PLATFORM]).await?;
         let until = events.last().map_or(after, |event| event.position.sequence);
         let has_more = events.len() == MOST_EVENTS;
+        let mut gets = Vec::new();
+        for endpoint in endpoints {
+            let events = self.events_for(account_id, &endpoint, &events).await?;
+            if !events.is_empty() {
+                gets.push((endpoint, events));
+            }
+        }
         let work = Arc::new(Work {
             account_id,
             checkpoint: stream.checkpoint,
             until,
-            events,
-            endpoints,
+            gets,
         });
         let (epoch, now) = (self.epoch, self.clock.now());
         let written = self.database.transaction(move |tx| {
@@ -148,6 +158,20 @@ impl Collecting {
             self.sending.wake();
         }
         Ok(has_more)
+    }
+
+    /// Returns those of an account's events that an endpoint gets.
+    async fn events_for(
+        &self,
+        account_id: AccountId,
+        endpoint: &WebhookEndpoint,
+        events: &[Arc<Event>],
+    ) -> Result<Vec<Arc<Event>>, Fault> {
+        let wanted = events.iter().filter(|event| {
+            let event_type = WebhookEventType::of(&event.content);
+            event_type.is_some_and(|event_type| endpoint.gets(event_type, event.occurred_at))
+        });
+        listed(&self.credit_log, account_id, endpoint, wanted.cloned().collect()).await
     }
 
     /// Returns the event after which to read. Events from before all endpoints are not read: without a checkpoint, or with an old one
@@ -179,17 +203,9 @@ async fn write(tx: &Transaction, epoch: Uuid, work: &Work, now: Timestamp) -> Re
         return Ok(0);
     }
     let mut written = 0;
-    for endpoint in &work.endpoints {
-        let wanted = |event: &&Arc<Event>| {
-            let event_type = WebhookEventType::of(&event.content);
-            event_type.is_some_and(|event_type| endpoint.gets(event_type, event.occurred_at))
-        };
-        let events: Vec<&Arc<Event>> = work.events.iter().filter(wanted).collect();
-        if events.is_empty() {
-            continue;
-        }
+    for (endpoint, events) in &work.gets {
         let previous = store::last_message(tx, work.account_id, endpoint.id).await?;
-        let messages = messages((epoch, work.account_id), endpoint, &events, (previous, now))?;
+        let messages = messages((epoch, work.account_id), endpoint, events, (previous, now))?;
         store::insert(tx, &messages).await?;
         written += messages.len();
     }
@@ -200,7 +216,7 @@ async fn write(tx: &Transaction, epoch: Uuid, work: &Work, now: Timestamp) -> Re
 pub(super) fn messages(
     (epoch, account_id): (Uuid, AccountId),
     endpoint: &WebhookEndpoint,
-    events: &[&Arc<Event>],
+    events: &[Arc<Event>],
     (mut previous, now): (Option<StreamPosition>, Timestamp),
 ) -> Result<Vec<NewMessage>, Fault> {
     let mut mint = IdMint::new(IdSeed::random(), now);

@@ -7,13 +7,15 @@ use std::sync::{Arc, OnceLock};
 
 use crate::domain::database::{Database, MayFault, Transaction, Work};
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
-use crate::domain::ledger::Ledger;
-use crate::primitives::actor::{AccessError, Actor, Cause};
+use crate::domain::ledger::{Ledger, LockedAccount};
+use crate::primitives::actor::{AccessError, Actor, Cause, Permission};
+use crate::primitives::change::Change;
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::{AccountId, IdMint, IdSeed, WebhookEndpointId};
 
-use super::error::{ChangeEndpointRefusal, CreateEndpointRefusal, UpdateEndpointRefusal};
-use super::model::{EndpointPatch, MOST_ENDPOINTS, NewEndpoint, SigningKeys, WebhookEndpoint};
+use super::entry_filter::EntryFilter;
+use super::error::{ChangeEndpointRefusal, CreateEndpointRefusal, FILTER_FITS_ENTRIES_ALONE, UpdateEndpointRefusal};
+use super::model::{EndpointPatch, MOST_ENDPOINTS, NewEndpoint, SigningKeys, WebhookEndpoint, may_filter};
 use super::transport::Transport;
 use super::{require_endpoints, store};
 
@@ -94,7 +96,8 @@ impl Endpoints {
         Ok(store::endpoints_by_id(&self.database, account_id, ids).await?)
     }
 
-    /// Creates an endpoint of an account or of the platform. It gets the events from now on.
+    /// Creates an endpoint of an account or of the platform. It gets the events from now on. A filter needs the permission to read the
+    /// credit log: which entries it lists reveals what they contain.
     pub async fn create(
         &self,
         actor: &Actor,
@@ -102,6 +105,10 @@ impl Endpoints {
         new: NewEndpoint,
     ) -> Result<NewSecret, UseCaseError<CreateEndpointRefusal>> {
         require_endpoints(actor, account_id)?;
+        require_filter(actor, account_id, new.entry_filter.as_ref())?;
+        if new.entry_filter.is_some() && !may_filter(&new.event_types) {
+            return Err(InvalidInput::new("entryFilter", FILTER_FITS_ENTRIES_ALONE).into());
+        }
         let creation = Arc::new(Creation {
             new: NewEndpoint {
                 url: self.checked_url(&new.url)?,
@@ -111,7 +118,7 @@ impl Endpoints {
             by: actor.cause(None),
             id: OnceLock::new(),
         });
-        let created = self.change(account_id, move |tx, now| {
+        let created = self.change(account_id, move |tx, _, now| {
             let creation = Arc::clone(&creation);
             Box::pin(async move { create(tx, account_id, &creation, now).await })
         });
@@ -127,12 +134,15 @@ impl Endpoints {
         patch: EndpointPatch,
     ) -> Result<WebhookEndpoint, UseCaseError<UpdateEndpointRefusal>> {
         require_endpoints(actor, account_id)?;
+        if let Change::Set(filter) = &patch.entry_filter {
+            require_filter(actor, account_id, Some(filter))?;
+        }
         let patch = Arc::new(EndpointPatch {
             url: patch.url.map(|url| self.checked_url(&url)).transpose()?,
             description: patch.description.map(checked_description).transpose()?,
             ..patch
         });
-        self.change(account_id, move |tx, now| {
+        self.change(account_id, move |tx, locked, now| {
             let patch = Arc::clone(&patch);
             Box::pin(async move {
                 let before = existing(tx, account_id, id).await?;
@@ -141,8 +151,14 @@ impl Endpoints {
                     return Err(Refused(UpdateEndpointRefusal::VersionConflict(Box::new(before))));
                 }
                 let after = before.clone().patched(&patch, now);
+                if after.entry_filter.is_some() && !may_filter(&after.event_types) {
+                    let is_set = patch.entry_filter != Change::Keep;
+                    let field = if is_set { "entryFilter" } else { "eventTypes" };
+                    return Err(Refused(UpdateEndpointRefusal::FilterOfOtherTypes(field)));
+                }
                 if after != before {
                     store::save_endpoint(tx, &after).await?;
+                    announce_repair(tx, locked, (&before, &after)).await?;
                 }
                 Ok(after)
             })
@@ -158,15 +174,20 @@ impl Endpoints {
         id: WebhookEndpointId,
     ) -> Result<WebhookEndpoint, UseCaseError<ChangeEndpointRefusal>> {
         require_endpoints(actor, account_id)?;
-        self.change(account_id, move |tx, now| {
+        self.change(account_id, move |tx, locked, now| {
             Box::pin(async move {
                 let found = store::locked_endpoint(tx, account_id, id).await?;
-                let mut endpoint = found.ok_or(Refused(ChangeEndpointRefusal::NotFound))?;
-                if endpoint.removed_at.is_none() {
-                    endpoint.removed_at = Some(now);
-                    store::save_endpoint(tx, &endpoint).await?;
+                let before = found.ok_or(Refused(ChangeEndpointRefusal::NotFound))?;
+                if before.removed_at.is_some() {
+                    return Ok(before);
                 }
-                Ok(endpoint)
+                let deleted = WebhookEndpoint {
+                    removed_at: Some(now),
+                    ..before.clone()
+                };
+                store::save_endpoint(tx, &deleted).await?;
+                announce_repair(tx, locked, (&before, &deleted)).await?;
+                Ok(deleted)
             })
         })
         .await
@@ -184,7 +205,7 @@ impl Endpoints {
         let seen = before
             .ok_or(Refused(ChangeEndpointRefusal::NotFound))?
             .secret_generation;
-        let rotated = self.change(account_id, move |tx, now| {
+        let rotated = self.change(account_id, move |tx, _, now| {
             Box::pin(async move {
                 let before = existing(tx, account_id, id).await?;
                 let before = before.ok_or(Refused(ChangeEndpointRefusal::NotFound))?;
@@ -204,16 +225,22 @@ impl Endpoints {
     /// Runs a change of endpoints: under the account's lock, or, for those of the platform, in a transaction of its own.
     async fn change<T, E, F>(&self, account_id: AccountId, work: F) -> Result<T, E>
     where
-        F: for<'t> Fn(&'t Transaction, Timestamp) -> Work<'t, T, E> + Send + Sync + 'static,
+        F: for<'t> Fn(&'t Transaction, Option<&'t mut LockedAccount>, Timestamp) -> Work<'t, T, E>
+            + Send
+            + Sync
+            + 'static,
         T: Send + 'static,
         E: MayFault + From<AccessError> + Send + 'static,
     {
         if account_id == AccountId::PLATFORM {
             let clock = self.clock.clone();
-            return self.database.transaction(move |tx| work(tx, clock.now())).await;
+            return self.database.transaction(move |tx| work(tx, None, clock.now())).await;
         }
         self.ledger
-            .change(account_id, move |tx, locked| work(tx, locked.now))
+            .change(account_id, move |tx, locked| {
+                let now = locked.now;
+                work(tx, Some(locked), now)
+            })
             .await
     }
 
@@ -250,6 +277,39 @@ fn checked_description(description: String) -> Result<String, InvalidInput> {
     Ok(description)
 }
 
+/// Refuses a filter of a caller who may not read the entries that it selects from.
+fn require_filter(actor: &Actor, account_id: AccountId, filter: Option<&EntryFilter>) -> Result<(), AccessError> {
+    match filter {
+        None => Ok(()),
+        Some(_) if account_id == AccountId::PLATFORM => actor.require_platform(Permission::ReadCreditLog),
+        Some(_) => actor.require(account_id, Permission::ReadCreditLog),
+    }
+}
+
+/// Returns the endpoints of an account that failures have disabled, and that were neither enabled nor deleted since.
+pub(in crate::domain) async fn broken_of(
+    tx: &Transaction,
+    account_id: AccountId,
+) -> Result<Vec<WebhookEndpoint>, Fault> {
+    let mut endpoints = store::endpoints(tx, account_id).await?;
+    endpoints.retain(|endpoint| endpoint.broken().is_some());
+    Ok(endpoints)
+}
+
+/// Announces that an endpoint that failures had disabled no longer needs attention. So its alert ends, and pages show it.
+async fn announce_repair(
+    tx: &Transaction,
+    locked: Option<&mut LockedAccount>,
+    (before, after): (&WebhookEndpoint, &WebhookEndpoint),
+) -> Result<(), Fault> {
+    match locked {
+        Some(locked) if before.broken().is_some() && after.broken().is_none() => {
+            locked.append_account_updated(tx).await
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Returns an endpoint that was not deleted.
 async fn existing(
     tx: &Transaction,
@@ -281,6 +341,7 @@ async fn create(
         url: creation.new.url.clone(),
         description: creation.new.description.clone(),
         event_types: creation.new.event_types.clone(),
+        entry_filter: creation.new.entry_filter.clone(),
         disabled: None,
         enabled_at: now,
         failing_since: None,

@@ -10,6 +10,10 @@ pub enum CreateEndpointRefusal {
     Limit,
 }
 
+/// Why a filter and types of events are refused together. [`super::model::may_filter`] has the rule.
+pub(super) const FILTER_FITS_ENTRIES_ALONE: &str =
+    "an endpoint with entryFilter gets CREDIT_ENTRY_POSTED alone: use another endpoint for other types";
+
 /// Why an endpoint is not updated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpdateEndpointRefusal {
@@ -19,6 +23,9 @@ pub enum UpdateEndpointRefusal {
     /// It was changed since the expected version. Carries the current state.
     #[error("the webhook endpoint was changed in the meantime: its version is {}", .0.version)]
     VersionConflict(Box<WebhookEndpoint>),
+    /// It would have a filter, and get other types than entries. Carries the field that would make it so.
+    #[error("{FILTER_FITS_ENTRIES_ALONE}")]
+    FilterOfOtherTypes(&'static str),
 }
 
 /// Why an endpoint is not deleted, or gets no new secret.

@@ -9,6 +9,7 @@ use crate::domain::database::{Database, Transaction, records};
 use crate::domain::event::{Event, Events, LiveCursor};
 use crate::domain::fault::{Fault, QueryError, Refused, UseCaseError};
 use crate::domain::filter::AnyOf;
+use crate::domain::ledger::credit_log::CreditLog;
 use crate::domain::quota::{self, Quota};
 use crate::primitives::actor::{AccessError, Actor};
 use crate::primitives::clock::{Clock, HOUR, Timestamp};
@@ -16,6 +17,7 @@ use crate::primitives::ids::{AccountId, WebhookEndpointId, WebhookMessageId};
 use crate::primitives::page::{Page, PageRequest};
 
 use super::collecting::{messages, test_message};
+use super::entry_filter::listed;
 use super::error::{ReplayRefusal, RetryMessageRefusal, TestEndpointRefusal};
 use super::model::{WebhookAttempt, WebhookEndpoint, WebhookEventType, WebhookMessage, WebhookMessageStatus};
 use super::sending::Sending;
@@ -55,6 +57,7 @@ pub struct Messages {
     database: Database,
     clock: Clock,
     events: Events,
+    credit_log: CreditLog,
     sending: Sending,
 }
 
@@ -62,17 +65,19 @@ pub struct Messages {
 struct Replay {
     endpoint: WebhookEndpoint,
     account_id: AccountId,
+    /// Those that the endpoint gets.
     events: Vec<Arc<Event>>,
     after: LiveCursor,
 }
 
 impl Messages {
     /// Use cases for the messages in `database`.
-    pub fn new((database, clock): (Database, Clock), events: Events, sending: Sending) -> Self {
+    pub fn new((database, clock): (Database, Clock), events: Events, credit_log: CreditLog, sending: Sending) -> Self {
         Self {
             database,
             clock,
             events,
+            credit_log,
             sending,
         }
     }
@@ -197,8 +202,8 @@ impl Messages {
         requeued?.ok_or_else(missing)
     }
 
-    /// Sends the events after a cursor to an endpoint again, those of the types that it gets, also ones from before it existed. A message
-    /// that was sent before keeps its id.
+    /// Sends the events after a cursor to an endpoint again, those of its types that its filter lists, also ones from before it existed. A
+    /// message that was sent before keeps its id.
     pub async fn replay(
         &self,
         actor: &Actor,
@@ -230,10 +235,15 @@ impl Messages {
             return Err(Refused(ReplayRefusal::Cursor));
         }
         let last = page.events.last().map_or(after.position(), |event| event.position);
+        let is_wanted = |event: &Arc<Event>| {
+            let event_type = WebhookEventType::of(&event.content);
+            event_type.is_some_and(|event_type| endpoint.gets_type(event_type))
+        };
+        let wanted = page.events.into_iter().filter(is_wanted).collect();
         let replay = Arc::new(Replay {
             endpoint: endpoint.clone(),
             account_id,
-            events: page.events,
+            events: listed(&self.credit_log, account_id, &endpoint, wanted).await?,
             after,
         });
         let now = self.clock.now();
@@ -273,13 +283,8 @@ async fn write_again(tx: &Transaction, replay: &Replay, now: Timestamp) -> Resul
         events,
         after,
     } = replay;
-    let wanted = |event: &&Arc<Event>| {
-        let event_type = WebhookEventType::of(&event.content);
-        event_type.is_some_and(|one| endpoint.event_types.is_empty() || endpoint.event_types.contains(&one))
-    };
-    let events: Vec<&Arc<Event>> = events.iter().filter(wanted).collect();
     let previous = Some(after.position());
-    let messages = messages((after.epoch, *account_id), endpoint, &events, (previous, now))?;
+    let messages = messages((after.epoch, *account_id), endpoint, events, (previous, now))?;
     store::insert_or_requeue(tx, &messages).await?;
     Ok(messages.len())
 }

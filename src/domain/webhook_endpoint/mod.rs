@@ -14,6 +14,7 @@
 
 mod collecting;
 mod endpoints;
+mod entry_filter;
 mod error;
 mod messages;
 mod sending;
@@ -22,15 +23,30 @@ mod transport;
 
 pub use collecting::Collecting;
 pub(in crate::domain) use collecting::collected_until;
+pub(in crate::domain) use endpoints::broken_of;
 pub use endpoints::{Endpoints, NewSecret};
+pub use entry_filter::EntryFilter;
 pub use error::{
     ChangeEndpointRefusal, CreateEndpointRefusal, ReplayRefusal, RetryMessageRefusal, TestEndpointRefusal,
     UpdateEndpointRefusal,
 };
-pub use ledgerbell_core::webhook_endpoint as model;
 pub use messages::{MessageFilter, MessagePosition, Messages, Replayed};
 pub use sending::{Claimed, Sending, Target};
 pub use transport::{Answer, Posting, Request, Transport};
+
+/// The models of the core, with the filter of this module.
+pub mod model {
+    pub use ledgerbell_core::webhook_endpoint::*;
+
+    use super::EntryFilter;
+
+    /// An endpoint with its filter of entries.
+    pub type WebhookEndpoint = ledgerbell_core::webhook_endpoint::WebhookEndpoint<EntryFilter>;
+    /// An endpoint to be created.
+    pub type NewEndpoint = ledgerbell_core::webhook_endpoint::NewEndpoint<EntryFilter>;
+    /// A change of an endpoint.
+    pub type EndpointPatch = ledgerbell_core::webhook_endpoint::EndpointPatch<EntryFilter>;
+}
 
 use crate::primitives::actor::{AccessError, Actor, Permission};
 use crate::primitives::ids::AccountId;

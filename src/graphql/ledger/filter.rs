@@ -104,21 +104,32 @@ pub(crate) struct CreditLogFilter {
 }
 
 impl CreditLogFilter {
+    /// Returns the first field with an id that can never match in this account.
+    pub(in crate::graphql) fn first_foreign(&self, account_id: AccountId) -> Option<&'static str> {
+        let of_kind = |kind| move |id: &ID| parse_id(id, kind).is_some_and(|id| id.account_id == account_id);
+        let (member, session, top_up) = (
+            of_kind(IdKind::Member),
+            of_kind(IdKind::Session),
+            of_kind(IdKind::TopUp),
+        );
+        let fields: [(_, &Option<Vec<ID>>, &dyn Fn(&ID) -> bool); 4] = [
+            ("actorIds", &self.actor_ids, &|id| actor_in(account_id, id).is_some()),
+            ("memberIds", &self.member_ids, &member),
+            ("sessionIds", &self.session_ids, &session),
+            ("topUpIds", &self.top_up_ids, &top_up),
+        ];
+        let foreign = fields
+            .into_iter()
+            .find(|(_, ids, is_known)| ids.iter().flatten().any(|id| !is_known(id)));
+        foreign.map(|(field, _, _)| field)
+    }
+
     /// Parses the filter of the domain. Ids that are unknown, of another type or of another account match nothing.
     pub(in crate::graphql) fn for_account(
         self,
         account_id: AccountId,
     ) -> Result<credit_log::CreditLogFilter, InvalidInput> {
-        // A platform key acts in all accounts, so its id contains the number of another account.
-        let actor = |id: ID| match id.parse::<GlobalId>().ok()? {
-            id if id.kind == IdKind::Member && id.account_id == account_id => {
-                Some(credit_log::ActorRef::Member(MemberId::from_uuid(id.uuid)))
-            }
-            id if id.kind == IdKind::ApiKey && [account_id, AccountId::PLATFORM].contains(&id.account_id) => {
-                Some(credit_log::ActorRef::ApiKey(ApiKeyId::from_uuid(id.uuid)))
-            }
-            _ => None,
-        };
+        let actor = |id: ID| actor_in(account_id, &id);
         let (dates, amount) = (self.dates, self.amount);
         let days = dates.map(|dates| (dates.from.map(|date| date.0), dates.to.map(|date| date.0)));
         let timezone = dates.and_then(|dates| dates.timezone).map(|zone| zone.0);
@@ -139,6 +150,20 @@ impl CreditLogFilter {
             amount: credit_log::AmountRange::new("filter.amount", min, max)?,
             search: Search::parse("filter.search", self.search.as_deref())?,
         })
+    }
+}
+
+/// Parses the id of an actor that may have caused an entry of this account. A platform key acts in all accounts, so its id contains the
+/// number of another account.
+fn actor_in(account_id: AccountId, id: &ID) -> Option<credit_log::ActorRef> {
+    match id.parse::<GlobalId>().ok()? {
+        id if id.kind == IdKind::Member && id.account_id == account_id => {
+            Some(credit_log::ActorRef::Member(MemberId::from_uuid(id.uuid)))
+        }
+        id if id.kind == IdKind::ApiKey && [account_id, AccountId::PLATFORM].contains(&id.account_id) => {
+            Some(credit_log::ActorRef::ApiKey(ApiKeyId::from_uuid(id.uuid)))
+        }
+        _ => None,
     }
 }
 

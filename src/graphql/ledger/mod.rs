@@ -20,10 +20,10 @@ mod usage;
 
 pub(super) use balance::{AccountStatus, Balance, Eligibility};
 pub(super) use credit_mutation::CreditMutation;
-pub(super) use entry::{Actor, CreditEntry, CreditEntryConnection};
+pub(super) use entry::{Actor, ActorKind, CreditEntry, CreditEntryConnection, CreditEntryKind};
 pub(super) use explanation::{BalanceExplanation, explain_balance};
 pub(super) use export::{ExportFormat, ExportLink, export_link, filter_from_json, filter_to_json};
-pub(super) use filter::{CreditLogFilter, DateTimeRange, SortOrder, at_most_100, instants};
+pub(super) use filter::{CreditDirection, CreditLogFilter, DateTimeRange, SortOrder, at_most_100, instants};
 pub(super) use lot::{CreditLot, CreditLotConnection, CreditLotKind};
 pub(super) use payload::{
     AdjustCreditsPayload, BookSessionPayload, BookSessionsPayload, CancelSessionPayload, CompleteSessionPayload,

@@ -54,6 +54,8 @@ pub(crate) enum AlertNextStep {
     UpdateContact,
     /// Review the team's API keys, and revoke those that are not needed.
     ReviewApiKeys,
+    /// Review the webhook endpoints: repair and enable them, or delete those that are not needed.
+    ReviewWebhookEndpoints,
     /// Review the credit log.
     ViewCreditLog,
     /// No action is needed.

@@ -53,6 +53,8 @@ pub(crate) enum AlertKind {
     ContactBouncing,
     /// An API key of the team was created or revoked. Sent to owners.
     ApiKeyChanged,
+    /// A webhook endpoint answered 410 or failed for five days, and was disabled. Sent to admins.
+    WebhookEndpointDisabled,
     /// A person tested whether alerts arrive.
     Test,
 }

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, Object};
 
+use super::entry_filter::EntryFilter;
 use super::message::{WebhookMessageConnection, WebhookMessageFilter, messages};
 use crate::domain::webhook_endpoint::model;
 use crate::graphql::context::{public_id, scope};
@@ -96,6 +97,12 @@ impl WebhookEndpoint {
     /// The types of events that it gets. Empty for all, also those that are added later.
     async fn event_types(&self) -> Vec<WebhookEventType> {
         self.0.event_types.iter().map(|one| (*one).into()).collect()
+    }
+
+    /// Which entries it gets. Null for all entries of its account.
+    async fn entry_filter(&self) -> Option<EntryFilter> {
+        let filter = self.0.entry_filter.clone();
+        filter.map(|filter| EntryFilter::new(self.0.account_id, filter))
     }
 
     /// Whether it gets messages.

@@ -3,6 +3,7 @@
 //! The schema's roots call it. This module only converts types; the domain decides which endpoint gets which message.
 
 mod endpoint;
+mod entry_filter;
 mod message;
 mod mutation;
 mod refusals;

@@ -5,16 +5,19 @@ use std::collections::BTreeSet;
 use async_graphql::{InputObject, MaybeUndefined};
 
 use super::endpoint::{WebhookEndpoint, WebhookEventType};
+use super::entry_filter;
 use super::message::WebhookMessage;
 use crate::domain::webhook_endpoint::model::{self, EndpointPatch, NewEndpoint};
 use crate::domain::webhook_endpoint::{NewSecret, Replayed};
 use crate::graphql::context::Scope;
 use crate::graphql::id::{Id, Named};
-use crate::graphql::inputs::patched;
+use crate::graphql::inputs::{changed, patched};
+use crate::graphql::ledger::CreditLogFilter;
 use crate::graphql::payload::{mutations, payload};
 use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::LiveCursorText;
 use crate::primitives::actor::Actor;
+use crate::primitives::change::Change;
 use crate::primitives::ids::{AccountId, WebhookEndpointId, WebhookMessageId};
 
 /// A webhook endpoint to create.
@@ -30,6 +33,10 @@ pub(crate) struct CreateWebhookEndpointInput {
     description: Option<String>,
     /// The types of events that it gets. When left out or empty: all, also those that are added later.
     event_types: Option<Vec<WebhookEventType>>,
+    /// It gets the entries that this filter lists; all when left out. Only with `eventTypes: [CREDIT_ENTRY_POSTED]`, because other types are
+    /// not filtered. Needs the permission `READ_CREDIT_LOG` too. Ids must belong to the account, and no list may be empty. An endpoint of the
+    /// platform filters by what all accounts have: kinds, amounts, days, words, and API keys of the platform.
+    entry_filter: Option<CreditLogFilter>,
 }
 
 /// Changes to a webhook endpoint. Fields that are left out do not change.
@@ -43,6 +50,8 @@ pub(crate) struct UpdateWebhookEndpointInput {
     description: MaybeUndefined<String>,
     /// The complete list of the types of events that it gets. Empty for all.
     event_types: MaybeUndefined<Vec<WebhookEventType>>,
+    /// It gets the entries that this filter lists, from now on; as in createWebhookEndpoint. The complete filter: null removes it.
+    entry_filter: MaybeUndefined<CreditLogFilter>,
     /// Whether it gets messages. One that is enabled again gets the events from now on: send earlier ones with replayWebhooks.
     enabled: MaybeUndefined<bool>,
     /// Refused as `VERSION_CONFLICT` when this is not the current version.
@@ -198,6 +207,10 @@ async fn create(scope: &Scope, input: CreateWebhookEndpointInput) -> Result<NewS
         url: input.url,
         description: input.description.unwrap_or_default(),
         event_types: event_types(input.event_types.unwrap_or_default())?,
+        entry_filter: match input.entry_filter {
+            Some(filter) => entry_filter::parse(account_id, filter)?,
+            None => None,
+        },
     };
     let endpoints = &scope.services.webhook_endpoints;
     Ok(endpoints.create(scope.actor(), account_id, new).await?)
@@ -211,6 +224,11 @@ async fn update(scope: &Scope, input: UpdateWebhookEndpointInput) -> Result<mode
         url: patched("url", input.url)?,
         description: patched("description", input.description)?,
         event_types: chosen.map(event_types).transpose()?,
+        entry_filter: match changed(input.entry_filter) {
+            Change::Set(filter) => entry_filter::parse(account_id, filter)?.map_or(Change::Clear, Change::Set),
+            Change::Clear => Change::Clear,
+            Change::Keep => Change::Keep,
+        },
         enabled: patched("enabled", input.enabled)?,
     };
     let endpoints = &scope.services.webhook_endpoints;
@@ -270,7 +288,7 @@ mutations! {
         create_webhook_endpoint(CreateWebhookEndpointInput: "The new endpoint.")
             -> CreateWebhookEndpointPayload = create;
 
-        /// Changes the URL, the note or the types of events of a webhook endpoint, or enables or disables it.
+        /// Changes the URL, the note, the types of events or the filter of a webhook endpoint, or enables or disables it.
         /// [auth: `MANAGE_SETTINGS`; for an endpoint of the platform: platform key with `MANAGE_ACCOUNTS`]
         update_webhook_endpoint(UpdateWebhookEndpointInput: "The changes.")
             -> UpdateWebhookEndpointPayload = update;
@@ -295,8 +313,8 @@ mutations! {
         retry_webhook_message(RetryWebhookMessageInput: "The message to send again.")
             -> RetryWebhookMessagePayload = retry;
 
-        /// Sends the events after a cursor to a webhook endpoint, also those from before it existed: those of its types among the next 500
-        /// events. Messages that were sent before keep their ids.
+        /// Sends the events after a cursor to a webhook endpoint, also those from before it existed: those of its types, and listed by its
+        /// filter, among the next 500 events. Messages that were sent before keep their ids.
         /// [auth: `MANAGE_SETTINGS`; for an endpoint of the platform: platform key with `MANAGE_ACCOUNTS`]
         replay_webhooks(ReplayWebhooksInput: "The endpoint, and the events.") -> ReplayWebhooksPayload = replay;
     }

@@ -27,11 +27,13 @@ impl From<CreateEndpointRefusal> for Failure {
 
 impl From<UpdateEndpointRefusal> for Failure {
     fn from(error: UpdateEndpointRefusal) -> Self {
+        let message = error.to_string();
         match error {
             UpdateEndpointRefusal::NotFound => not_found(),
             UpdateEndpointRefusal::VersionConflict(endpoint) => {
                 version_conflict().with(Present::WebhookEndpoint(endpoint))
             }
+            UpdateEndpointRefusal::FilterOfOtherTypes(field) => Self::invalid(field, message),
         }
     }
 }

@@ -4,6 +4,7 @@ mod address_mail;
 mod addresses;
 mod alerts;
 mod backlog;
+mod broken_endpoints;
 mod buying;
 mod contacts;
 mod defaults;

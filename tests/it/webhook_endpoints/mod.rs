@@ -1,5 +1,6 @@
 //! Outgoing webhooks, received by an HTTP server of the test.
 
+mod filtering;
 mod hanging;
 mod managing;
 pub(crate) mod receiver;
@@ -23,7 +24,7 @@ const LOG: &str =
         webhookEndpoint { id } attempts { number startedAt statusCode failure } } } } } }";
 
 /// A server that may call receivers of the test.
-async fn start() -> TestApp {
+pub(crate) async fn start() -> TestApp {
     Box::pin(TestApp::start_with(&[(
         "webhook_endpoints.allowed_networks",
         "127.0.0.0/8",
@@ -49,7 +50,7 @@ async fn collect(app: &TestApp) {
 }
 
 /// Writes the messages about all new events, and sends those that are due, until none is left.
-async fn deliver(app: &TestApp) {
+pub(crate) async fn deliver(app: &TestApp) {
     collect(app).await;
     let sending = &app.services().webhook_sending;
     loop {
@@ -67,13 +68,13 @@ async fn deliver(app: &TestApp) {
 }
 
 /// An endpoint, and the secret that signs its messages.
-struct Made {
-    id: String,
+pub(crate) struct Made {
+    pub(crate) id: String,
     secret: String,
 }
 
 /// Creates an endpoint of the team, as its owner.
-async fn endpoint(app: &TestApp, url: &str, with: &Value) -> Made {
+pub(crate) async fn endpoint(app: &TestApp, url: &str, with: &Value) -> Made {
     let mut input = json!({ "accountId": app.team.id(), "url": url });
     let fields = input.as_object_mut().expect("an object");
     fields.extend(with.as_object().expect("an object").clone());
@@ -95,7 +96,7 @@ fn made_of(payload: &Value) -> Made {
 }
 
 /// Sends a mutation about an endpoint. Returns the payload.
-async fn about(client: &Client, name: &str, id: &str, with: &Value) -> Value {
+pub(crate) async fn about(client: &Client, name: &str, id: &str, with: &Value) -> Value {
     let mut input = json!({ "webhookEndpointId": id });
     let fields = input.as_object_mut().expect("an object");
     fields.extend(with.as_object().expect("an object").clone());
@@ -114,7 +115,7 @@ fn code(payload: &Value) -> &str {
 }
 
 /// Posts an entry, which is an event.
-async fn grant(app: &TestApp, key: &str) -> Value {
+pub(crate) async fn grant(app: &TestApp, key: &str) -> Value {
     let input = json!({ "accountId": app.team.id(), "credits": "5", "description": "Welcome", "idempotencyKey": key });
     app.platform.apply("grantCredits", "entry { id }", input).await
 }
@@ -126,6 +127,6 @@ async fn log(client: &Client, id: &str) -> Value {
 }
 
 /// The only type of events that most tests need.
-fn entries() -> Value {
+pub(crate) fn entries() -> Value {
     json!({ "eventTypes": ["CREDIT_ENTRY_POSTED"] })
 }

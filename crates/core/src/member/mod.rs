@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::primitives::actor::{Actor, Cause, MemberRole, Permissions, Side};
+pub use crate::primitives::change::Change;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, RecipientId};
 use crate::primitives::money::{CreditPrice, Currency};
@@ -311,11 +312,7 @@ impl Contact {
     /// Returns this contact with another address, which is unverified. The same address keeps its status.
     #[must_use]
     pub fn with_email(self, email: Change<String>) -> Self {
-        let email = match email {
-            Change::Keep => return self,
-            Change::Clear => None,
-            Change::Set(email) => Some(email),
-        };
+        let email = email.apply(self.email.clone());
         if email == self.email {
             return self;
         }
@@ -390,17 +387,6 @@ pub struct NewMember {
     pub role: MemberRole,
     /// The language of mail to the member, as a BCP 47 tag; English when it is `None`.
     pub locale: Option<String>,
-}
-
-/// A change of an optional value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change<T> {
-    /// Leave it unchanged.
-    Keep,
-    /// Remove the value.
-    Clear,
-    /// Set this value.
-    Set(T),
 }
 
 /// A member as the platform describes them: to be added, brought back or changed.

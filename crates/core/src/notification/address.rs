@@ -92,11 +92,10 @@ impl NotificationAddress {
         };
         after.label = patch.label.clone().unwrap_or(after.label);
         after.wishes.kinds = patch.kinds.clone().unwrap_or(after.wishes.kinds);
-        match patch.low_balance_threshold {
-            Change::Keep => {}
-            Change::Clear => after.wishes.low_balance_threshold = None,
-            Change::Set(threshold) => after.wishes.low_balance_threshold = Some(threshold),
-        }
+        after.wishes.low_balance_threshold = patch
+            .low_balance_threshold
+            .clone()
+            .apply(after.wishes.low_balance_threshold);
         if after != before {
             after.contact.version = before.contact.version.saturating_add(1);
         }

@@ -61,7 +61,7 @@ enum Span {
     Fact,
     /// As long as a condition of one entry, session, top-up, contact or balance lasts.
     Condition,
-    /// As long as a condition of the rule, its card or the credits as a whole lasts. An evaluation of the account ends it.
+    /// As long as a condition of the rule, its card, the credits as a whole or a webhook endpoint lasts. An evaluation of the account ends it.
     Standing,
 }
 
@@ -228,6 +228,15 @@ alert_kinds! {
         pace: Each,
         rule: Rule::for_admins(Warning, true, NextStep::ReviewApiKeys).for_owners(),
     }
+    /// A webhook endpoint was disabled, because it answered 410 or failed for days.
+    WebhookEndpointDisabled = "WEBHOOK_ENDPOINT_DISABLED" {
+        label: "Webhook endpoint disabled",
+        description: "A webhook endpoint of the team failed for days or is gone, and gets nothing anymore.",
+        group: Some(Group::Account),
+        span: Standing,
+        pace: Gathered,
+        rule: Rule::for_admins(Warning, true, NextStep::ReviewWebhookEndpoints),
+    }
     /// A member requested a test of alerts.
     Test = "TEST" {
         label: "Test",
@@ -296,6 +305,8 @@ crate::text_enum! {
         UpdateContact = "UPDATE_CONTACT",
         /// Review the team's API keys.
         ReviewApiKeys = "REVIEW_API_KEYS",
+        /// Review the team's webhook endpoints: enable or delete them.
+        ReviewWebhookEndpoints = "REVIEW_WEBHOOK_ENDPOINTS",
         /// Read the credit log.
         ViewCreditLog = "VIEW_CREDIT_LOG",
         /// No action is needed.
@@ -315,6 +326,7 @@ impl NextStep {
             | Self::RaiseCap
             | Self::ReviewAutoTopUp => Some(Permission::BuyCredits),
             Self::ReviewApiKeys => Some(Permission::ManageApiKeys),
+            Self::ReviewWebhookEndpoints => Some(Permission::ManageSettings),
             Self::UpdateContact | Self::ViewCreditLog | Self::None => None,
         }
     }
@@ -371,8 +383,8 @@ impl AlertKind {
         !matches!(self.span(), Span::Fact)
     }
 
-    /// Returns whether an open alert of this kind may be about the account's rule, its card or its credits as a whole, and not
-    /// about one entry, session or top-up. An evaluation of the account ends it.
+    /// Returns whether an open alert of this kind may be about the account's rule, its card, its credits as a whole or a webhook endpoint,
+    /// and not about one entry, session or top-up. An evaluation of the account ends it.
     pub const fn is_standing(self) -> bool {
         matches!(self.span(), Span::Standing)
     }

@@ -130,8 +130,8 @@ impl NotificationSettings {
     pub fn patched(mut self, patch: &SettingsPatch) -> Self {
         let before = self.clone();
         fulfil(&mut self.preferences, &patch.preferences);
-        apply(&mut self.low_balance_threshold, &patch.low_balance_threshold);
-        apply(&mut self.quiet_hours, &patch.quiet_hours);
+        self.low_balance_threshold = patch.low_balance_threshold.clone().apply(self.low_balance_threshold);
+        self.quiet_hours = patch.quiet_hours.clone().apply(self.quiet_hours);
         if self != before {
             self.version = self.version.saturating_add(1);
         }
@@ -204,14 +204,6 @@ impl SettingsPatch {
             quiet_hours: Change::Keep,
             expected_version: None,
         }
-    }
-}
-
-fn apply<T: Copy>(value: &mut Option<T>, change: &Change<T>) {
-    match change {
-        Change::Keep => {}
-        Change::Clear => *value = None,
-        Change::Set(new) => *value = Some(*new),
     }
 }
 

@@ -57,6 +57,7 @@ const TABLE: &[(&str, &str, bool, Audience, Audience, bool)] = &[
     ("ACCOUNT_UNFROZEN", "INFO", false, EVERYBODY, ADMINS, false),
     ("CONTACT_BOUNCING", "CRITICAL", true, BOTH, ADMINS, false),
     ("API_KEY_CHANGED", "WARNING", false, OWNERS, OWNERS, true),
+    ("WEBHOOK_ENDPOINT_DISABLED", "WARNING", false, ADMINS, ADMINS, true),
     ("TEST", "INFO", false, SUBJECT, SUBJECT, false),
 ];
 
@@ -214,7 +215,10 @@ fn an_address_gets_what_was_chosen_once_it_is_verified_and_nothing_of_members() 
                         ..case(*kind, *channel)
                     };
                     let of_members = matches!(kind.group(), None | Some(Group::Sessions))
-                        || matches!(kind, AlertKind::ContactBouncing | AlertKind::ApiKeyChanged);
+                        || matches!(
+                            kind,
+                            AlertKind::ContactBouncing | AlertKind::ApiKeyChanged | AlertKind::WebhookEndpointDisabled
+                        );
                     let expected = if of_members || *channel == Channel::InApp {
                         Verdict::NotAddressed
                     } else if preference != Some(true) {

@@ -1,6 +1,7 @@
 //! Values without dependencies: importable by every module, importing none.
 
 pub mod actor;
+pub mod change;
 pub mod credits;
 pub mod cursor;
 pub mod derived_key;

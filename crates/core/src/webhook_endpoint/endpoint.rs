@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::event_type::WebhookEventType;
 use super::signing::SECRET_OVERLAP_MILLIS;
 use crate::primitives::actor::Cause;
+use crate::primitives::change::Change;
 use crate::primitives::ids::{AccountId, WebhookEndpointId};
 use crate::primitives::timestamp::{DAY, Timestamp};
 
@@ -25,9 +26,9 @@ crate::text_enum! {
     }
 }
 
-/// A URL that gets messages about events.
+/// A URL that gets messages about events. `F` is a filter of entries: how entries are matched is no matter of this crate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookEndpoint {
+pub struct WebhookEndpoint<F> {
     /// The account whose events it gets, or [`AccountId::PLATFORM`] for those of all accounts.
     pub account_id: AccountId,
     /// The id within the account or the platform.
@@ -38,6 +39,8 @@ pub struct WebhookEndpoint {
     pub description: String,
     /// The types of events that it gets; empty for all, also future ones.
     pub event_types: BTreeSet<WebhookEventType>,
+    /// It gets the entries that this filter lists; all where there is none. See [`may_filter`].
+    pub entry_filter: Option<F>,
     /// Since when it gets nothing, and why.
     pub disabled: Option<(Timestamp, DisabledReason)>,
     /// It gets the events since then: since it was created, or last enabled.
@@ -60,18 +63,20 @@ pub struct WebhookEndpoint {
 
 /// An endpoint to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewEndpoint {
+pub struct NewEndpoint<F> {
     /// Where messages go.
     pub url: String,
     /// The owner's note.
     pub description: String,
     /// See [`WebhookEndpoint::event_types`].
     pub event_types: BTreeSet<WebhookEventType>,
+    /// See [`WebhookEndpoint::entry_filter`].
+    pub entry_filter: Option<F>,
 }
 
 /// A change of an endpoint. A field that is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EndpointPatch {
+pub struct EndpointPatch<F> {
     /// The version that the caller has seen.
     pub expected_version: Option<i32>,
     /// Where messages go.
@@ -80,32 +85,53 @@ pub struct EndpointPatch {
     pub description: Option<String>,
     /// See [`WebhookEndpoint::event_types`].
     pub event_types: Option<BTreeSet<WebhookEventType>>,
+    /// See [`WebhookEndpoint::entry_filter`].
+    pub entry_filter: Change<F>,
     /// Whether it gets messages.
     pub enabled: Option<bool>,
 }
 
-impl WebhookEndpoint {
+/// Returns whether an endpoint of these types may have a filter. Only entries can be filtered. With other types it would be unclear
+/// whether the filter applies to these as well.
+pub fn may_filter(event_types: &BTreeSet<WebhookEventType>) -> bool {
+    event_types.iter().eq([&WebhookEventType::CreditEntryPosted])
+}
+
+impl<F> WebhookEndpoint<F> {
     /// Whether messages are sent to it.
     pub const fn is_enabled(&self) -> bool {
         self.disabled.is_none() && self.removed_at.is_none()
     }
 
-    /// Returns whether it gets the event of this type that happened then.
+    /// Returns why it was disabled, and when, unless a caller has disabled it. `None` for one that is enabled or deleted.
+    pub fn broken(&self) -> Option<(Timestamp, DisabledReason)> {
+        let disabled = self.disabled.filter(|_| self.removed_at.is_none());
+        disabled.filter(|(_, because)| *because != DisabledReason::Requested)
+    }
+
+    /// Returns whether it gets events of this type, whenever they happened. Its filter chooses among them.
+    pub fn gets_type(&self, event_type: WebhookEventType) -> bool {
+        self.event_types.is_empty() || self.event_types.contains(&event_type)
+    }
+
+    /// Returns whether it gets the event of this type that happened then, if its filter lists it.
     pub fn gets(&self, event_type: WebhookEventType, occurred_at: Timestamp) -> bool {
-        self.is_enabled()
-            && occurred_at >= self.enabled_at
-            && (self.event_types.is_empty() || self.event_types.contains(&event_type))
+        self.is_enabled() && occurred_at >= self.enabled_at && self.gets_type(event_type)
     }
 
     /// Returns this endpoint with the patch applied, under the next version if that changes anything. One that is enabled again counts
     /// as new: it gets the events from now on, and its failures so far are forgotten.
     #[must_use]
-    pub fn patched(self, patch: &EndpointPatch, now: Timestamp) -> Self {
+    pub fn patched(self, patch: &EndpointPatch<F>, now: Timestamp) -> Self
+    where
+        F: Clone + PartialEq,
+    {
         let before = self.clone();
         let mut after = self;
         after.url = patch.url.clone().unwrap_or(after.url);
         after.description = patch.description.clone().unwrap_or(after.description);
         after.event_types = patch.event_types.clone().unwrap_or(after.event_types);
+        after.entry_filter = patch.entry_filter.clone().apply(after.entry_filter);
         match patch.enabled {
             Some(true) if after.disabled.is_some() => {
                 (after.disabled, after.failing_since) = (None, None);
@@ -155,13 +181,14 @@ mod tests {
     use super::*;
     use crate::primitives::timestamp::HOUR;
 
-    fn endpoint() -> WebhookEndpoint {
+    fn endpoint() -> WebhookEndpoint<&'static str> {
         WebhookEndpoint {
             account_id: AccountId::from_number(7),
             id: WebhookEndpointId::from_uuid(Uuid::from_u128(1)),
             url: "https://example.com/hooks".to_owned(),
             description: String::new(),
             event_types: BTreeSet::new(),
+            entry_filter: None,
             disabled: None,
             enabled_at: Timestamp::from_millis(1_000),
             failing_since: None,
@@ -201,6 +228,46 @@ mod tests {
         let on = off.patched(&turned(true), later);
         assert_eq!((on.is_enabled(), on.enabled_at, on.version), (true, later, 3));
         assert_eq!(on.clone().patched(&turned(true), later.plus_millis(1)), on, "no change");
+    }
+
+    #[test]
+    fn only_entries_are_filtered() {
+        use WebhookEventType::{AlertRaised, CreditEntryPosted};
+        assert!(may_filter(&[CreditEntryPosted].into()));
+        assert!(!may_filter(&[CreditEntryPosted, AlertRaised].into()));
+        assert!(!may_filter(&[AlertRaised].into()));
+        assert!(!may_filter(&BTreeSet::new()), "all types, also future ones");
+    }
+
+    #[test]
+    fn a_filter_is_set_kept_and_removed() {
+        let now = Timestamp::from_millis(1_000);
+        let patch = |entry_filter| EndpointPatch {
+            entry_filter,
+            ..EndpointPatch::default()
+        };
+        let filtered = endpoint().patched(&patch(Change::Set("large")), now);
+        assert_eq!((filtered.entry_filter, filtered.version), (Some("large"), 2));
+        assert_eq!(filtered.clone().patched(&patch(Change::Keep), now), filtered);
+        assert_eq!(filtered.patched(&patch(Change::Clear), now).entry_filter, None);
+    }
+
+    #[test]
+    fn an_endpoint_is_broken_until_it_is_enabled_or_deleted() {
+        let now = Timestamp::from_millis(1_000);
+        let disabled = |because| WebhookEndpoint {
+            disabled: Some((now, because)),
+            ..endpoint()
+        };
+        assert_eq!(endpoint().broken(), None);
+        assert_eq!(disabled(DisabledReason::Requested).broken(), None);
+        let gone = disabled(DisabledReason::Gone);
+        assert_eq!(gone.broken(), Some((now, DisabledReason::Gone)));
+        let deleted = WebhookEndpoint {
+            removed_at: Some(now),
+            ..gone
+        };
+        assert_eq!(deleted.broken(), None);
     }
 
     #[test]

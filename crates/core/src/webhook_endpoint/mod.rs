@@ -9,7 +9,7 @@ mod schedule;
 mod signing;
 
 pub use endpoint::{
-    DISABLED_AFTER_MILLIS, DisabledReason, EndpointPatch, MOST_ENDPOINTS, NewEndpoint, WebhookEndpoint,
+    DISABLED_AFTER_MILLIS, DisabledReason, EndpointPatch, MOST_ENDPOINTS, NewEndpoint, WebhookEndpoint, may_filter,
 };
 pub use event_type::{TEST_TYPE, WebhookEventType, shown_status};
 pub use message::{WebhookAttempt, WebhookFailure, WebhookMessage, WebhookMessageStatus};

@@ -24,7 +24,7 @@ pub(in super::super) struct StandingAlert {
 /// The condition of the partial index on such alerts. The planner compares the text.
 const OPEN: &str = "resolved_at IS NULL AND entry_id IS NULL AND session_id IS NULL AND top_up_id IS NULL";
 
-/// Returns the open alerts of an account about its rule, its card and expiring credits.
+/// Returns the open alerts of an account about its rule, its card, expiring credits and webhook endpoints.
 pub(in super::super) async fn standing(tx: &Transaction, account_id: AccountId) -> Result<Vec<StandingAlert>, Fault> {
     let backend = tx.get_database_backend();
     let standing = AlertKind::ALL.iter().copied().filter(|kind| kind.is_standing());

@@ -6,6 +6,7 @@ use entity::webhook_endpoint;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 
 use super::super::model::{DisabledReason, WebhookEndpoint, WebhookEventType};
+use super::entry_filter::{filter_of, text_of};
 use super::unreadable;
 use crate::domain::database::bulk::Record;
 use crate::domain::database::records::{self, FromRow, column_list};
@@ -27,6 +28,8 @@ struct EndpointRow {
     description: String,
     /// A JSON list of names.
     event_types: String,
+    /// JSON: see `entry_filter.rs`.
+    entry_filter: Option<String>,
     disabled_at: Option<Timestamp>,
     disabled_because: Option<DisabledReason>,
     enabled_at: Timestamp,
@@ -48,6 +51,7 @@ impl EndpointRow {
             url: self.url,
             description: self.description,
             event_types: types_of(&self.event_types)?,
+            entry_filter: self.entry_filter.as_deref().map(filter_of).transpose()?,
             disabled: self.disabled_at.zip(self.disabled_because),
             enabled_at: self.enabled_at,
             failing_since: self.failing_since,
@@ -145,6 +149,7 @@ pub(in super::super) async fn save_endpoint(tx: &Transaction, endpoint: &Webhook
         url: endpoint.url.clone(),
         description: endpoint.description.clone(),
         event_types: serde_json::to_string(&names).map_err(|error| Fault::Internal(error.to_string()))?,
+        entry_filter: endpoint.entry_filter.as_ref().map(text_of).transpose()?,
         disabled_at: endpoint.disabled.map(|(at, _)| at),
         disabled_because: endpoint.disabled.map(|(_, because)| because),
         enabled_at: endpoint.enabled_at,

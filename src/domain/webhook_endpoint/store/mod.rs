@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod endpoints;
+mod entry_filter;
 mod messages;
 mod outbox;
 

@@ -59,6 +59,7 @@ export const de: Words = {
     ACCOUNT_UNFROZEN: "Konto wieder aktiv",
     CONTACT_BOUNCING: "Mail kommt zurück",
     API_KEY_CHANGED: "API-Schlüssel erstellt oder widerrufen",
+    WEBHOOK_ENDPOINT_DISABLED: "Webhook-Empfänger abgeschaltet",
     TEST: "Test",
   },
   severity: { CRITICAL: "Kritisch", WARNING: "Warnung", INFO: "Information" },

@@ -59,6 +59,7 @@ export const en = {
     ACCOUNT_UNFROZEN: "Account active again",
     CONTACT_BOUNCING: "Mail bounces",
     API_KEY_CHANGED: "API key created or revoked",
+    WEBHOOK_ENDPOINT_DISABLED: "Webhook endpoint disabled",
     TEST: "Test",
   }),
   severity: names({ CRITICAL: "Critical", WARNING: "Warning", INFO: "Information" }),
