@@ -44,7 +44,7 @@ use crate::domain::top_up::{
 };
 use crate::domain::troubleshooting::Troubleshooting;
 use crate::graphql::{self, ExportLinks, Limits, Schema, TrustedDocuments};
-use crate::http::{self, HttpState, LiveConnections, SignIns};
+use crate::http::{self, HttpState, LiveConnections, Metrics, SignIns, Traffic};
 use crate::primitives::clock::Clock;
 
 pub use files::data_files;
@@ -69,6 +69,7 @@ pub struct App {
     trusted: TrustedDocuments,
     bus_bell: Option<Arc<BusBell>>,
     live_connections: LiveConnections,
+    traffic: Traffic,
     simulated_gateway: Option<SimulatedGateway>,
     sign_ins: Option<Arc<SignIns>>,
     /// The secret that links and codes are signed with.
@@ -308,6 +309,7 @@ impl App {
             trusted,
             bus_bell,
             live_connections: LiveConnections::new(settings.live_connections),
+            traffic: Traffic::default(),
             simulated_gateway,
             sign_ins: None,
             secret,
@@ -358,6 +360,15 @@ impl App {
         &self.live_connections
     }
 
+    /// Returns the figures of this process, which are served separately.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(
+            self.services.clone(),
+            self.live_connections.clone(),
+            self.traffic.clone(),
+        )
+    }
+
     /// Returns the state of the HTTP server. Links that clients follow begin with `base_url`.
     pub fn http_state(&self, settings: &Settings, base_url: &str) -> Arc<HttpState> {
         let export_links = self.export_links(base_url);
@@ -378,7 +389,7 @@ impl App {
             schema,
             self.services.clone(),
             export_links,
-            self.live_connections.clone(),
+            (self.live_connections.clone(), self.traffic.clone()),
             http_state,
         );
         let http_state = match self.sign_ins.clone() {

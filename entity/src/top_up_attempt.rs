@@ -48,6 +48,8 @@ pub struct Model {
     pub actor_member_id: Option<Uuid>,
     pub created_at: i64,
     pub finished_at: Option<i64>,
+    /// The span that requested it, as `traceparent` of W3C Trace Context names it; only while traces are exported.
+    pub trace_context: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -58,6 +58,7 @@ mod m20261130_220400_create_webhook_attempt;
 mod m20261130_220500_create_webhook_checkpoint;
 mod m20261201_010000_add_entry_filter;
 mod m20261201_010100_add_checked_sequence;
+mod m20261201_014500_add_trace_context;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::{MigrationTrait, async_trait};
@@ -120,6 +121,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_220500_create_webhook_checkpoint::MIGRATION),
             Box::new(m20261201_010000_add_entry_filter::MIGRATION),
             Box::new(m20261201_010100_add_checked_sequence::MIGRATION),
+            Box::new(m20261201_014500_add_trace_context::MIGRATION),
         ]
     }
 }

@@ -5,10 +5,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use reqwest::{Client, Url, redirect};
+use tracing::Instrument as _;
 
 use super::is_this_machine;
 use crate::domain::fault::Fault;
 use crate::domain::member::KeySetSource;
+use crate::primitives::trace;
 
 /// The limit is short because a sign-in may wait for this request.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,11 +50,13 @@ impl HttpKeySet {
 
     async fn get(&self) -> Result<String, Fault> {
         let unavailable = |error: reqwest::Error| Fault::Unavailable(format!("fetching the issuer's keys: {error}"));
-        let mut response = self
-            .client
-            .get(self.url.clone())
-            .send()
-            .await
+        let span = trace::call("GET", self.url.host_str(), || "keys".to_owned());
+        let answer = self.client.get(self.url.clone()).send().instrument(span.clone()).await;
+        match &answer {
+            Ok(response) => trace::responded(&span, response.status().as_u16(), !response.status().is_success()),
+            Err(_) => trace::failed(&span, "_OTHER"),
+        }
+        let mut response = answer
             .and_then(reqwest::Response::error_for_status)
             .map_err(unavailable)?;
         if !response.status().is_success() {

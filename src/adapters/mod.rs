@@ -8,6 +8,7 @@ pub mod key_set;
 pub mod lock_file;
 pub mod mailer;
 pub mod open_files;
+pub mod otlp;
 pub mod pages;
 pub mod private_files;
 pub mod webhook_transport;

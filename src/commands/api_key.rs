@@ -55,7 +55,7 @@ enum ApiKeySubcommand {
 }
 
 pub(super) async fn run(command: &ApiKey, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let keys = Keys::open(settings, Clock::system()).await?;
     let done = act(&command.subcommand, keys.api_keys()).await;
     keys.close().await?;

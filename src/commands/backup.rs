@@ -45,7 +45,7 @@ enum Verified {
 }
 
 pub(super) async fn run_backup(command: &Backup, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let copy = database::back_up(settings.database.url.reveal(), &command.to).await?;
     let verified = verify(&copy).await?;
     copy.keep()?;
@@ -69,7 +69,7 @@ pub(super) async fn run_backup(command: &Backup, settings: &Settings) -> Ending 
 }
 
 pub(super) async fn run_restore(command: &Restore, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     // No server can start meanwhile.
     let _lock = app::lock(settings)?;
     let copy = database::restore(&command.from, settings.database.url.reveal()).await?;

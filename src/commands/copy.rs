@@ -34,7 +34,7 @@ pub(super) struct Copy {
 }
 
 pub(super) async fn run(command: &Copy, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let mut meter = Meter::new();
     let copied = database::copy(&command.from, &command.to, |progress| {
         meter.show(|| describe_step(progress));

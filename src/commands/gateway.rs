@@ -39,7 +39,7 @@ pub(super) async fn run(command: &Gateway, settings: &Settings) -> Ending {
                 .into(),
         );
     }
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let address = command.api;
     let listener = TcpListener::bind(address)
         .await

@@ -6,7 +6,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Settings;
-use crate::http;
 
 use super::Failure;
 
@@ -29,8 +28,7 @@ impl Metrics {
     /// Serves until `stop` is canceled.
     pub(super) fn serve(self, app: &App, stop: CancellationToken) -> Option<JoinHandle<std::io::Result<()>>> {
         let listener = self.0?;
-        let metrics = http::Metrics::new(app.services().clone(), app.live_connections().clone());
-        Some(tokio::spawn(metrics.serve(listener, stop.cancelled_owned())))
+        Some(tokio::spawn(app.metrics().serve(listener, stop.cancelled_owned())))
     }
 }
 

@@ -28,7 +28,7 @@ enum Profile {
 }
 
 pub(super) async fn run(command: &Migrate, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let database = app::open_database(settings).await?;
     // Before anything changes.
     let citus = match command.profile {

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod gateway;
 mod healthcheck;
+mod logging;
 mod mail;
 mod meter;
 mod metrics;
@@ -26,19 +27,20 @@ mod verify;
 mod worker;
 
 use std::error::Error;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::adapters::{database, open_files};
-use crate::config::{Flags, LogFormat, Settings};
+use crate::config::{Flags, Settings};
 use crate::domain::database::Database;
 use crate::primitives::clock::{Clock, MINUTE};
+
+use logging::start_logging;
 
 /// The time that a server's shutdown may take in addition to its drain.
 const GRACE: Duration = Duration::from_secs(2);
@@ -306,16 +308,6 @@ fn log_start(role: &'static str, settings: &Settings) {
     );
 }
 
-/// Logs panics through the logger, so that they are JSON if the other lines are.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let reason = panic.payload_as_str().unwrap_or("not a text");
-        let location = panic.location().map(ToString::to_string);
-        let thread = std::thread::current();
-        tracing::error!(reason, location, thread = thread.name(), "panicked");
-    }));
-}
-
 /// Listens for Ctrl-C, SIGTERM and SIGHUP from this call on. So an early signal is not lost, and does not kill the process in the
 /// middle of its work.
 fn stop_signal() -> std::io::Result<StopSignal> {
@@ -339,22 +331,6 @@ fn stop_signal() -> std::io::Result<StopSignal> {
             interrupted.recv().await;
         }))
     }
-}
-
-/// Starts to log to standard error. Called once, by commands that log.
-fn start_logging(settings: &Settings) {
-    // Messages of the migration tool about each migration, and of the driver of NATS about each connection, are logged only on request.
-    let filter = EnvFilter::new(format!("sea_orm_migration=warn,async_nats=off,{}", settings.log_level));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    log_panics();
-    // A second call, by a test that runs two commands in one process, keeps the first logger.
-    let _ = match settings.log_format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().try_init(),
-    };
 }
 
 /// Prints a line to standard output. A closed output is an error, not a panic.

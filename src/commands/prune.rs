@@ -17,7 +17,7 @@ use super::{Ending, say, start_logging};
 pub(super) struct Prune {}
 
 pub(super) async fn run(_: &Prune, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let pruning = Pruning::open(settings, Clock::system()).await?;
     super::check_clock(pruning.database()).await?;
     let mut all = Pruned::default();

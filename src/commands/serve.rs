@@ -29,7 +29,7 @@ pub(super) struct Serve {
 }
 
 pub(super) async fn run(command: &Serve, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     settings.check_for_serving()?;
     let settings = &super::within_open_files(settings);
     super::log_start("serve", settings);

@@ -35,7 +35,7 @@ pub(super) async fn run(command: &Token, settings: &Settings) -> Ending {
                 .into(),
         );
     }
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let app = App::open(settings, Clock::system()).await?;
     let token = token(command, &app).await;
     app.close().await?;

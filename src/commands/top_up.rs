@@ -63,7 +63,7 @@ pub(super) struct Reconcile {
 }
 
 pub(super) async fn run_top_up(command: &TopUp, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let TopUpSubcommand::Settle(settle) = &command.subcommand;
     let id: GlobalId = settle.id.parse()?;
     if id.kind != IdKind::TopUp {
@@ -87,7 +87,7 @@ pub(super) async fn run_top_up(command: &TopUp, settings: &Settings) -> Ending {
 }
 
 pub(super) async fn run_webhooks(command: &Webhooks, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let WebhooksSubcommand::Replay = &command.subcommand;
     let app = App::open(settings, Clock::system()).await?;
     let replayed = replay(&app).await;
@@ -104,7 +104,7 @@ async fn replay(app: &App) -> Result<usize, Failure> {
 }
 
 pub(super) async fn run_reconcile(command: &Reconcile, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let app = App::open(settings, Clock::system()).await?;
     let since = app.services().clock.now().plus_millis(-i64::from(command.days) * DAY);
     let compared = app.services().reconciler.reconcile(since).await;

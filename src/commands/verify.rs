@@ -39,7 +39,7 @@ pub(super) struct Verify {
 }
 
 pub(super) async fn run(command: &Verify, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let database = app::open_database_to_read(settings).await?;
     if database::migrations_are_pending(&database).await? {
         return Err(StartError::NotMigrated.into());

@@ -18,7 +18,7 @@ use super::{Ending, start_logging, stop_signal};
 pub(super) struct Worker {}
 
 pub(super) async fn run(_: &Worker, settings: &Settings) -> Ending {
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     settings.check_for_serving()?;
     super::log_start("worker", settings);
     super::within_open_files(settings);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
+use futures_util::task::{FutureObj, Spawn, SpawnError};
 
 use super::errors::ApiError;
 use crate::domain::Services;
@@ -27,6 +28,7 @@ use crate::primitives::ids::{
     AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, NotificationAddressId, PaymentMethodId,
     SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId, WebhookEndpointId, WebhookMessageId,
 };
+use crate::primitives::trace;
 
 /// The services, and the caller that rows are read for.
 struct Source {
@@ -39,6 +41,15 @@ struct Source {
 /// Every viewer of a delivery may see its alert. The loaders `of_command` return what a command has created, or what it was
 /// refused because of. They require only the permission of the command, which was checked before.
 pub(super) struct Loaders(DataLoader<Source>);
+
+/// Spawns the reads of loaders as a part of the request.
+struct InSpan(TokioSpawner);
+
+impl Spawn for InSpan {
+    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        self.0.spawn_obj(Box::new(trace::carried(future)).into())
+    }
+}
 
 /// Groups ids by account. Each account is read by separate statements, as a sharded database requires.
 fn by_account<I>(keys: impl Iterator<Item = (AccountId, I)>) -> HashMap<AccountId, Vec<I>> {
@@ -186,7 +197,11 @@ impl Loaders {
     /// Creates the loaders for one request of `actor`. Must be called on the runtime.
     pub(super) fn new(services: Arc<Services>, actor: Actor) -> Self {
         let source = Source { services, actor };
-        Self(DataLoader::new(source, TokioSpawner::current(), TokioTimer::default()))
+        Self(DataLoader::new(
+            source,
+            InSpan(TokioSpawner::current()),
+            TokioTimer::default(),
+        ))
     }
 
     /// Loads members at once. Unlike [`Self::member`], it does not wait for other fields that need members.

@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Body;
@@ -35,6 +36,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> axum::response::Response {
+    let begun = Instant::now();
     let mut exchange = Exchange::begin(&state, headers, remote, request_id);
     exchange.slot = Some(slot);
     if sse::is_wanted(&exchange.headers) {
@@ -42,7 +44,9 @@ pub(super) async fn post(
         return exchange.stream(&state, parameters, false).await;
     }
     let ended = exchange.post(&state, body).await;
-    exchange.reply.end(ended)
+    let response = exchange.reply.end(ended);
+    state.traffic.answered(exchange.kind.get().copied(), begun.elapsed());
+    response
 }
 
 pub(super) async fn get(
@@ -60,6 +64,7 @@ pub(super) async fn get(
     {
         return page;
     }
+    let begun = Instant::now();
     let (mut head, _) = request.into_parts();
     let mut exchange = Exchange::begin(&state, head.headers, remote, request_id);
     exchange.slot = head.extensions.remove();
@@ -68,7 +73,9 @@ pub(super) async fn get(
         return exchange.stream(&state, parameters, true).await;
     }
     let ended = exchange.get(&state, parameters.ok()).await;
-    exchange.reply.end(ended)
+    let response = exchange.reply.end(ended);
+    state.traffic.answered(exchange.kind.get().copied(), begun.elapsed());
+    response
 }
 
 /// Who sends the request, from which address, and how the response is formatted.
@@ -79,6 +86,8 @@ struct Exchange {
     slot: Option<ConnectionSlot>,
     reply: Reply,
     is_acceptable: bool,
+    /// The kind of the operation, once its document was checked.
+    kind: OnceLock<OperationKind>,
 }
 
 impl Exchange {
@@ -95,6 +104,7 @@ impl Exchange {
                 language,
             },
             is_acceptable: accepted.is_some(),
+            kind: OnceLock::new(),
         }
     }
 
@@ -121,6 +131,7 @@ impl Exchange {
         // Runs before sign-in: an operation above the limits costs no statement.
         let operation = state.schema.check(parameters).map_err(Rejection::Refused)?;
         log::operation(&operation);
+        self.kind.get_or_init(|| operation.kind);
         match operation.kind {
             OperationKind::Subscription => return Err(Rejection::NotAStream),
             OperationKind::Mutation if by_get => return Err(Rejection::MutationByGet),
@@ -165,9 +176,14 @@ impl Exchange {
         parameters: Result<Parameters, Rejection>,
         by_get: bool,
     ) -> axum::response::Response {
+        let begun = Instant::now();
         match self.begin_stream(state, parameters, by_get).await {
+            // The operation measures itself.
             Ok(stream) => stream,
-            Err(rejection) => self.reply.end(Err(rejection)),
+            Err(rejection) => {
+                state.traffic.answered(None, begun.elapsed());
+                self.reply.end(Err(rejection))
+            }
         }
     }
 

@@ -5,15 +5,18 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use opentelemetry_http::HeaderExtractor;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
+use super::Traffic;
 use crate::graphql::Operation;
+use crate::primitives::trace;
 
 /// The header that carries a request's id in both directions.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,8 +43,8 @@ impl RequestId {
     }
 }
 
-/// Gives a request its id and its span, and logs its result.
-pub(super) async fn request(mut request: Request, next: Next) -> Response {
+/// Gives a request its id and its span, logs its result, and measures it. The API measures its own requests.
+pub(super) async fn request(State(traffic): State<Traffic>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     let header = HeaderValue::from_str(&id.0);
     let span = tracing::info_span!(
@@ -52,17 +55,28 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
         operation = Empty,
         kind = Empty,
         cost = Empty,
+        trace_id = Empty,
     );
     // Orchestrators probe every few seconds.
     let is_probe = request.uri().path().starts_with("/health/");
+    let is_measured = !is_probe && request.uri().path() != "/graphql";
+    let traced = if is_probe { Span::none() } else { traced(&request) };
+    if let Some(trace_id) = trace::trace_id(&traced) {
+        span.record("trace_id", tracing::field::display(trace_id));
+    }
     request.extensions_mut().insert(id);
-    async move {
+    let answering = async move {
         let begun = Instant::now();
-        let mut response = next.run(request).await;
+        let mut response = next.run(request).instrument(traced.clone()).await;
         if let Ok(header) = header {
             response.headers_mut().insert(REQUEST_ID, header);
         }
         let status = response.status().as_u16();
+        trace::responded(&traced, status, response.status().is_server_error());
+        drop(traced);
+        if is_measured {
+            traffic.answered(None, begun.elapsed());
+        }
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if response.status().is_server_error() {
             tracing::warn!(status, elapsed_ms, "answered");
@@ -72,9 +86,21 @@ pub(super) async fn request(mut request: Request, next: Next) -> Response {
             tracing::info!(status, elapsed_ms, "answered");
         }
         response
-    }
-    .instrument(span)
-    .await
+    };
+    trace::logged(span, answering).await
+}
+
+/// Returns the span of a request in its trace. It names the pattern of the path: some paths are secret.
+fn traced(request: &Request) -> Span {
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::POST => "POST",
+        _ => "_OTHER",
+    };
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    trace::request(method, route, &HeaderExtractor(request.headers()))
 }
 
 /// Longer names and paths are cut in the log, because clients choose them.
@@ -86,7 +112,7 @@ fn cut(text: &str) -> &str {
 
 /// Records the operation of the current request in its span.
 pub(super) fn operation(operation: &Operation) {
-    let span = Span::current();
+    let span = trace::log_span();
     if let Some(name) = &operation.name {
         span.record("operation", cut(name));
     }

@@ -29,9 +29,11 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use super::health::LATE;
-use super::{LiveConnections, security_headers};
+use super::histograms::Histograms;
+use super::{LiveConnections, Traffic, security_headers};
 use crate::domain::Services;
 use crate::domain::backlog::{Queue, Stuck};
+use crate::domain::database::PoolUsage;
 use crate::domain::fault::Fault;
 use crate::domain::top_up::TopUpFigures;
 use crate::primitives::clock::{Clock, Timestamp};
@@ -49,6 +51,7 @@ const OLDER_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub struct Metrics {
     services: Services,
     live_connections: LiveConnections,
+    traffic: Traffic,
     fresh: Duration,
     /// The figures of the last read of the database, if it succeeded.
     kept: Mutex<Option<(Instant, Option<Figures>)>>,
@@ -69,11 +72,12 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Creates the metrics of these services and of these connections that stay open.
-    pub fn new(services: Services, live_connections: LiveConnections) -> Self {
+    /// Creates the metrics of these services, of these connections that stay open, and of these requests.
+    pub fn new(services: Services, live_connections: LiveConnections, traffic: Traffic) -> Self {
         Self {
             services,
             live_connections,
+            traffic,
             fresh: FRESH,
             kept: Mutex::default(),
         }
@@ -101,6 +105,8 @@ impl Metrics {
         let now = self.services.clock.now();
         let mut registry = Registry::with_prefix("ledgerbell");
         self.add_process(&mut registry, now);
+        self.add_durations(&mut registry);
+        self.add_pools(&mut registry);
         self.add_database(&mut registry, figures.is_some());
         if let Some(figures) = &figures {
             add_top_ups(&mut registry, &figures.top_ups, now);
@@ -183,6 +189,56 @@ impl Metrics {
         registry.register_with_unit("worker_last_success", help, Unit::Seconds, successes);
         let help = "Whether /health/ready answers 503 because of a worker";
         registry.register("worker_late", help, lates);
+    }
+
+    /// Adds how long requests, live messages and bells take, and how large batches are.
+    fn add_durations(&self, registry: &mut Registry) {
+        let help = "Time until the response to a request or to an operation on a socket, by the kind of operation";
+        let requests = Histograms::by_kind(self.traffic.requests());
+        registry.register_with_unit("request_duration", help, Unit::Seconds, requests);
+        let help = "Time from the commit of an event, or from the bell of another process, to its written message";
+        let delays = Histograms::of(self.traffic.live_messages());
+        registry.register_with_unit("live_message_delay", help, Unit::Seconds, delays);
+        let help = "Time from commits of this process until it heard its own bells through the bus";
+        let lag = Histograms::of(self.services.events.hub().bell_lag());
+        registry.register_with_unit("bell_lag", help, Unit::Seconds, lag);
+        let help = "Commands in a transaction of the posting engine";
+        let sizes = Histograms::of(self.services.ledger.batch_sizes());
+        registry.register("batch_size", help, sizes);
+    }
+
+    /// Adds what the connections to the database do.
+    fn add_pools(&self, registry: &mut Registry) {
+        let pools = self.services.database.pools();
+        for (name, help, figure) in [
+            (
+                "pool_size",
+                "Connections to the database, at most",
+                (|usage| usage.size) as fn(PoolUsage) -> usize,
+            ),
+            (
+                "pool_in_use",
+                "Connections that statements or transactions use",
+                |usage| usage.in_use,
+            ),
+            (
+                "pool_idle",
+                "Connections that are kept for the next statement",
+                |usage| usage.idle,
+            ),
+            (
+                "pool_waiting",
+                "Statements and transactions that wait for a connection",
+                |usage| usage.waiting,
+            ),
+        ] {
+            let family = Family::<[(&'static str, &'static str); 1], Gauge>::default();
+            for (pool, usage) in &pools {
+                let value = i64::try_from(figure(*usage)).unwrap_or(i64::MAX);
+                family.get_or_create(&[("pool", *pool)]).set(value);
+            }
+            registry.register(name, help, family);
+        }
     }
 
     /// Adds what this process has done, and how many connections it has.

@@ -21,6 +21,7 @@ mod export;
 mod export_bounds;
 mod graphql;
 mod health;
+mod histograms;
 mod language;
 mod live_connections;
 mod log;
@@ -35,6 +36,7 @@ mod security_headers;
 mod server;
 mod sign_ins;
 mod sse;
+mod traffic;
 mod unsubscribe;
 mod webhooks;
 mod write_timeout;
@@ -57,9 +59,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::Instrument as _;
 
 use crate::domain::Services;
 use crate::graphql::{Caller, ErrorCode, ExportLinks, Operation, Schema, rate_limited, refused_request};
+use crate::primitives::trace;
 
 use address::PerAddress;
 use allowance::{Allowances, Elapsed, Payer, REFUSED_CREDENTIAL};
@@ -79,6 +83,7 @@ pub use metrics::Metrics;
 pub use pages::{Files, Pages, Site};
 pub use server::serve;
 pub use sign_ins::{DemoCredential, DemoPerson, SignIns};
+pub use traffic::Traffic;
 pub use ws::SocketLimits;
 
 /// Limits of HTTP requests and connections, and which pages may call the API.
@@ -156,6 +161,7 @@ pub struct HttpState {
     addresses: PerAddress,
     exports: Exports,
     live_connections: LiveConnections,
+    traffic: Traffic,
     /// The page of the simulated gateway; `None` with another gateway.
     payment_page: Option<Router>,
     /// The sign-ins of a demo's console.
@@ -178,7 +184,7 @@ impl HttpState {
         schema: Schema,
         services: Services,
         export_links: ExportLinks,
-        live_connections: LiveConnections,
+        (live_connections, traffic): (LiveConnections, Traffic),
         settings: Settings,
     ) -> Self {
         Self {
@@ -190,6 +196,7 @@ impl HttpState {
             services,
             export_links,
             live_connections,
+            traffic,
             payment_page: None,
             sign_ins: None,
             settings,
@@ -245,11 +252,12 @@ impl HttpState {
             let message = "the schema is not served here: see the published schema.graphql";
             return Executed::Made(refused_request(ErrorCode::BadRequest, message));
         }
+        let span = trace::operation(operation.kind, operation.name.as_deref());
         if !operation.is_introspection {
-            let response = self.schema.execute(operation, caller).await;
+            let response = self.schema.execute(operation, caller).instrument(span).await;
             return Executed::Made(response.extension("cost", cost));
         }
-        match self.schema.introspect(operation.request).await {
+        match self.schema.introspect(operation.request).instrument(span).await {
             Ok(data) => Executed::Remembered { data, cost },
             Err(response) => Executed::Made(response.extension("cost", cost)),
         }
@@ -258,7 +266,7 @@ impl HttpState {
 
 /// All paths of the service.
 fn router(state: SharedHttpState) -> Router {
-    let cross_origin = cross_origin(&state);
+    let (cross_origin, traffic) = (cross_origin(&state), state.traffic.clone());
     let payment_page = state.payment_page.clone().unwrap_or_default();
     let routes = Router::new()
         .route("/", get(pages::welcome))
@@ -296,7 +304,7 @@ fn router(state: SharedHttpState) -> Router {
     };
     routes
         .layer(middleware::from_fn(security_headers::add))
-        .layer(middleware::from_fn(log::request))
+        .layer(middleware::from_fn_with_state(traffic, log::request))
 }
 
 /// Refuses upgrades while the server stops, because sockets last.
@@ -335,8 +343,8 @@ fn cross_origin(state: &HttpState) -> Option<CorsLayer> {
     Some(layer)
 }
 
-/// Headers that GraphQL clients and tracing libraries add to requests. The server ignores them, but browsers would refuse the request
-/// without them.
+/// Headers that GraphQL clients and tracing libraries add to requests. The server ignores all but `traceparent` and `tracestate`, but
+/// browsers would refuse the request without them.
 const SENT_BY_CLIENTS: [&str; 10] = [
     "apollo-require-preflight",
     "apollographql-client-name",

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use async_graphql::Response;
 use futures_util::future::BoxFuture;
@@ -20,6 +21,7 @@ use super::answer::{Executed, is_request_error};
 use super::auth::Refused;
 use super::live_connections::OpenCost;
 use crate::graphql::{ApiError, Caller, ErrorCode, Live, LiveEnd, LiveItem, Operation, OperationKind, refused_request};
+use crate::primitives::trace;
 
 /// What an operation produces. The operation ends with its stream.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) enum Outcome {
         result: Arc<str>,
         /// The cursor to continue from, for subscriptions.
         cursor: Option<Arc<str>>,
+        /// When this process knew of the event that it is about.
+        known_since: Option<Instant>,
     },
     /// It was never executed, or cannot continue. Nothing follows.
     Failed(Box<Response>),
@@ -64,8 +68,15 @@ impl Running {
         after: Option<String>,
     ) -> Self {
         let span = tracing::info_span!("operation", name = operation.name, cost = operation.cost);
+        let (traffic, kind, since) = (state.traffic.clone(), operation.kind, Instant::now());
         let begun = begin(Arc::clone(state), signing_in, remote, operation, after);
-        Self(State::Beginning(begun.instrument(span).boxed()))
+        let begun = async move {
+            let begun = begun.await;
+            traffic.answered(Some(kind), since.elapsed());
+            begun
+        };
+        let begun = trace::logged(span, begun).in_current_span();
+        Self(State::Beginning(begun.boxed()))
     }
 
     fn step(&mut self, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
@@ -105,11 +116,20 @@ impl Stream for Running {
 }
 
 impl Outcome {
+    /// When this process knew of the event that it is about.
+    pub(super) fn known_since(&self) -> Option<Instant> {
+        match self {
+            Self::Next { known_since, .. } => *known_since,
+            Self::Failed(_) | Self::SignedOut => None,
+        }
+    }
+
     fn of(item: Result<LiveItem, LiveEnd>) -> Self {
         match item {
             Ok(item) => Self::Next {
                 result: item.payload,
                 cursor: Some(item.cursor),
+                known_since: item.known_since,
             },
             Err(LiveEnd::Failed(response)) => Self::Failed(response),
             Err(LiveEnd::Revoked) => Self::SignedOut,
@@ -141,7 +161,11 @@ async fn begin(
         }
         let schema = state.schema.clone();
         let purse = Arc::new(CallerPurse { state, payer });
-        return match schema.resume(operation, caller, after.as_deref(), purse).await {
+        let span = trace::operation(operation.kind, operation.name.as_deref());
+        let resumed = schema
+            .resume(operation, caller, after.as_deref(), purse)
+            .instrument(span);
+        return match resumed.await {
             Ok(live) => Begun::Live(live, open),
             Err(response) => failed(response),
         };
@@ -153,5 +177,6 @@ async fn begin(
     Begun::Once(Outcome::Next {
         result: executed.to_json().into(),
         cursor: None,
+        known_since: None,
     })
 }

@@ -136,17 +136,24 @@ impl EventStream {
         let clock = &self.state.services.clock;
         let limits = &self.state.settings.sockets;
         loop {
+            let mut known_since = None;
             let (event, is_last) = tokio::select! {
-                outcome = operation.next() => match event(outcome) {
-                    Some(event) => event,
-                    None => return,
-                },
+                outcome = operation.next() => {
+                    known_since = outcome.as_ref().and_then(Outcome::known_since);
+                    match event(outcome) {
+                        Some(event) => event,
+                        None => return,
+                    }
+                }
                 () = clock.alarm(clock.elapsed() + limits.ping_interval) => (COMMENT, false),
             };
             let is_gone = tokio::select! {
                 sent = events.send(event) => sent.is_err(),
                 () = clock.alarm(clock.elapsed() + limits.write_timeout) => true,
             };
+            if let Some(known_since) = known_since.filter(|_| !is_gone) {
+                self.state.traffic.delivered(known_since.elapsed());
+            }
             if is_gone || is_last {
                 return;
             }
@@ -171,7 +178,7 @@ async fn until(clock: &Clock, at: Timestamp) {
 /// an event.
 fn event(outcome: Option<Outcome>) -> Option<(Bytes, bool)> {
     match outcome {
-        Some(Outcome::Next { result, cursor }) => Some((next(&result, cursor.as_deref()).into(), false)),
+        Some(Outcome::Next { result, cursor, .. }) => Some((next(&result, cursor.as_deref()).into(), false)),
         Some(Outcome::Failed(response)) => Some(((next(&to_json(&response), None) + COMPLETE).into(), true)),
         Some(Outcome::SignedOut) => None,
         None => Some((Bytes::from_static(COMPLETE.as_bytes()), true)),

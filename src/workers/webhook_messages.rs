@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::domain::event::Rung;
 use crate::domain::fault::Fault;
 use crate::domain::webhook_endpoint::{Collecting, Sending, Target};
 use crate::primitives::ids::AccountId;
+use crate::primitives::trace;
 
 use super::pauses::LONGEST;
 
@@ -127,7 +129,8 @@ impl WebhookSender {
         for message in claimed {
             let (sending, target) = (self.sending.clone(), message.target());
             let attempt = in_progress.attempts.spawn(async move {
-                if let Err(fault) = sending.attempt(message).await {
+                let span = trace::job("webhook message", None);
+                if let Err(fault) = sending.attempt(message).instrument(span).await {
                     tracing::warn!(%fault, "an attempt of a webhook message was not recorded; it is made again");
                 }
             });

@@ -56,6 +56,7 @@ mod sse;
 mod stories;
 mod tidy;
 mod top_ups;
+mod traces;
 mod troubleshooting;
 mod two_sides;
 mod verify;

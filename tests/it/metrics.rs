@@ -12,7 +12,6 @@ use ledgerbell::domain::event::SilentBell;
 use ledgerbell::domain::ledger::model::Policy;
 use ledgerbell::domain::ledger::{EngineSettings, Ledger, LedgerSettings};
 use ledgerbell::domain::top_up::{TopUpContext, TopUps};
-use ledgerbell::http::Metrics;
 use ledgerbell::primitives::clock::{Clock, Timestamp};
 use ledgerbell::primitives::credits::Credits;
 use reqwest::StatusCode;
@@ -22,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::harness::{Raw, TestApp};
+use crate::harness::{Raw, Socket, TestApp};
 use crate::reading::ground::Ground;
 use crate::top_ups::Buyer;
 
@@ -37,8 +36,7 @@ impl Monitor {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/metrics", listener.local_addr().expect("an address"));
         let stop = CancellationToken::new();
-        let metrics =
-            Metrics::new(app.services().clone(), app.app().live_connections().clone()).fresh_for(Duration::ZERO);
+        let metrics = app.app().metrics().fresh_for(Duration::ZERO);
         tokio::spawn(metrics.serve(listener, stop.clone().cancelled_owned()));
         Self { url, stop }
     }
@@ -132,6 +130,10 @@ async fn the_listener_of_operators_answers_about_health_however_full_the_other_o
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "of sums of durations only the seconds matter here"
+)]
 fn figures(text: &str) -> HashMap<String, i64> {
     assert!(text.ends_with("# EOF\n"), "{text}");
     text.lines()
@@ -139,7 +141,8 @@ fn figures(text: &str) -> HashMap<String, i64> {
         .map(|line| {
             let (name, value) = line.rsplit_once(' ').expect("a name and a value");
             let name = name.strip_prefix("ledgerbell_").expect("our own");
-            (name.to_owned(), value.parse().expect("a whole number"))
+            let value: f64 = value.parse().expect("a number");
+            (name.to_owned(), value as i64)
         })
         .collect()
 }
@@ -177,6 +180,38 @@ async fn figures_say_what_was_posted_and_what_waits() {
     assert_eq!(settled["unknown_attempts"], 0, "{settled:?}");
     assert_eq!(settled["unknown_attempts_age_seconds"], 0);
     assert!(!settled.contains_key("open_top_ups{status=\"PROCESSING\"}"));
+}
+
+#[tokio::test]
+async fn figures_say_how_many_requests_took_how_long_and_what_connections_do() {
+    let app = TestApp::start().await;
+    let monitor = Monitor::of(&app).await;
+    let before = monitor.read().await;
+    assert_eq!(before["live_message_delay_seconds_count"], 0);
+    app.platform.query("{ viewer { kind } }", json!({})).await.data();
+    let malformed = app.platform.post("/graphql").json(&json!({ "query": "{ viewer" }));
+    app.platform.send(malformed).await;
+    let credential = app.team.owner.client.credential().expect("a token");
+    let mut socket = Socket::ready(app.base(), credential).await;
+    let document = "subscription { creditEntryPosted { signal entry { amount } } }";
+    socket.subscribe("1", document, json!({})).await;
+    socket.message().await;
+    let input = json!({ "accountId": app.team.id(), "credits": "5", "description": "x", "idempotencyKey": "k" });
+    app.platform.apply("grantCredits", "", input).await;
+    socket.message().await;
+
+    let after = monitor.read().await;
+    let grown = |name: &str| after[name] - before[name];
+    let requests = |kind: &str| grown(&format!("request_duration_seconds_count{{kind=\"{kind}\"}}"));
+    let counts = ["query", "mutation", "subscription", "other"].map(requests);
+    assert_eq!(counts, [1, 1, 1, 1], "{after:?}");
+    assert_eq!(grown("request_duration_seconds_bucket{le=\"+Inf\",kind=\"query\"}"), 1);
+    assert_eq!(grown("live_message_delay_seconds_count"), 1);
+    assert_eq!(after["live_message_delay_seconds_sum"], 0, "less than a second");
+    assert_eq!((grown("batch_size_count"), grown("batch_size_sum")), (1, 1));
+    assert!(after["pool_size{pool=\"writer\"}"] >= 1);
+    assert_eq!(after["pool_in_use{pool=\"writer\"}"], 0);
+    assert_eq!(after["pool_waiting{pool=\"writer\"}"], 0);
 }
 
 #[tokio::test]

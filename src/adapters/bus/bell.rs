@@ -87,6 +87,7 @@ impl BusBell {
 impl Bell for BusBell {
     fn ring(&self, account_id: AccountId, event_sequence: i64) {
         self.hub.ring(account_id, event_sequence);
+        self.hub.sent(account_id, event_sequence);
         self.rings.add(account_id, event_sequence);
     }
 }

@@ -361,6 +361,7 @@ impl Line {
         pause: &mut Duration,
     ) -> NatsError {
         // Finds what was rung before the connection existed, or while it was lost.
+        self.hub.hears_from_now();
         if let Err(fault) = self.hub.poll().await {
             tracing::warn!(%fault, "event streams could not be polled; they are polled again soon");
         }
@@ -396,13 +397,15 @@ impl Line {
     fn hear(&self, payload: &[u8], process: &str) -> bool {
         let text = std::str::from_utf8(payload).unwrap_or_default();
         let (sender, rings) = text.split_once(' ').unwrap_or((text, ""));
-        if sender == process {
-            return true;
-        }
+        let is_own = sender == process;
         for (account_id, sequence) in rings_in(rings) {
-            self.hub.ring(account_id, sequence);
+            if is_own {
+                self.hub.heard(account_id, sequence);
+            } else {
+                self.hub.ring(account_id, sequence);
+            }
         }
-        false
+        is_own
     }
 }
 

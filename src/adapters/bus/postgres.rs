@@ -143,6 +143,7 @@ async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Re
     in_time(listener.listen(CHANNEL)).await?;
     *pause = PAUSES.0;
     loop {
+        hub.hears_from_now();
         // Finds what was rung before the connection existed, or while it was lost.
         if let Err(fault) = hub.poll().await {
             tracing::warn!(%fault, "event streams could not be polled; they are polled again soon");
@@ -151,6 +152,7 @@ async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Re
         while let Some(notification) = next(&mut listener, pulse).await? {
             pulse.end(BELL, TurnResult::Succeeded);
             for (account_id, sequence) in rings_in(notification.payload()) {
+                hub.heard(account_id, sequence);
                 hub.ring(account_id, sequence);
             }
         }

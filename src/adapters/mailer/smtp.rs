@@ -6,11 +6,13 @@ use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::response::{Code, Severity};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use reqwest::Url;
+use tracing::Instrument as _;
 
 use crate::domain::notification::{Mail, MailError, Mailer, Sending};
 
 use super::message::Sender;
 use crate::adapters::is_this_machine;
+use crate::primitives::trace;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// The limit for a whole mail, including the connection: the SMTP client has no deadline for a response. It is at most the time
@@ -73,7 +75,15 @@ impl SmtpMailer {
 
 impl Mailer for SmtpMailer {
     fn send<'a>(&'a self, mail: &'a Mail) -> Sending<'a> {
-        Box::pin(self.hand_over(mail))
+        let span = trace::mail();
+        let sent = self.hand_over(mail).instrument(span.clone());
+        Box::pin(async move {
+            let sent = sent.await;
+            if sent.is_err() {
+                trace::failed(&span, "_OTHER");
+            }
+            sent
+        })
     }
 }
 

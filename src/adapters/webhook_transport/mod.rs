@@ -18,11 +18,13 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
+use tracing::Instrument as _;
 
 use crate::domain::webhook_endpoint::model::WebhookFailure;
 use crate::domain::webhook_endpoint::{Answer, Posting, Request, Transport};
 use crate::primitives::clock::{SECOND, Timestamp};
 use crate::primitives::network::networks;
+use crate::primitives::trace;
 
 use guard::Guard;
 
@@ -108,7 +110,15 @@ impl WebhookTransport {
             .header("webhook-timestamp", (request.at.millis() / SECOND).to_string())
             .header("webhook-signature", request.signature)
             .body(request.body.to_owned());
-        let response = posted.send().await.map_err(|error| {
+        // Customers get no `traceparent`: it would make them record traces that only the operator can read. `webhook-id` identifies the
+        // message.
+        let span = trace::webhook();
+        let answer = posted.send().instrument(span.clone()).await;
+        match &answer {
+            Ok(response) => trace::responded(&span, response.status().as_u16(), !response.status().is_success()),
+            Err(error) => trace::failed(&span, failure_of(error).as_str()),
+        }
+        let response = answer.map_err(|error| {
             let failure = failure_of(&error);
             tracing::debug!(message = request.id, error = %error.without_url(), "a webhook message was not sent");
             failure

@@ -65,7 +65,7 @@ struct Guest {
 
 pub(super) async fn run(command: &Demo, settings: &Settings) -> Ending {
     let settings = &with_quiet_log(settings);
-    start_logging(settings);
+    let _collector = start_logging(settings)?;
     let settings = &super::within_open_files(settings);
     let server = Server::bind(settings).await?;
     let _lock = app::lock(settings)?;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 
 use crate::domain::fault::Fault;
 
@@ -71,7 +72,7 @@ where
         };
         if must_serve {
             // A task of its own: the caller may be dropped, and the others must still get their results.
-            tokio::spawn(self.clone().serve());
+            tokio::spawn(self.clone().serve(Span::current()));
         }
         match tokio::time::timeout(ANSWERS_WITHIN, answered).await {
             Ok(answer) => {
@@ -81,11 +82,13 @@ where
         }
     }
 
-    async fn serve(self) {
+    /// Serves until no caller waits. The first statement belongs to the trace of the caller that begins it.
+    async fn serve(self, mut first: Span) {
         let serving = Serving(&self.queue);
         while let Some(callers) = serving.take() {
             let keys: HashSet<K> = callers.iter().map(|(key, _)| key.clone()).collect();
-            let load = (self.load)(keys.into_iter().collect());
+            let span = std::mem::replace(&mut first, Span::none());
+            let load = (self.load)(keys.into_iter().collect()).instrument(span);
             // A plain read: canceling it costs only its connection.
             let found = tokio::time::timeout(LOADS_WITHIN, load)
                 .await

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::{Database, Transaction, Trouble};
+use super::{Database, PoolUsage, Transaction, Trouble};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Clock;
 
@@ -72,6 +72,11 @@ impl Health {
     /// How often each trouble occurred.
     pub fn troubles(&self) -> Vec<(Trouble, u64)> {
         self.database.troubles()
+    }
+
+    /// What the connections of each pool do, by its name.
+    pub fn pools(&self) -> Vec<(&'static str, PoolUsage)> {
+        self.database.pools()
     }
 
     /// Number of connections that were closed because they were not known to be clean.

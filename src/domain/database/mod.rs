@@ -42,10 +42,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DbBackend, DbErr, Statement};
-use tracing::Instrument;
 
 use super::fault::Fault;
 use super::wake::Wake;
+use crate::primitives::trace;
 use pool::Pool;
 use session::{Mode, Session};
 use shared::Shared;
@@ -55,6 +55,7 @@ use witness::Witness;
 pub use fault::MayFault;
 pub use health::Health;
 pub use pending::{MOST_COUNTED, PendingItems};
+pub use pool::PoolUsage;
 pub use reader::Reader;
 pub(in crate::domain) use replica::{Proof, ServerRead};
 pub use replica::{Replica, ReplicaResult};
@@ -160,6 +161,15 @@ impl Database {
         self.shared.troubles.closed()
     }
 
+    /// What the connections of each pool do, by its name.
+    pub fn pools(&self) -> Vec<(&'static str, PoolUsage)> {
+        let mut pools = vec![("writer", self.writer.usage())];
+        if !self.reader.pool.is(&self.writer) {
+            pools.push(("reader", self.reader.pool.usage()));
+        }
+        pools
+    }
+
     /// The connections for migrations, which the ORM runs in a transaction of its own. The handle is closed after a
     /// failed migration. Others must not use the database meanwhile: they could keep the only connection.
     pub fn schema(&self) -> &DatabaseConnection {
@@ -249,7 +259,7 @@ impl Database {
             }
         };
         // Its log lines belong to the request that caused it.
-        match tokio::spawn(run.in_current_span()).await {
+        match tokio::spawn(trace::carried(run)).await {
             Ok(result) => result,
             Err(error) => Err(Fault::Internal(format!("a transaction ended abnormally: {error}")).into()),
         }

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,40 @@ const USED_FOR: Duration = Duration::from_mins(1);
 pub(super) struct Pool {
     driver: Driver,
     turns: Arc<Semaphore>,
+    /// The number of turns.
+    size: usize,
+    /// The number of callers that wait for a turn.
+    waiting: Arc<AtomicUsize>,
     kept: Arc<Mutex<Kept>>,
+}
+
+/// How many connections a pool has, and what they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUsage {
+    /// The maximum number of connections.
+    pub size: usize,
+    /// Those that are lent, or are being opened for a caller.
+    pub in_use: usize,
+    /// Those that are kept for the next caller. The driver may have more.
+    pub idle: usize,
+    /// The number of callers that wait because all are lent.
+    pub waiting: usize,
+}
+
+/// A caller that waits for a turn.
+struct Waiting<'w>(&'w AtomicUsize);
+
+impl<'w> Waiting<'w> {
+    fn on(waiting: &'w AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Clone)]
@@ -86,6 +120,8 @@ impl Pool {
         let connections = on_either!(Driver, &driver, pool => pool.options().get_max_connections());
         Self {
             turns: Arc::new(Semaphore::new(connections as usize)),
+            size: connections as usize,
+            waiting: Arc::default(),
             driver,
             kept: Arc::default(),
         }
@@ -96,6 +132,21 @@ impl Pool {
             Driver::Sqlite(_) => DbBackend::Sqlite,
             Driver::Postgres(_) => DbBackend::Postgres,
         }
+    }
+
+    /// Returns what the connections do.
+    pub(super) fn usage(&self) -> PoolUsage {
+        PoolUsage {
+            size: self.size,
+            in_use: self.size.saturating_sub(self.turns.available_permits()),
+            idle: self.kept().unused.len(),
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether both have the same connections.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.turns, &other.turns)
     }
 
     /// The driver's pool of SQLite.
@@ -109,7 +160,13 @@ impl Pool {
     /// Waits for a connection. One that was unused when a connection was suspected to be dead is tested before.
     pub(super) async fn lend(&self, suspicion: &Suspicion) -> Result<Lease, sqlx::Error> {
         let longest = on_either!(Driver, &self.driver, pool => pool.options().get_acquire_timeout());
-        let turn = Arc::clone(&self.turns).acquire_owned();
+        let turn = async {
+            if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned() {
+                return Ok(turn);
+            }
+            let _waiting = Waiting::on(&self.waiting);
+            Arc::clone(&self.turns).acquire_owned().await
+        };
         let turn = match tokio::time::timeout(longest, turn).await {
             Ok(Ok(turn)) => turn,
             Ok(Err(_closed)) => return Err(sqlx::Error::PoolClosed),

@@ -11,10 +11,12 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Executor as _, Postgres, SqlSafeStr as 
 use sea_orm::{ConnAcquireErr, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx_core::transaction::TransactionManager as _;
+use tracing::{Instrument as _, Span};
 
 use super::pool::{Connection, Lease, Pool, on_either};
 use super::shared::Shared;
 use super::trouble::Trouble;
+use crate::primitives::trace;
 
 /// The kind of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,8 @@ impl Session {
     pub(super) async fn execute(&mut self, statement: &Statement) -> Result<ExecResult, DbErr> {
         self.shared.observe(statement);
         let connection = taken(&mut self.lease, &mut self.is_clean)?;
-        let result = self.shared.bounded(connection.execute(statement)).await;
+        let span = span(self.pool.backend(), &statement.sql);
+        let result = traced(span, self.shared.bounded(connection.execute(statement))).await;
         self.end_statement(result, DbErr::Exec)
     }
 
@@ -77,21 +80,25 @@ impl Session {
     pub(super) async fn query_one(&mut self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
         self.shared.observe(statement);
         let connection = taken(&mut self.lease, &mut self.is_clean)?;
-        let result = self.shared.bounded(connection.query_one(statement)).await;
+        let span = span(self.pool.backend(), &statement.sql);
+        let result = traced(span, self.shared.bounded(connection.query_one(statement))).await;
         self.end_statement(result, DbErr::Query)
     }
 
     pub(super) async fn query_all(&mut self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.shared.observe(statement);
         let connection = taken(&mut self.lease, &mut self.is_clean)?;
-        let result = self.shared.bounded(connection.query_all(statement)).await;
+        let span = span(self.pool.backend(), &statement.sql);
+        let result = traced(span, self.shared.bounded(connection.query_all(statement))).await;
         self.end_statement(result, DbErr::Query)
     }
 
     /// Begins a transaction. Fails on a connection that is inside one. From here on the session is not clean.
     pub(super) async fn begin(&mut self, mode: Mode) -> Result<(), DbErr> {
         let connection = taken(&mut self.lease, &mut self.is_clean)?;
-        let begun = self.shared.soon(connection.begin(mode)).await;
+        let backend = self.pool.backend();
+        let span = span(backend, mode.begin(backend));
+        let begun = traced(span, self.shared.soon(connection.begin(mode))).await;
         self.end_statement(begun, DbErr::Query)?;
         self.is_clean = false;
         Ok(())
@@ -100,14 +107,16 @@ impl Session {
     /// Commits. Afterwards the session is clean only if the connection is outside of its transaction.
     pub(super) async fn commit(&mut self) -> Result<(), DbErr> {
         let connection = taken(&mut self.lease, &mut self.is_clean)?;
-        let ended = self.shared.bounded(connection.commit()).await;
+        let span = span(self.pool.backend(), "COMMIT");
+        let ended = traced(span, self.shared.bounded(connection.commit())).await;
         self.end_transaction(ended)
     }
 
     /// Rolls back. After a failure the connection is closed, which has the same effect.
     pub(super) async fn roll_back(&mut self) -> Result<(), DbErr> {
         let connection = taken(&mut self.lease, &mut self.is_clean)?;
-        let ended = self.shared.soon(connection.roll_back()).await;
+        let span = span(self.pool.backend(), "ROLLBACK");
+        let ended = traced(span, self.shared.soon(connection.roll_back())).await;
         self.end_transaction(ended)
     }
 
@@ -144,6 +153,24 @@ fn taken<'s>(lease: &'s mut Option<Lease>, is_clean: &mut bool) -> Result<&'s mu
         .as_mut()
         .map(Lease::connection)
         .ok_or_else(|| DbErr::Conn(RuntimeErr::Internal("the connection is closed".to_owned())))
+}
+
+fn span(backend: DbBackend, text: &str) -> Span {
+    let system = match backend {
+        DbBackend::Sqlite => "sqlite",
+        _ => "postgresql",
+    };
+    trace::statement(system, text)
+}
+
+/// Waits for a statement as its span.
+async fn traced<T>(span: Span, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let result = answer.instrument(span.clone()).await;
+    if let Err(error) = &result {
+        let code = error.as_database_error().and_then(|error| error.code());
+        trace::failed(&span, code.as_deref().unwrap_or("_OTHER"));
+    }
+    result
 }
 
 fn acquire_error(error: sqlx::Error) -> DbErr {

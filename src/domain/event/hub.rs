@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
+use crate::primitives::histogram::HistogramTotals;
 use crate::primitives::ids::{AccountId, MemberId};
 
+use super::echo::Echo;
+use super::known::Known;
 use super::recent::Recent;
 use super::rung::Rung;
 use super::{Bell, Event, store};
@@ -31,6 +35,7 @@ struct Inner {
     streams: Mutex<HashMap<AccountId, Followed>>,
     listeners: watch::Sender<usize>,
     wants_bells: watch::Sender<bool>,
+    echo: Echo,
     rung: Rung,
     rung_for_findings: Rung,
     rung_for_webhooks: Rung,
@@ -49,6 +54,7 @@ struct Stream {
     /// The last known event. It only grows, except after a bell that announced an event which does not exist.
     head: watch::Sender<i64>,
     recent: Mutex<Recent>,
+    known: Mutex<Known>,
     /// Held by the listener that reads new events for all others.
     reading: tokio::sync::Mutex<()>,
 }
@@ -61,6 +67,7 @@ impl Hub {
             streams: Mutex::default(),
             listeners: watch::Sender::new(0),
             wants_bells: watch::Sender::new(false),
+            echo: Echo::default(),
             rung: Rung::default(),
             rung_for_findings: Rung::default(),
             rung_for_webhooks: Rung::default(),
@@ -98,6 +105,26 @@ impl Hub {
         *self.0.listeners.borrow() > 0
     }
 
+    /// The bus sends this bell, which this process hears too if it listens.
+    pub fn sent(&self, account_id: AccountId, event_sequence: i64) {
+        self.0.echo.sent(account_id, event_sequence);
+    }
+
+    /// The bus has delivered a bell, perhaps one of this process.
+    pub fn heard(&self, account_id: AccountId, event_sequence: i64) {
+        self.0.echo.heard(account_id, event_sequence);
+    }
+
+    /// The bus has begun to deliver bells. Earlier ones are lost.
+    pub fn hears_from_now(&self) {
+        self.0.echo.forget();
+    }
+
+    /// The time from commits of this process until it heard its own bells.
+    pub fn bell_lag(&self) -> HistogramTotals {
+        self.0.echo.lag()
+    }
+
     /// From now on bells of other processes are received, with or without listeners.
     pub fn want_bells(&self) {
         self.0.wants_bells.send_replace(true);
@@ -117,7 +144,10 @@ impl Hub {
         let accounts: Vec<AccountId> = self.streams().keys().copied().collect();
         for some in accounts.chunks(HEADS_AT_ONCE) {
             for (account_id, position) in store::heads(self.0.database.read(), some).await? {
-                self.ring(account_id, position.sequence);
+                if self.is_behind(account_id, position.sequence) {
+                    // When they were committed is not known.
+                    self.announce(account_id, position.sequence, None);
+                }
             }
         }
         Ok(())
@@ -132,6 +162,7 @@ impl Hub {
                 account_id,
                 head: watch::Sender::new(0),
                 recent: Mutex::default(),
+                known: Mutex::default(),
                 reading: tokio::sync::Mutex::default(),
             }),
             listeners: 0,
@@ -145,7 +176,15 @@ impl Hub {
         }
     }
 
-    fn announce(&self, account_id: AccountId, event_sequence: i64) {
+    /// Whether listeners do not know of this event.
+    fn is_behind(&self, account_id: AccountId, event_sequence: i64) -> bool {
+        let streams = self.streams();
+        let followed = streams.get(&account_id);
+        followed.is_some_and(|followed| *followed.stream.head.borrow() < event_sequence)
+    }
+
+    /// Wakes workers and listeners for an account with new events. `at` is when they were committed, or the bell came.
+    fn announce(&self, account_id: AccountId, event_sequence: i64, at: Option<Instant>) {
         self.0.rung.ring(account_id);
         self.0.rung_for_findings.ring(account_id);
         self.0.rung_for_webhooks.ring(account_id);
@@ -154,8 +193,10 @@ impl Hub {
             .get(&account_id)
             .map(|followed| Arc::clone(&followed.stream));
         if let Some(stream) = stream {
+            stream.known().add(event_sequence, at);
             stream.grown_to(event_sequence);
         }
+        self.0.database.wake().wake();
     }
 
     fn leave(&self, account_id: AccountId) {
@@ -177,10 +218,11 @@ impl Hub {
 
 impl Bell for Hub {
     fn ring(&self, account_id: AccountId, event_sequence: i64) {
-        if account_id != AccountId::PLATFORM {
-            self.announce(account_id, event_sequence);
+        if account_id == AccountId::PLATFORM {
+            self.0.database.wake().wake();
+        } else {
+            self.announce(account_id, event_sequence, Some(Instant::now()));
         }
-        self.0.database.wake().wake();
     }
 }
 
@@ -222,6 +264,11 @@ impl Listener {
         }
     }
 
+    /// When this process committed the event `sequence` or heard of it; `None` where neither is known.
+    pub fn known_since(&self, sequence: i64) -> Option<Instant> {
+        self.stream.known().since(sequence)
+    }
+
     /// Whether a member was added or removed, or their rights may have changed, after the event `sequence`. `None` where not all events
     /// since have been read here.
     pub fn member_changed_since(&self, member_id: MemberId, sequence: i64) -> Option<bool> {
@@ -246,6 +293,10 @@ impl Drop for Listener {
 impl Stream {
     fn recent(&self) -> MutexGuard<'_, Recent> {
         self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn grown_to(&self, sequence: i64) {

@@ -16,8 +16,10 @@
 //! - A stream never continues from a cursor that does not match the rows: see [`Start::is_reset`].
 
 mod bus;
+mod echo;
 mod events;
 mod hub;
+mod known;
 mod recent;
 mod rung;
 mod store;

@@ -32,6 +32,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::domain::database::{Database, Transaction};
@@ -39,7 +40,9 @@ use crate::domain::event::Bell;
 use crate::domain::fault::Fault;
 use crate::primitives::actor::{Actor, Cause};
 use crate::primitives::clock::{Clock, Timestamp};
+use crate::primitives::histogram::HistogramTotals;
 use crate::primitives::ids::{AccountId, IdSeed, MemberId};
+use crate::primitives::trace;
 
 use engine::{Engine, Poster};
 use model::{AccountHeader, Command, Origin, Policy, Refusal, Request};
@@ -207,6 +210,11 @@ impl Ledger {
         self.engine.totals()
     }
 
+    /// Returns how many commands the batches of this process had.
+    pub fn batch_sizes(&self) -> HistogramTotals {
+        self.engine.batch_sizes()
+    }
+
     /// Accounts in which a command was refused for insufficient credits.
     pub fn short_accounts(&self) -> &ShortAccounts {
         &self.short
@@ -272,7 +280,8 @@ impl Ledger {
                 cause: Cause::System,
                 seed: IdSeed::random(),
             };
-            self.engine.post(*account_id, request)
+            let post = self.engine.post(*account_id, request);
+            post.instrument(trace::job("sweep", None))
         });
         let mut served = 0;
         for (account_id, result) in due.iter().zip(join_all(posts).await) {

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::domain::fault::Fault;
+use crate::primitives::trace;
 
 use super::mailer::{Mail, MailError};
 use super::model::next_try;
@@ -31,7 +34,8 @@ impl Outbox {
             if self.clock.now().plus_millis(LONGEST_TRY_MILLIS) > until {
                 break;
             }
-            self.send_address_notice(notice).await?;
+            let span = trace::job("mail", None);
+            self.send_address_notice(notice).instrument(span).await?;
         }
         Ok(tried)
     }

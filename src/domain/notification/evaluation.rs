@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::domain::database::Transaction;
 use crate::domain::event::{self, Event};
@@ -16,6 +17,7 @@ use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::AccountId;
+use crate::primitives::trace;
 
 use super::alerts::Alerts;
 use super::balance;
@@ -160,6 +162,11 @@ impl Alerts {
 
     /// Processes the next events of one account in one transaction. Returns whether there may be more.
     pub async fn evaluate_alone(&self, account_id: AccountId) -> Result<bool, Fault> {
+        let span = trace::job("evaluate alerts", None);
+        self.evaluate_events(account_id).instrument(span).await
+    }
+
+    async fn evaluate_events(&self, account_id: AccountId) -> Result<bool, Fault> {
         let after = store::checkpoint(self.database.read(), account_id).await?;
         let mut events = event::after(&self.database, account_id, after, MOST_EVENTS).await?;
         let is_cut = cut(&mut events);
@@ -203,6 +210,7 @@ impl Alerts {
                 let top_ups = top_ups.clone();
                 Box::pin(async move { Ok::<(), QueryError>(check_again(tx, locked, &top_ups).await?) })
             });
+            let evaluated = evaluated.instrument(trace::job("evaluate alerts", None));
             if let Err(QueryError::Fault(fault)) = evaluated.await {
                 tracing::warn!(account = account_id.number(), %fault, "an account was not evaluated again");
             }

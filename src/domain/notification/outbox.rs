@@ -7,6 +7,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Ledger;
@@ -14,6 +16,7 @@ use crate::domain::member::MailBounds;
 use crate::domain::quota::{self, Exhausted};
 use crate::primitives::clock::{Clock, MINUTE, Timestamp};
 use crate::primitives::ids::{AlertId, GlobalId};
+use crate::primitives::trace;
 
 use super::bounces;
 use super::confirming::ConfirmOrder;
@@ -119,7 +122,7 @@ impl Outbox {
                 continue;
             }
             // A failure delays no other mail.
-            match self.send(mails).await {
+            match self.send(mails).instrument(trace::job("mail", None)).await {
                 Ok(()) => {}
                 Err(Unsent::Kept(fault)) => {
                     // Nothing was sent, so it need not wait until the claim runs out.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use tracing::Instrument as _;
 
 use crate::domain::database::{Transaction, records};
 use crate::domain::event::EventContent;
@@ -18,6 +19,7 @@ use crate::primitives::clock::{DAY, HOUR, Timestamp};
 use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpDecisionId, TopUpId};
 use crate::primitives::money::{Currency, Money};
 use crate::primitives::page::{Page, PageRequest};
+use crate::primitives::trace;
 
 use super::AccountTerms;
 use super::attempt_queries::require_to_see;
@@ -202,7 +204,8 @@ impl AutoTopUps {
         let found = short.len() + accounts.len();
         let hints = short.into_iter().map(|id| (id, true));
         for (account_id, was_short) in hints.chain(accounts.into_iter().map(|id| (id, false))) {
-            if let Err(fault) = self.evaluate(account_id, was_short).await {
+            let span = trace::job("evaluate auto top-up", None);
+            if let Err(fault) = self.evaluate(account_id, was_short).instrument(span).await {
                 tracing::warn!(account = account_id.number(), %fault, "a rule was not evaluated");
             }
         }
@@ -226,7 +229,7 @@ impl AutoTopUps {
             let tried = self.context.transact(account_id, move |account| {
                 Box::pin(async move { try_again(account, top_up_id).await })
             });
-            if let Err(error) = tried.await {
+            if let Err(error) = tried.instrument(trace::job("retry auto top-up", None)).await {
                 let fault = error.into_fault();
                 tracing::warn!(top_up = %top_up_id.global(account_id), %fault, "an automatic top-up was not retried");
             }

@@ -6,9 +6,11 @@
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use tracing::Instrument as _;
 
 use crate::domain::fault::{Fault, QueryError};
 use crate::primitives::ids::{AccountId, TopUpAttemptId, TopUpId};
+use crate::primitives::trace;
 
 use super::context::{AccountTransaction, TopUpContext};
 use super::gateway::{Charge, Confirmation, GatewayError, NewCharge};
@@ -57,8 +59,9 @@ impl Charging {
         let due = store::due_attempts(&self.context.database, now, limit).await?;
         let found = due.len();
         stream::iter(due)
-            .for_each_concurrent(AT_ONCE, async |(account_id, top_up_id)| {
-                if let Err(fault) = self.work(account_id, top_up_id).await {
+            .for_each_concurrent(AT_ONCE, async |(account_id, top_up_id, origin)| {
+                let span = trace::job("charge", origin.as_deref());
+                if let Err(fault) = self.work(account_id, top_up_id).instrument(span).await {
                     tracing::warn!(top_up = %top_up_id.global(account_id), %fault, "an attempt was not continued");
                 }
             })

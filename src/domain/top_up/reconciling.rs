@@ -2,11 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tracing::Instrument as _;
+
 use crate::domain::fault::{Fault, Refused, UseCaseError};
 use crate::domain::ledger;
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::ids::{AccountId, GlobalId, IdKind, TopUpId};
+use crate::primitives::trace;
 
 use super::charging::{Charging, GatewayFault};
 use super::context::TopUpContext;
@@ -73,7 +76,7 @@ impl Reconciler {
 
     /// Compares everything that the gateway was asked to create since then.
     pub async fn reconcile(&self, since: Timestamp) -> Result<ReconcileReport, GatewayFault> {
-        let result = self.compare_all(since).await;
+        let result = self.compare_all(since).instrument(trace::job("reconcile", None)).await;
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         match &result {
             Ok(report) => {

@@ -6,6 +6,7 @@
 use crate::primitives::clock::MINUTE;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
@@ -15,6 +16,7 @@ use crate::primitives::actor::{Actor, Cause, Permission};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 use crate::primitives::money::Money;
+use crate::primitives::trace;
 
 use super::TopUps;
 use super::charging::Charging;
@@ -200,7 +202,8 @@ impl Refunding {
     pub async fn turn(&self, limit: u32) -> Result<usize, Fault> {
         let due = store::due_refunds(&self.context.database, self.context.clock.now(), limit).await?;
         for (account_id, id) in &due {
-            if let Err(fault) = self.work(*account_id, *id).await {
+            let span = trace::job("refund", None);
+            if let Err(fault) = self.work(*account_id, *id).instrument(span).await {
                 tracing::warn!(account = account_id.number(), refund = %id, %fault, "a refund was not continued");
             }
         }

@@ -7,11 +7,14 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::domain::database::Database;
 use crate::domain::fault::Fault;
 use crate::primitives::clock::{MINUTE, Timestamp};
 use crate::primitives::ids::{GlobalId, IdKind, TopUpId};
 use crate::primitives::record::{FromRow, Record};
+use crate::primitives::trace;
 
 use super::charging::{Charging, GatewayFault};
 use super::context::TopUpContext;
@@ -156,7 +159,9 @@ impl Webhooks {
         let due = store::due_webhooks(&self.context.database, gateway, self.context.clock.now(), limit).await?;
         let found = due.len();
         for webhook in due {
-            self.apply(webhook).await?;
+            self.apply(webhook)
+                .instrument(trace::job("process webhook", None))
+                .await?;
         }
         Ok(found)
     }

@@ -240,7 +240,12 @@ impl Audience {
         let shown = messages.iter().filter_map(|events| {
             let position = events.last()?.position;
             let moment = self.moment(LiveSignal::Item, position, last.is_some(), events);
-            Some(self.show(&loaders, moment))
+            let known_since = listener.known_since(position.sequence).filter(|_| last.is_none());
+            let shown = self.show(&loaders, moment);
+            Some(async move {
+                let item = shown.await?;
+                Ok::<_, Stuck>(LiveItem { known_since, ..item })
+            })
         });
         let items = try_join_all(shown).await?;
         let look = if self.interest.filter.is_some() || self.interest.inbox_of.is_some() {
@@ -364,6 +369,7 @@ impl Audience {
         Ok(LiveItem {
             cursor: cursor.encode().into(),
             payload: payload.into(),
+            known_since: None,
         })
     }
 }

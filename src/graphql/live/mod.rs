@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use async_graphql::Response;
 use futures_util::stream::{self, Stream, StreamExt};
@@ -54,6 +55,8 @@ pub struct LiveItem {
     pub cursor: Arc<str>,
     /// The result of the execution as JSON: an object with `data` and optional `errors`.
     pub payload: Arc<str>,
+    /// When this process committed its last event, or heard of it; `None` in the history, and where that is not known.
+    pub known_since: Option<Instant>,
 }
 
 /// Why a subscription ended.

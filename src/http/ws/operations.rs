@@ -1,6 +1,7 @@
 //! The operations of one socket. They are polled in turn, so that each makes progress.
 
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use futures_util::{Stream, StreamExt};
 
@@ -11,8 +12,8 @@ use crate::http::operation::{Outcome, Running};
 
 /// What the socket must do for an operation.
 pub(super) enum OperationOutput {
-    /// Send this text.
-    Send(String),
+    /// Send this text. It is about an event that this process knew of since then.
+    Send(String, Option<Instant>),
     /// The caller is no longer signed in.
     SignedOut,
 }
@@ -87,13 +88,15 @@ impl<O: Stream<Item = Outcome> + Unpin> Operations<O> {
             self.turn = at + 1;
             let id = &named.id;
             let (step, is_over) = match outcome {
-                Some(Outcome::Next { result, .. }) => (OperationOutput::Send(message::next(id, &result)), false),
+                Some(Outcome::Next {
+                    result, known_since, ..
+                }) => (OperationOutput::Send(message::next(id, &result), known_since), false),
                 Some(Outcome::Failed(response)) => (
-                    OperationOutput::Send(message::error(id, &errors_to_json(&response))),
+                    OperationOutput::Send(message::error(id, &errors_to_json(&response)), None),
                     true,
                 ),
                 Some(Outcome::SignedOut) => (OperationOutput::SignedOut, true),
-                None => (OperationOutput::Send(message::complete(id)), true),
+                None => (OperationOutput::Send(message::complete(id), None), true),
             };
             if is_over {
                 self.named.swap_remove(at);
@@ -134,7 +137,7 @@ mod tests {
     fn turns<O: Stream<Item = Outcome> + Unpin>(operations: &mut Operations<O>, count: usize) -> Vec<String> {
         let mut context = Context::from_waker(std::task::Waker::noop());
         let mut turn = || match operations.poll_output(&mut context) {
-            Poll::Ready(OperationOutput::Send(text)) => {
+            Poll::Ready(OperationOutput::Send(text, _)) => {
                 let message: serde_json::Value = serde_json::from_str(&text).expect("JSON");
                 message["id"].as_str().expect("an id").to_owned()
             }
@@ -149,6 +152,7 @@ mod tests {
         let result = || Outcome::Next {
             result: Arc::from("{}"),
             cursor: None,
+            known_since: None,
         };
         let always = move || stream::repeat_with(result).boxed();
         let mut operations = Operations::default();

@@ -345,7 +345,13 @@ impl Socket {
 
     fn poll_operations(&mut self, context: &mut Context<'_>) -> Option<SocketProgress> {
         match self.operations.poll_output(context) {
-            Poll::Ready(OperationOutput::Send(text)) => Some(self.send(text)),
+            Poll::Ready(OperationOutput::Send(text, known_since)) => {
+                let progress = self.send(text);
+                if let Some(known_since) = known_since {
+                    self.state.traffic.delivered(known_since.elapsed());
+                }
+                Some(progress)
+            }
             Poll::Ready(OperationOutput::SignedOut) => {
                 let action = self.protocol.close(Close::signed_out(), self.now());
                 Some(self.act(action))

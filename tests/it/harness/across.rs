@@ -47,7 +47,7 @@ pub(super) const ACROSS: &[(&str, &str)] = &[
         "a worker finds refunds",
     ),
     (
-        "SELECT account_id, top_up_id FROM top_up_attempt WHERE due_at <= $1",
+        "SELECT account_id, top_up_id, trace_context FROM top_up_attempt WHERE due_at <= $1",
         "a worker finds charges",
     ),
     (

@@ -128,6 +128,30 @@ async fn a_bell_that_promises_too_much_harms_nobody() {
     assert_eq!(sequences(&mut subscriber, 2).await, [1, 2]);
 }
 
+/// By one clock: a process hears its own bells too.
+#[tokio::test]
+async fn the_delay_of_bells_is_measured_by_the_process_that_rings() {
+    if postgres_server().is_none() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let hub = app.services().events.hub();
+    let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
+    subscriber.expect("CAUGHT_UP").await;
+    let measured = async {
+        let mut number = 0;
+        // Bells before the connection listens are not heard.
+        while hub.bell_lag().count() == 0 {
+            grant(&app, &app.team, &format!("bell {number}"), 1).await;
+            number += 1;
+        }
+    };
+    let measured = tokio::time::timeout(Duration::from_secs(20), measured).await;
+    measured.expect("it is measured");
+    let lag = hub.bell_lag();
+    assert!(lag.sum < 20.0, "{lag:?}");
+}
+
 /// A process that has lost its bell connection polls after it has reconnected.
 #[tokio::test]
 async fn a_connection_to_the_bell_that_is_cut_costs_time_alone() {

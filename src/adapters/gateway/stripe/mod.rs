@@ -8,9 +8,12 @@ mod wire;
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, StatusCode, Url};
+use opentelemetry_http::HeaderInjector;
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use crate::domain::top_up::gateway::{
     Card, CardSetup, Charge, ChargeFailure, ChargeStatus, Confirmation, GatewayError, InvalidWebhook, NewCharge,
@@ -20,6 +23,7 @@ use crate::domain::top_up::model::FailureCode;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::money::{Currency, Money};
 use crate::primitives::secret::Secret;
+use crate::primitives::trace;
 
 use super::webhook;
 use crate::adapters::is_this_machine;
@@ -77,6 +81,10 @@ pub enum InvalidStripe {
 pub struct Stripe {
     client: Client,
     settings: StripeSettings,
+    /// The server, for traces.
+    host: String,
+    /// Whether requests name the span that they belong to.
+    propagates: bool,
 }
 
 impl std::fmt::Debug for Stripe {
@@ -98,6 +106,18 @@ fn unknown(error: impl std::fmt::Display) -> GatewayError {
     GatewayError::Unknown(error.to_string())
 }
 
+/// Returns whether Stripe itself is called. Its servers are no part of the operator's traces.
+fn is_of_stripe(host: &str) -> bool {
+    host == "stripe.com" || host.ends_with(".stripe.com")
+}
+
+/// Returns a path without the id in it.
+fn template(path: &str) -> String {
+    let parts = path.split('/').enumerate();
+    let parts: Vec<&str> = parts.map(|(at, part)| if at == 1 { "{id}" } else { part }).collect();
+    format!("/v1/{}", parts.join("/"))
+}
+
 impl Stripe {
     /// Creates a client with these settings. Plain HTTP is allowed only for this machine: machines in between could read the
     /// secret key.
@@ -109,12 +129,18 @@ impl Stripe {
         if url.scheme() != "https" && !url.host_str().is_some_and(is_this_machine) {
             return Err(InvalidStripe::Url(settings.base_url));
         }
+        let host = url.host_str().unwrap_or_default().to_owned();
         let client = Client::builder()
             .timeout(settings.timeout)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("ledgerbell/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client, settings })
+        Ok(Self {
+            client,
+            settings,
+            propagates: !is_of_stripe(&host),
+            host,
+        })
     }
 
     async fn call(
@@ -140,10 +166,8 @@ impl Stripe {
             request = request.header("idempotency-key", key);
         }
         let request = request.header("stripe-version", VERSION);
-        let sent = request.bearer_auth(self.settings.secret_key.reveal()).send().await;
-        let response = sent.map_err(|error| unknown(error.without_url()))?;
-        let status = response.status();
-        let body: Value = response.json().await.map_err(|error| unknown(error.without_url()))?;
+        let request = request.bearer_auth(self.settings.secret_key.reveal());
+        let (status, body) = self.exchange(request, &method, path).await?;
         match status {
             status if status.is_success() => Ok(body),
             StatusCode::NOT_FOUND => Err(GatewayError::NotFound),
@@ -153,6 +177,31 @@ impl Stripe {
             status if status.is_client_error() => Err(wire::refusal(&body)),
             status => Err(unknown(status)),
         }
+    }
+
+    /// Sends a request, as a span of the current trace.
+    async fn exchange(
+        &self,
+        mut request: RequestBuilder,
+        method: &Method,
+        path: &str,
+    ) -> Result<(StatusCode, Value), GatewayError> {
+        let span = trace::call(method.as_str(), Some(&self.host), || template(path));
+        if self.propagates {
+            let mut headers = HeaderMap::new();
+            trace::inject(&span, &mut HeaderInjector(&mut headers));
+            request = request.headers(headers);
+        }
+        let exchanged = async {
+            let response = request.send().await?;
+            Ok((response.status(), response.json().await?))
+        };
+        let exchanged: Result<_, reqwest::Error> = exchanged.instrument(span.clone()).await;
+        match &exchanged {
+            Ok((status, _)) => trace::responded(&span, status.as_u16(), !status.is_success()),
+            Err(error) => trace::failed(&span, if error.is_timeout() { "timeout" } else { "_OTHER" }),
+        }
+        exchanged.map_err(|error| unknown(error.without_url()))
     }
 
     async fn read(&self, charge_id: &str) -> Result<Charge, GatewayError> {

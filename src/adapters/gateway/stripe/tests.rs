@@ -229,3 +229,20 @@ async fn amounts_are_told_as_stripe_counts_them() {
         assert!(stripe.minimum(currency) % currency.step() == 0, "{code}");
     }
 }
+
+#[test]
+fn traces_name_the_pattern_of_a_path_and_stripe_gets_none() {
+    for (path, expected) in [
+        ("payment_intents/pi_1/confirm", "/v1/payment_intents/{id}/confirm"),
+        ("payment_methods/pm_1", "/v1/payment_methods/{id}"),
+        ("refunds", "/v1/refunds"),
+    ] {
+        assert_eq!(template(path), expected);
+    }
+    assert!(["api.stripe.com", "stripe.com"].into_iter().all(is_of_stripe));
+    assert!(
+        !["127.0.0.1", "stripe.com.example", "notstripe.com"]
+            .into_iter()
+            .any(is_of_stripe)
+    );
+}

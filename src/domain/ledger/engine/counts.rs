@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::ledger::error::LedgerError;
+use crate::primitives::histogram::{Histogram, HistogramTotals};
 
 use super::batch::AccountOutcome;
 
@@ -20,18 +21,33 @@ pub struct PostingTotals {
 }
 
 /// Lock-free counters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Counts {
     batches: AtomicU64,
+    sizes: Histogram,
     posted: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            batches: AtomicU64::default(),
+            sizes: Histogram::of_sizes(),
+            posted: AtomicU64::default(),
+            refused: AtomicU64::default(),
+            failed: AtomicU64::default(),
+        }
+    }
 }
 
 impl Counts {
     /// Counts the outcomes of a committed batch.
     pub(super) fn note(&self, outcomes: &[AccountOutcome]) {
         self.batches.fetch_add(1, Ordering::Relaxed);
+        self.sizes
+            .record_size(outcomes.iter().map(|outcome| outcome.results.len()).sum());
         for result in outcomes.iter().flat_map(|outcome| &outcome.results) {
             let count = match result {
                 Ok(_) => &self.posted,
@@ -40,6 +56,11 @@ impl Counts {
             };
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Returns the numbers of commands in committed batches.
+    pub(super) fn batch_sizes(&self) -> HistogramTotals {
+        self.sizes.totals()
     }
 
     pub(super) fn totals(&self) -> PostingTotals {

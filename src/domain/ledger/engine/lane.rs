@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 
 use crate::domain::event::Bell;
 use crate::domain::fault::Fault;
+use crate::primitives::trace;
 
 use super::EngineSettings;
 use super::batch::{AccountOutcome, AccountRequests, Poster};
@@ -51,7 +53,8 @@ impl Lane {
 
     async fn run(&self) {
         while let Some(batch) = self.queue.take().await {
-            self.serve(batch).await;
+            let span = span(&batch);
+            self.serve(batch).instrument(span).await;
         }
     }
 
@@ -116,6 +119,12 @@ fn may_be_of_one_part(fault: &Fault, senders: &[Vec<oneshot::Sender<PostingResul
 struct Attempt {
     requests: Vec<AccountRequests>,
     senders: Vec<Vec<oneshot::Sender<PostingResult>>>,
+}
+
+/// Returns the span of a batch in the trace of its first command.
+fn span(batch: &[AccountJobs]) -> Span {
+    let postings = batch.iter().flat_map(|(_, jobs)| jobs.iter().map(|job| &job.span));
+    trace::batch(postings)
 }
 
 fn split((account_id, jobs): AccountJobs) -> (AccountRequests, Vec<oneshot::Sender<PostingResult>>) {

@@ -24,10 +24,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 use crate::domain::event::Bell;
 use crate::domain::fault::Fault;
+use crate::primitives::histogram::HistogramTotals;
 use crate::primitives::ids::AccountId;
+use crate::primitives::trace;
 
 use super::balance::Posted;
 use super::error::LedgerError;
@@ -99,8 +102,9 @@ impl Engine {
     /// Adds a command to its account's lane and waits for its result.
     pub(super) async fn post(&self, account_id: AccountId, request: Request) -> Result<Posted, LedgerError> {
         let (job, receiver) = job(request);
+        let span = job.span.clone();
         self.queue(account_id).push(account_id, vec![job])?;
-        wait(receiver).await
+        wait(receiver).instrument(span).await
     }
 
     /// Adds commands of one account to its lane at once and in order, and waits for all results. If the queue has no space for
@@ -121,6 +125,10 @@ impl Engine {
 
     pub(super) fn totals(&self) -> PostingTotals {
         self.counts.totals()
+    }
+
+    pub(super) fn batch_sizes(&self) -> HistogramTotals {
+        self.counts.batch_sizes()
     }
 
     /// Accepts no more commands, processes those that wait, and returns when the lanes have ended.
@@ -144,8 +152,9 @@ impl Engine {
 
 fn job(request: Request) -> (Job, oneshot::Receiver<queue::PostingResult>) {
     let (sender, receiver) = oneshot::channel();
+    let span = trace::posting(request.command.operation());
     let request = Arc::new(request);
-    (Job { request, sender }, receiver)
+    (Job { request, sender, span }, receiver)
 }
 
 /// A lane that panics drops the senders of its pending results.

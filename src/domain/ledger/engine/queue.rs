@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
+use tracing::Span;
 
 use crate::domain::fault::Fault;
 use crate::domain::ledger::balance::Posted;
@@ -24,6 +25,8 @@ pub(super) type PostingResult = Result<Posted, LedgerError>;
 pub(super) struct Job {
     pub(super) request: Arc<Request>,
     pub(super) sender: oneshot::Sender<PostingResult>,
+    /// The span of the command in a trace.
+    pub(super) span: Span,
 }
 
 /// The commands of one account that go into one batch, in order.

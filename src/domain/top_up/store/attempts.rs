@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use entity::top_up_attempt::{Column, Entity};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement};
 
 use crate::domain::database::{Database, Transaction, records, select};
 use crate::domain::fault::Fault;
@@ -11,6 +11,7 @@ use crate::domain::top_up::model::{Attempt, PaymentMethod, Purchase};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, PaymentMethodId, TopUpAttemptId, TopUpId};
+use crate::primitives::trace;
 
 /// Returns a top-up with its attempts and refunds, as the transaction sees them.
 pub(in super::super) async fn purchase(
@@ -53,12 +54,30 @@ pub(in super::super) async fn save_purchase(
         .partition(|attempt| attempt.is_open());
     for attempt in over.into_iter().chain(open) {
         records::save::<Entity>(tx, attempt).await?;
+        let is_new = before.is_none_or(|before| before.attempts.iter().all(|known| known.id != attempt.id));
+        if is_new && let Some(context) = trace::current() {
+            save_trace_context(tx, after.top_up.account_id, attempt.id, context).await?;
+        }
     }
     for refund in &after.refunds {
         if before.is_none_or(|before| !before.refunds.contains(refund)) {
             super::save_refund(tx, after.top_up.account_id, refund).await?;
         }
     }
+    Ok(())
+}
+
+/// Stores the trace that the attempt belongs to, for the worker that makes it.
+async fn save_trace_context(
+    tx: &Transaction,
+    account_id: AccountId,
+    id: TopUpAttemptId,
+    context: String,
+) -> Result<(), Fault> {
+    let sql = "UPDATE top_up_attempt SET trace_context = $3 WHERE account_id = $1 AND id = $2";
+    let values = [account_id.into(), id.into(), context.into()];
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), sql, values))
+        .await?;
     Ok(())
 }
 
@@ -80,14 +99,14 @@ pub(in super::super) async fn attempts_of(
     Ok(found)
 }
 
-/// Returns the accounts and top-ups of attempts that a worker may process.
+/// Returns the accounts and top-ups of attempts that a worker may process, and the trace that each attempt belongs to.
 pub(in super::super) async fn due(
     database: &Database,
     now: Timestamp,
     limit: u32,
-) -> Result<Vec<(AccountId, TopUpId)>, Fault> {
-    let sql =
-        "SELECT account_id, top_up_id FROM top_up_attempt WHERE due_at <= $1 ORDER BY due_at, account_id, id LIMIT $2";
+) -> Result<Vec<(AccountId, TopUpId, Option<String>)>, Fault> {
+    let sql = "SELECT account_id, top_up_id, trace_context FROM top_up_attempt WHERE due_at <= $1 \
+         ORDER BY due_at, account_id, id LIMIT $2";
     records::values(database.read(), sql, [now.into(), i64::from(limit).into()]).await
 }
 
