@@ -3,18 +3,22 @@
 # make test   everything: format, lints, tests on SQLite and on Postgres, dependencies, examples
 # make simulate  purchases in a hostile world, by SEEDS=n seeds
 # make fuzz   fuzz targets by libFuzzer, SECONDS=60 each; needs cargo-fuzz
-# make bench  postings and log pages through HTTP, beside pgbench where Postgres is there
-# make bench-prices  processor time of operations beside their prices
+# make bench  postings through HTTP, beside pgbench and bare SQLite
+# make bench-live  sockets: memory of idle ones, from commit to client, messages a second, beside async-graphql-axum and npm graphql-ws
 # make bench-page  processor time of a page of the credit log; PEERS=1: beside other servers
-# make bench-reads  how pages grow, a small team, the typical screen, sums, the export; ENTRIES=n, PEERS=1: beside other servers
+# make bench-fields  the same against the number of fields; PEERS=1: beside other servers
+# make bench-growth  pages against the length of the log; ENTRIES=10000000
+# make bench-reads  a small team, the typical screen, sums, the export; PEERS=1: beside Apollo Server
 # make bench-idle  an idle server: processor time, statements, memory; its start and its size
 # make bench-soak  MINUTES=30 at 70 % load: memory and latency over time
-# make bench-smoke  instructions of some operations, beside committed counts; part of make test
+# make bench-all  all of these with their peers, one after another, about an hour; then the report
 # make bench-report  writes what was measured into BENCHMARKS.md
-# make bench-live  sockets: memory of idle ones, from commit to client, messages a second, beside npm graphql-ws
+# make bench-prices  processor time of operations beside their prices
+# make bench-smoke  instructions of some operations, beside committed counts; part of make test
+#   SERVER=target/dist/ledgerbell measures a built server; POSTGRES=url measures there, otherwise a private one is started and stopped
 
-.PHONY: run pages test fuzz simulate bench bench-live bench-page bench-reads bench-idle bench-soak bench-smoke bench-report bench-prices \
-	schema fmt
+.PHONY: run pages test fuzz simulate schema fmt bench bench-live bench-page bench-fields bench-growth bench-reads bench-idle bench-soak \
+	bench-all bench-report bench-prices bench-smoke
 
 run: pages
 	cargo run --locked -- demo
@@ -37,44 +41,55 @@ TARGETS ?= scalars ids cursors credentials documents webhooks csv_cells
 fuzz:
 	@scripts/fuzz.sh $(SECONDS) $(TARGETS)
 
-install_peers = cd benches/peers && npm install --no-audit --no-fund --no-package-lock
+export SERVER POSTGRES PEERS
+ENTRIES ?= 1000000
+MINUTES ?= 30
 
 bench:
-	cargo bench --locked --bench api
+	@scripts/bench.sh postings
 
 bench-live:
-	cargo bench --locked --bench live
+	@scripts/bench.sh live
 
 bench-page:
-	cargo build --locked --release
-	$(if $(PEERS),cargo build --locked --release --package bare)
-	$(if $(PEERS),$(install_peers))
-	node benches/reads/page.mjs $(if $(PEERS),--peers --bare target/release/bare)
+	@scripts/bench.sh page
 
-ENTRIES ?= 1000000
+bench-fields:
+	@scripts/bench.sh fields
+
+bench-growth:
+	@scripts/bench.sh growth --entries $(ENTRIES)
+
 bench-reads:
-	cargo build --locked --release
-	$(if $(PEERS),$(install_peers))
-	node benches/reads/reads.mjs --entries $(ENTRIES) $(if $(PEERS),--peers)
+	@scripts/bench.sh reads --entries $(ENTRIES)
 
-# As it is shipped.
 bench-idle:
-	cargo build --locked --profile dist
-	node benches/idle/idle.mjs
+	@scripts/bench.sh idle
 
-MINUTES ?= 30
 bench-soak:
-	cargo build --locked --release
-	node benches/soak/soak.mjs --minutes $(MINUTES)
+	@scripts/bench.sh soak --minutes $(MINUTES)
+
+bench-all: export PEERS = 1
+bench-all:
+	@scripts/bench.sh postings
+	@scripts/bench.sh live
+	@scripts/bench.sh page
+	@scripts/bench.sh fields
+	@scripts/bench.sh growth --entries $(ENTRIES)
+	@scripts/bench.sh reads
+	@scripts/bench.sh idle
+	@scripts/bench.sh soak --minutes $(MINUTES)
+	@$(MAKE) --no-print-directory bench-report
+
+bench-report:
+	@node benches/report/report.mjs
+
+# In this process, compiled as for daily work: only ratios between operations count.
+bench-prices:
+	cargo bench --locked --profile release --bench prices
 
 bench-smoke:
 	cargo test --locked --quiet --bench smoke
-
-bench-report:
-	node benches/report/report.mjs
-
-bench-prices:
-	cargo bench --locked --bench prices
 
 # Prints the public contract from the code; a test compares it.
 schema:

@@ -1,43 +1,107 @@
-// A measured server with an account of any size, and what the operating system and Postgres say of it. Times are those of /proc, so
-// this needs Linux. Processor time depends less on other work of the machine than elapsed time does; still, compare only figures of one
-// run.
+// A measured server with an account of any size, and what Postgres says of it. Processor time depends less on other work of the machine
+// than elapsed time does; still, compare only figures of one run. This needs Linux.
 
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
 
-/** One line that says on which machine, and when. */
-export const machine = () => `${cpus()[0].model}, ${cpus().length} processors, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`;
+import { endChildren, machineTime, ownTime, parentOf, processorTime, spawn, timeOfFamily } from "./processes.mjs";
+import { measuring } from "./report/rows.mjs";
+
+/** Two processes with their pools, or 64 clients of pgbench, and what else is connected. */
+const CONNECTIONS = 100;
+/** The number of accounts that are created concurrently. */
+const AT_ONCE = 16;
+
+/** Settings of a server whose callers are not limited. */
+export const UNLIMITED = {
+  LEDGERBELL_LIMITS_RATE: "100000000",
+  LEDGERBELL_LIMITS_BURST: "100000000",
+  LEDGERBELL_LIVE_PER_CALLER: "1000000",
+  LEDGERBELL_LIVE_COST_PER_CALLER: "1000000000",
+  LEDGERBELL_HTTP_MAX_CONNECTIONS: "1000",
+  LEDGERBELL_HTTP_MAX_CONNECTIONS_PER_ADDRESS: "1000",
+};
+
+/** Returns the options of a bench: those that all have, and its own with their defaults; a boolean is a flag. */
+export function optionsOf(own = {}) {
+  const all = { binary: "target/release/ledgerbell", postgres: "postgres://postgres@127.0.0.1:5432/postgres", ...own };
+  const options = Object.entries(all).map(([name, value]) => [name, typeof value === "boolean" ? { type: "boolean", default: value } : { type: "string", default: value }]);
+  return parseArgs({ options: Object.fromEntries(options) }).values;
+}
+
+/** Those that have not ended. */
+const grounds = new Set();
+process.once("SIGINT", () => {
+  grounds.forEach((ground) => ground.end());
+  process.exit(130);
+});
 
 /** A database of this bench, which replaces one with the same name, and the processes that use it. */
 export class Ground {
-  #children = [];
-  directory = mkdtempSync(join(tmpdir(), "ledgerbell-bench-"));
+  #seen = null;
+  #postmaster;
 
-  constructor(postgres, name) {
+  constructor({ postgres, binary }, name) {
     this.postgres = postgres;
-    this.name = name;
+    this.binary = binary;
+    this.name = `ledgerbell_bench_${name}`;
+    this.directory = mkdtempSync(join(tmpdir(), "ledgerbell-bench-"));
+    this.#checkPostgres();
     this.#drop();
-    this.sql(`CREATE DATABASE ${name}`, "postgres");
+    this.sql(`CREATE DATABASE ${this.name}`, "postgres");
+    this.#seen = this.#used();
+    // Another database belongs to the same bench.
+    if (grounds.size === 0) measuring({ bench: name, build: binary.split("/").at(-2), others: () => this.#othersSince() });
+    grounds.add(this);
+  }
+
+  #checkPostgres() {
+    if (grounds.size > 0) return;
+    const show = (setting) => this.sql(`SHOW ${setting}`, "postgres");
+    const [version, fsync, commit, connections] = ["server_version", "fsync", "synchronous_commit", "max_connections"].map(show);
+    console.log(`${cpus()[0].model}, ${cpus().length} processors, Node ${process.version}; ${this.binary}`);
+    console.log(`PostgreSQL ${version}: fsync ${fsync}, synchronous_commit ${commit}, max_connections ${connections}; files in ${this.directory}`);
+    if (Number(connections) < CONNECTIONS) throw new Error(`max_connections of Postgres must be at least ${CONNECTIONS}; got ${connections}`);
+    if (fsync !== "on" || commit !== "on") console.log("Commits are not durable on this Postgres: postings must not be compared here.");
+  }
+
+  #used() {
+    return { at: performance.now(), machine: machineTime(), own: ownTime() + this.postgresTime() };
+  }
+
+  /** Returns the part of the machine that other programs have used since the last call. */
+  #othersSince() {
+    const [before, now] = [this.#seen, this.#used()];
+    this.#seen = now;
+    const others = now.machine - before.machine - (now.own - before.own);
+    return Math.max(0, others / (now.at - before.at) / cpus().length);
   }
 
   url(database = this.name) {
     return Object.assign(new URL(this.postgres), { pathname: `/${database}` }).href;
   }
 
+  /** Returns the URL of a new SQLite database. */
+  sqlite(name = "ledgerbell") {
+    mkdirSync(join(this.directory, name));
+    return `sqlite://${join(this.directory, name, "ledgerbell.db")}?mode=rwc`;
+  }
+
   /** Runs statements, and returns what they print. */
   sql(text, database = this.name) {
-    const options = { input: text, encoding: "utf8", maxBuffer: 1 << 30 };
+    const env = { ...process.env, PGOPTIONS: "-c client_min_messages=warning" };
+    const options = { input: text, encoding: "utf8", maxBuffer: 1 << 30, env };
     return execFileSync("psql", [this.url(database), "-qAtX", "-v", "ON_ERROR_STOP=1"], options).trim();
   }
 
   /** Starts a server, which writes one line of JSON when it is ready. */
   async start(command, args, env = {}) {
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } });
-    this.#children.push(child);
     const lines = createInterface({ input: child.stdout });
     const ready = await new Promise((resolve, reject) => {
       lines.once("line", (line) => resolve(JSON.parse(line)));
@@ -51,10 +115,42 @@ export class Ground {
     return { ...ready, pid: child.pid, stop };
   }
 
-  /** Starts the demo on this database. */
-  ledgerbell(binary, env = {}) {
-    const where = ["--database-url", this.url(), "--data-dir", this.directory];
-    return this.start(binary, ["demo", "--json", "--listen", "127.0.0.1:0", "--log-level", "warn", ...where], env);
+  /** Starts the demo on this database, or on the one that the URL names. */
+  ledgerbell(env = UNLIMITED, url = this.url()) {
+    // It keeps its key there.
+    const data = join(this.directory, url === this.url() ? "data" : "data-of-sqlite");
+    const where = ["--database-url", url, "--data-dir", data];
+    return this.start(this.binary, ["demo", "--json", "--listen", "127.0.0.1:0", "--log-level", "warn", ...where], env);
+  }
+
+  /** Makes the schema in a database, without any rows. */
+  migrate(url) {
+    execFileSync(this.binary, ["migrate", "--log-level", "warn", "--database-url", url], { stdio: ["ignore", "ignore", "inherit"] });
+  }
+
+  /** Runs a program until it ends. Returns what it prints, and the milliseconds of processor time that it used. */
+  async runs(command, args, env = {}) {
+    const shell = spawn("bash", ["-c", '"$0" "$@"; code=$?; echo; times; exit $code', command, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, LC_ALL: "C", ...env },
+    });
+    const texts = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"]) shell[stream].on("data", (chunk) => (texts[stream] += chunk));
+    const code = await new Promise((resolve, reject) => shell.once("close", resolve).once("error", reject));
+    if (code !== 0) throw new Error(`${command} ended with ${code}: ${texts.stderr.slice(-2_000)}`);
+    const lines = texts.stdout.trimEnd().split("\n");
+    const millis = [...lines.at(-1).matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60_000 + Number(seconds) * 1_000, 0);
+    return { text: lines.slice(0, -2).join("\n"), millis };
+  }
+
+  /** Creates accounts, several at once, and returns their ids. */
+  async accounts(server, count, name) {
+    const ids = [];
+    for (let number = 0; number < count; number += AT_ONCE) {
+      ids.push(...(await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - number) }, (_, n) => this.account(server, `${name} ${number + n}`)))));
+      if (number > 0 && number % 2_000 === 0) console.log(`  ${number.toLocaleString("en")} of ${count.toLocaleString("en")} accounts`);
+    }
+    return ids;
   }
 
   /** Creates an account with an owner and a million credits, and returns its id. */
@@ -80,39 +176,57 @@ export class Ground {
     return created.createMemberToken.token;
   }
 
-  /** Inserts members, sessions and entries directly: their hash chain is not valid, and nothing verifies it. */
+  /**
+   * Inserts members, sessions and entries after the account's first entry, in the shapes of rows that the API makes. One in ten adds 9
+   * credits, and the others deduct 1 each. The running sums are right; the hash chain is not valid, and nothing verifies it.
+   */
   fill(account, { entries, sessions = entries, members = 40 }) {
-    const columns = "account_id, sequence, id, occurred_at, kind, contra, amount, balance_after, added_after, description, actor_kind, actor_key_id, \
-      actor_member_id, member_id, session_id, taken_back, search_text, hash_version, hash";
     const uuid = (digit, number) => `CAST('${digit}' || lpad(to_hex(${number}), 31, '0') AS uuid)`;
+    const added = "first.added_after + 90000 * CAST(n / 10 AS BIGINT)";
+    const first = `(SELECT balance_after, added_after FROM credit_entry WHERE account_id = ${account} AND sequence = 1)`;
     this.sql(
       `INSERT INTO member (account_id, id, external_id, name, role, version, created_at)
-         SELECT ${account}, ${uuid("a", "n")}, 'bench-' || n, 'Member ' || n, 'MEMBER', 1, 1700000000000
+         SELECT ${account}, ${uuid("a", "n")}, 'bench-' || n, 'Member ' || n, 'MEMBER', 1, ${FIRST}
          FROM generate_series(1, ${members}) AS s(n);
        INSERT INTO session (account_id, id, external_id, member_id, title, status, starts_at, ends_at, booked, held, charged, refunded,
            booked_at, resolved_at, hold_expires_at, search_text, processing_announced)
          SELECT ${account}, ${uuid("b", "n")}, 'bench-' || n, ${uuid("a", `1 + n % ${members}`)}, 'Lesson ' || n, 'COMPLETED',
-           1700000000000, 1700000060000, 10000, 0, 10000, 0, 1700000000000, 1700000060000, 1700000060000, ' lesson ' || n, true
+           ${FIRST}, ${FIRST} + 60000, 10000, 0, 10000, 0, ${FIRST}, ${FIRST} + 60000, ${FIRST} + 60000, ' lesson ' || n, true
          FROM generate_series(1, ${sessions}) AS s(n);
-       INSERT INTO credit_entry (${columns})
+       INSERT INTO credit_entry (account_id, sequence, id, occurred_at, kind, contra, amount, balance_after, added_after, description,
+           actor_kind, actor_key_id, actor_member_id, member_id, session_id, taken_back, search_text, hash_version, hash)
          SELECT ${account}, n, ${uuid("9", "n")}, ${FIRST} + CAST(n AS BIGINT) * ${STEP}, CASE WHEN n % 10 = 0 THEN 'GRANT' ELSE 'SESSION' END,
-           'ADJUSTMENTS', -10000, 10000000000 - CAST(n AS BIGINT) * 10000, 10000000000, CASE WHEN n % 10 = 0 THEN 'A gift' ELSE 'Lesson ' || n END,
+           CASE WHEN n % 10 = 0 THEN 'PROMOTIONS' ELSE 'SESSION_REVENUE' END, CASE WHEN n % 10 = 0 THEN 90000 ELSE -10000 END,
+           first.balance_after + 90000 * CAST(n / 10 AS BIGINT) - 10000 * CAST(n - 1 - n / 10 AS BIGINT), ${added},
+           CASE WHEN n % 10 = 0 THEN 'A gift' ELSE 'Lesson ' || n END,
            CASE n % 3 WHEN 0 THEN 'API_KEY' WHEN 1 THEN 'MEMBER' ELSE 'SYSTEM' END,
            CASE WHEN n % 3 = 0 THEN (SELECT id FROM api_key ORDER BY id LIMIT 1) END,
            CASE WHEN n % 3 = 1 THEN ${uuid("a", `1 + n % ${members}`)} END,
            CASE WHEN n % 10 > 0 THEN ${uuid("a", `1 + n % ${members}`)} END,
-           CASE WHEN n % 10 > 0 THEN ${uuid("b", `1 + n % ${sessions}`)} END, 0, ' lesson', 1, sha256('x')
-         FROM generate_series(2, ${entries}) AS s(n);
-       UPDATE account_state SET entry_sequence = ${entries} WHERE account_id = ${account};
-       VACUUM ANALYZE;`,
+           CASE WHEN n % 10 > 0 THEN ${uuid("b", `1 + n % ${sessions}`)} END, 0, ' lesson', 1, sha256(CAST(CAST(n AS TEXT) AS BYTEA))
+         FROM generate_series(2, ${entries}) AS s(n), ${first} AS first;
+       UPDATE account_state SET entry_sequence = e.sequence, posted = e.balance_after, added = e.added_after, last_hash = e.hash
+         FROM credit_entry AS e WHERE account_state.account_id = ${account} AND e.account_id = ${account} AND e.sequence = ${entries};
+       VACUUM ANALYZE member, session, credit_entry, account_state;`,
     );
   }
 
-  /** Returns the processor time of all connections to the database. They stay open while a server is measured. */
+  /**
+   * Returns the processor time that all processes of Postgres have used, also those that have ended, in milliseconds. The server must be on
+   * this machine, and nothing else may use it.
+   */
   postgresTime() {
-    const query = `SELECT pid FROM pg_stat_activity WHERE datname = '${this.name}' AND pid <> pg_backend_pid()`;
-    const pids = this.sql(query, "postgres").split("\n").filter(Boolean);
-    return pids.reduce((sum, pid) => sum + processorTime(pid), 0);
+    this.#postmaster ??= this.#findPostmaster();
+    return timeOfFamily(this.#postmaster);
+  }
+
+  #findPostmaster() {
+    const child = this.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'", "postgres");
+    try {
+      return parentOf(child);
+    } catch (error) {
+      throw new Error(`Postgres must run on this machine, where its processes can be measured: ${error.message}`);
+    }
   }
 
   #drop() {
@@ -120,7 +234,8 @@ export class Ground {
   }
 
   end() {
-    this.#children.forEach((child) => child.kill());
+    grounds.delete(this);
+    endChildren();
     this.#drop();
     rmSync(this.directory, { recursive: true, force: true });
   }
@@ -151,23 +266,11 @@ export function send(agent, server, query, variables) {
 }
 
 /** Sends a mutation with one input, and returns its data. */
-async function ask(server, query, input) {
+export async function ask(server, query, input) {
   const agent = new Agent();
   const { data, errors } = JSON.parse(await send(agent, server, query, { i: input }));
   if (!data) throw new Error(JSON.stringify(errors));
   return data;
-}
-
-/** Returns the processor time of a process in milliseconds. */
-export function processorTime(pid) {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-/** Returns the resident memory of a process in MiB. */
-export function residentMib(pid) {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1_024;
 }
 
 /**
@@ -199,6 +302,9 @@ export async function load(ground, server, query, { count, clients = 4, warmUp =
   agent.destroy();
   return { own, postgres, times };
 }
+
+/** Returns the value in the middle. */
+export const median = (values) => percentile([...values].sort((one, other) => one - other), 0.5);
 
 /** Returns the time below which this part of the sorted times is. */
 export const percentile = (times, part) => times[Math.min(times.length - 1, Math.floor(times.length * part))];

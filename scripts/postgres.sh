@@ -3,9 +3,11 @@
 # find_or_start_postgres sets postgres_url and postgres_from, or fails with postgres_reason. In this order: the server that
 # LEDGERBELL_TEST_POSTGRES_URL names, one on 127.0.0.1:5432 that accepts the connection, a private cluster from installed binaries, and on
 # Debian the same after installing them. stop_postgres stops what was started. start_private_postgres starts a private
-# cluster in any case, and write_postgres_restart FILE makes a program that restarts it as after a crash. start_postgres_replica adds
-# a streaming replica to it and sets replica_url; stop_postgres stops this too.
+# cluster in any case, with postgres_settings, and write_postgres_restart FILE makes a program that restarts it as after a crash.
+# start_postgres_replica adds a streaming replica to it and sets replica_url; stop_postgres stops this too.
 
+# The data is not needed after the tests, so nothing is synced.
+postgres_settings=(-c fsync=off -c max_connections=200)
 postgres_url="" postgres_from="" postgres_reason="" postgres_home="" replica_url=""
 
 find_or_start_postgres() {
@@ -90,12 +92,10 @@ start_private_postgres() {
         postgres_as=()
     fi
     port=$(free_postgres_port)
-    # The data is not needed after the tests, so nothing is synced.
     if ! (cd / && "${postgres_as[@]}" "$binaries/initdb" -D "$postgres_home/data" -U postgres -A trust --no-sync -E UTF8 --locale=C) \
         >"$postgres_home.log" 2>&1 ||
         ! (cd / && "${postgres_as[@]}" "$binaries/pg_ctl" -D "$postgres_home/data" -w -s -l "$postgres_home/server.log" \
-            -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$postgres_home -c fsync=off -c max_connections=200" \
-            start) >>"$postgres_home.log" 2>&1; then
+            -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$postgres_home ${postgres_settings[*]}" start) >>"$postgres_home.log" 2>&1; then
         postgres_reason="a private Postgres did not start; see $postgres_home.log"
         rm -rf "$postgres_home"
         postgres_home=""

@@ -1,33 +1,26 @@
 // Measures what an idle server costs, with 10,000 accounts on Postgres: processor time, statements, memory; and
 // how long it takes to start.
 //
-//   node benches/idle/idle.mjs [--binary target/dist/ledgerbell] [--postgres URL] [--accounts 10000] [--seconds 60]
+//   scripts/bench.sh idle [--accounts 10000] [--seconds 60]
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { parseArgs } from "node:util";
 
-import { Ground, machine, percentile, processorTime, residentMib } from "../ground.mjs";
+import { Ground, median, optionsOf } from "../ground.mjs";
+import { processorTime, residentMib } from "../processes.mjs";
 import { record } from "../report/rows.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    binary: { type: "string", default: "target/dist/ledgerbell" },
-    postgres: { type: "string", default: "postgres://postgres@127.0.0.1:5432/postgres" },
-    accounts: { type: "string", default: "10000" },
-    seconds: { type: "string", default: "60" },
-  },
-});
+const options = optionsOf({ binary: "target/dist/ledgerbell", accounts: "10000", seconds: "60" });
 const STARTS = 5;
 /** After a start, what happened in the meantime is caught up with. */
 const SETTLE_MILLIS = 10_000;
-const ground = new Ground(options.postgres, "ledgerbell_bench_idle");
+const ground = new Ground(options, "idle");
 
 /** Statements that end on their own are transactions, so this counts them; those in transactions are counted once. */
-const transactions = () => Number(ground.sql("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = 'ledgerbell_bench_idle'", "postgres"));
+const transactions = () => Number(ground.sql(`SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = '${ground.name}'`, "postgres"));
 
 function sizeOfExecutable() {
   const directory = mkdtempSync(join(tmpdir(), "ledgerbell-size-"));
@@ -38,25 +31,22 @@ function sizeOfExecutable() {
 }
 
 try {
-  console.log(machine());
   sizeOfExecutable();
-  let server = await ground.ledgerbell(options.binary);
-  await ground.account(server, "one");
-  const count = Number(options.accounts);
-  for (let number = 0; number < count; number += 16) {
-    await Promise.all(Array.from({ length: Math.min(16, count - number) }, (_, n) => ground.account(server, `account ${number + n}`)));
-  }
+  let server = await ground.ledgerbell({});
+  console.log(`creating ${options.accounts} accounts`);
+  await ground.accounts(server, Number(options.accounts), "account");
   ground.sql("VACUUM ANALYZE");
   await server.stop();
   const starts = [];
   for (let start = 0; start < STARTS; start++) {
     if (start > 0) await server.stop();
     const begun = performance.now();
-    server = await ground.ledgerbell(options.binary);
+    server = await ground.ledgerbell({});
     starts.push(performance.now() - begun);
   }
   const accounts = `${Number(options.accounts).toLocaleString("en")} accounts`;
-  record({ work: `start until ready, ${accounts}, median of ${STARTS}`, value: percentile(starts.sort((one, other) => one - other), 0.5), unit: "ms", most: 150 });
+  record({ work: `start until ready, ${accounts}, median of ${STARTS}`, value: median(starts), unit: "ms", most: 150 });
+  console.log(`idle for ${(SETTLE_MILLIS / 1_000)} and ${options.seconds} seconds`);
   await wait(SETTLE_MILLIS);
   const seconds = Number(options.seconds);
   const now = () => ({ own: processorTime(server.pid), postgres: ground.postgresTime(), statements: transactions() });

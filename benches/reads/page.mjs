@@ -1,15 +1,14 @@
 // Measures what a page of the credit log costs: processor time of the server, and of its connections to Postgres, for each page of 50.
 //
-//   node benches/reads/page.mjs --binary target/release/ledgerbell [--postgres URL] [--pages 2000] [--bare BINARY] [--peers]
+//   scripts/bench.sh page [--pages 2000]; PEERS=1: beside axum without GraphQL, and servers from npm
 //
 // All servers read the same rows of the same database.
 
 import { Agent } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 
-import { Ground, load, machine, send } from "../ground.mjs";
+import { Ground, load, optionsOf, send } from "../ground.mjs";
 import { record } from "../report/rows.mjs";
 
 const FIELDS = `id sequence occurredAt kind amount balanceAfter description actor { label } member { name } session { title }`;
@@ -18,15 +17,7 @@ const PAGE = `query Page($id: ID!, $after: String) { account(id: $id) { creditLo
 /** Names the first node twice, so that the executor of the library resolves the page. */
 const EXECUTED = PAGE.replace("nodes { id", "nodes { id id");
 
-const { values: options } = parseArgs({
-  options: {
-    binary: { type: "string", default: "target/release/ledgerbell" },
-    postgres: { type: "string", default: "postgres://postgres@127.0.0.1:5432/postgres" },
-    pages: { type: "string", default: "2000" },
-    bare: { type: "string" },
-    peers: { type: "boolean", default: false },
-  },
-});
+const options = optionsOf({ pages: "2000", bare: "", peers: false });
 
 /** Requests pages from several clients and returns the processor times for each page. */
 async function measure(name, server, query, variables) {
@@ -61,11 +52,10 @@ function print(rows) {
 
 const BARE = "axum, sqlx and serde, without GraphQL";
 const here = dirname(fileURLToPath(import.meta.url));
-const ground = new Ground(options.postgres, "ledgerbell_bench_page");
+const ground = new Ground(options, "page");
 const rows = [];
 try {
-  console.log(machine());
-  const server = await ground.ledgerbell(options.binary);
+  const server = await ground.ledgerbell();
   const id = await ground.account(server, "Bench");
   const number = ground.newest();
   ground.fill(number, { entries: 10_000 });

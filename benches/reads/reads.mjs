@@ -1,61 +1,37 @@
-// Measures reads of the credit log: how pages grow with the number of entries, a small team, the typical screen of an application, sums,
-// and the export of everything.
+// Measures reads of the credit log: a small team, the typical screen of an application, sums, and the export of everything.
 //
-//   node benches/reads/reads.mjs [--binary target/release/ledgerbell] [--postgres URL] [--entries 1000000] [--pages 1000] [--peers]
+//   scripts/bench.sh reads [--entries 1000000] [--pages 1000]; PEERS=1: beside Apollo Server
 //
-// One account has the given number of entries and 200,000 sessions; another has 10,000 entries, another is a team of 10 with 150 sessions.
+// One account has the given number of entries and 200,000 sessions; another is a team of 10 with 150 sessions.
 
 import { spawn } from "node:child_process";
 import { Agent, get } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 
+import { Ground, load, median, optionsOf, send } from "../ground.mjs";
+import { residentMib } from "../processes.mjs";
 import { record, short } from "../report/rows.mjs";
-import { FIRST, Ground, STEP, load, machine, percentile, residentMib, send } from "../ground.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    binary: { type: "string", default: "target/release/ledgerbell" },
-    postgres: { type: "string", default: "postgres://postgres@127.0.0.1:5432/postgres" },
-    entries: { type: "string", default: "1000000" },
-    pages: { type: "string", default: "1000" },
-    peers: { type: "boolean", default: false },
-  },
-});
+const options = optionsOf({ entries: "1000000", pages: "1000", peers: false });
 const ENTRIES = Number(options.entries);
 const PAGES = Number(options.pages);
-const SMALL = 10_000;
 
 const NODE = `id sequence occurredAt kind amount balanceAfter description actor { label } member { name } session { title }`;
-const page = (first) => `creditLog(first: ${first}, filter: $filter) { nodes { ${NODE} } pageInfo { endCursor } }`;
-const PAGE = `query Page($id: ID!, $filter: CreditLogFilter) { account(id: $id) { ${page(50)} } }`;
-const screen = (findings) => `query Screen($id: ID!, $filter: CreditLogFilter) { account(id: $id) { balance { posted available }
+const page = (first) => `creditLog(first: ${first}) { nodes { ${NODE} } pageInfo { endCursor } }`;
+const PAGE = `query Page($id: ID!) { account(id: $id) { ${page(50)} } }`;
+const screen = (findings) => `query Screen($id: ID!) { account(id: $id) { balance { posted available }
   ${page(20)} alerts(first: 1) { unreadCount } ${findings} } }`;
 const TOTALS = `query Totals($id: ID!) { account(id: $id) { creditLog(first: 1) { totals { count added deducted } } } }`;
 const BY_DAY = `query Days($id: ID!) { account(id: $id) { creditUsage(groupBy: [DAY], first: 100) { nodes { totals { count net } } } } }`;
 const ZONE = "UTC";
 
 const names = new Intl.NumberFormat("en");
-const ground = new Ground(options.postgres, "ledgerbell_bench_reads");
+const ground = new Ground(options, "reads");
 const here = dirname(fileURLToPath(import.meta.url));
 const check = (response) => {
   if (response.includes('"errors"') || !response.includes('"data"')) throw new Error(response.slice(0, 500));
 };
-
-/** Pages that end at random instants of the whole log, so that deep ones are measured as well as the first. */
-const anywhere = ({ id, entries }) => () => ({
-  id,
-  filter: { occurredAt: { before: new Date(FIRST + STEP * (100 + Math.floor(Math.random() * (entries - 100)))).toISOString() } },
-});
-
-async function growth(server, large, small) {
-  const measure = (account) => load(ground, server, PAGE, { count: PAGES * 2, clients: 1, variables: anywhere(account), check });
-  const [of_small, of_large] = [await measure(small), await measure(large)];
-  const [p99, peer] = [of_large, of_small].map(({ times }) => percentile(times, 0.99));
-  console.log(`a page: p50 ${short(percentile(of_small.times, 0.5))} and ${short(percentile(of_large.times, 0.5))} ms, p99 ${short(peer)} and ${short(p99)} ms`);
-  record({ work: `a page anywhere among ${names.format(ENTRIES)} entries, p99`, beside: `${names.format(SMALL)} entries`, value: p99 / peer, most: 1.5 });
-}
 
 async function smallTeam(server, large, team) {
   const measure = (account) => load(ground, server, PAGE, { count: PAGES, variables: () => ({ id: account.id }), check });
@@ -107,7 +83,6 @@ async function sums(server, { id, number }) {
       theirs.push(performance.now() - begun);
     }
     agent.destroy();
-    const median = (times) => percentile(times.sort((one, other) => one - other), 0.5);
     console.log(`${work}: ${short(median(ours))} ms, raw SQL ${short(median(theirs))} ms`);
     record({ work: `${work} of ${names.format(ENTRIES)} entries, speed`, beside: "the same as raw SQL", value: median(theirs) / median(ours), least: 20 });
   }
@@ -152,21 +127,19 @@ async function exported(server, { id, number }) {
 }
 
 try {
-  console.log(machine());
-  const server = await ground.ledgerbell(options.binary, { LEDGERBELL_LIMITS_RATE: "100000000", LEDGERBELL_LIMITS_BURST: "100000000" });
+  const server = await ground.ledgerbell();
   const accounts = {};
   for (const [name, size] of Object.entries({
     large: { entries: ENTRIES, sessions: 200_000 },
-    small: { entries: SMALL },
     team: { entries: 150, sessions: 150, members: 10 },
   })) {
     const [id, number] = [await ground.account(server, name), ground.newest()];
+    console.log(`filling an account with ${names.format(size.entries)} entries`);
     ground.fill(number, size);
     accounts[name] = { id, number, ...size };
   }
-  const { large, small, team } = accounts;
+  const { large, team } = accounts;
   const owner = { ...server, apiKey: await ground.token(server, large.id) };
-  await growth(server, large, small);
   await smallTeam(server, large, team);
   await typicalScreen(owner, large, large.number);
   await sums(server, large);

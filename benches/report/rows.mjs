@@ -7,20 +7,37 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+/** The part of the machine that other programs may use while a row is measured. */
+const QUIET = 0.05;
 
 /** One line of JSON for each measured row; the last one of a row counts. */
 export const FILE = join(root, "target", "bench", "rows.jsonl");
+
+/** What is measured now: the name of the bench, the profile of the executable, and a function that returns the part of the machine that
+ * others have used since its last call. `isBusy` says that they have used much. */
+const run = { bench: undefined, build: undefined, others: () => 0, isBusy: false };
+
+export const measuring = (now) => Object.assign(run, now);
+
+const commit = () => execFileSync("git", ["-C", root, "rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+const date = () => new Date().toISOString().slice(0, 10);
+const machine = () => `${cpus()[0].model}, ${cpus().length} processors`;
+
+/** Returns one line that says where, when and what was measured. */
+export const origin = () => [machine(), run.build && `${run.build} build`, commit(), date(), run.isBusy && "the machine was busy"].filter(Boolean).join(" · ");
 
 /**
  * Records a row: what was measured, beside what, the value (a ratio if there is something beside), and the goal, which is `most` or
  * `least`.
  */
 export function record(row) {
-  const commit = execFileSync("git", ["-C", root, "rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
-  const machine = `${cpus()[0].model}, ${cpus().length} processors`;
+  const others = run.others();
+  run.isBusy ||= others > QUIET;
   mkdirSync(dirname(FILE), { recursive: true });
-  appendFileSync(FILE, `${JSON.stringify({ date: new Date().toISOString().slice(0, 10), commit, machine, ...row })}\n`);
-  console.log(`  ${describe(row)}`);
+  const { bench, build } = run;
+  const all = { date: date(), commit: commit(), machine: machine(), bench, build, ...(others > QUIET && { busy: others }), ...row };
+  appendFileSync(FILE, `${JSON.stringify(all)}\n`);
+  console.log(`  ${describe(all)}`);
 }
 
 /** Returns whether the goal is met; undefined without a goal. */
@@ -40,4 +57,6 @@ export function goal({ most, least, beside, unit }) {
   return `${most === undefined ? "≥" : "≤"} ${limit} ${beside ? "×" : unit}`;
 }
 
-const describe = (row) => `${row.work}${row.beside ? `, beside ${row.beside}` : ""}: ${measured(row)} (goal ${goal(row)})`;
+const verdict = (row) => ({ true: ", met", false: ", NOT MET", undefined: "" })[isMet(row)];
+const noise = ({ busy }) => (busy ? `; BUSY: others used ${Math.round(busy * 100)} % of the machine` : "");
+const describe = (row) => `${row.work}${row.beside ? `, beside ${row.beside}` : ""}: ${measured(row)} (goal ${goal(row)}${verdict(row)})${noise(row)}`;

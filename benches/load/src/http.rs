@@ -3,7 +3,7 @@
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+use crate::{Failure, Target};
 
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
@@ -11,12 +11,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) async fn open(address: &str, token: &str) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address).await?;
+    pub(crate) async fn open(target: &Target) -> Result<Self, Failure> {
+        let stream = TcpStream::connect(&target.address).await?;
         stream.set_nodelay(true)?;
         let head = format!(
-            "POST /graphql HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-             content-type: application/json\r\naccept: application/graphql-response+json\r\n"
+            "POST /graphql HTTP/1.1\r\nhost: {}\r\nauthorization: {}\r\n\
+             content-type: application/json\r\naccept: application/graphql-response+json\r\n",
+            target.address, target.authorization
         );
         Ok(Self {
             stream: BufReader::new(stream),
@@ -24,9 +25,16 @@ impl Connection {
         })
     }
 
-    /// Sends an operation and returns the body of the response.
-    pub(crate) async fn query(&mut self, query: &str, variables: &serde_json::Value) -> Result<String, Failure> {
-        let body = serde_json::json!({"query": query, "variables": variables}).to_string();
+    /// Sends a request. A response without the text `expected` is a failure: a server that refuses quickly must not win.
+    pub(crate) async fn accepted(&mut self, body: &str, expected: &str) -> Result<(), Failure> {
+        let response = self.request(body).await?;
+        if response.contains(expected) {
+            return Ok(());
+        }
+        Err(format!("a request was refused: {body} {response}").into())
+    }
+
+    async fn request(&mut self, body: &str) -> Result<String, Failure> {
         let request = format!("{}content-length: {}\r\n\r\n{body}", self.head, body.len());
         self.stream.get_mut().write_all(request.as_bytes()).await?;
         let mut length = 0;

@@ -1,5 +1,6 @@
-// The peer of benches/live: the reference server (npm graphql-ws) with a pubsub in its memory. POST publishes: the query is the mark, the
-// variable id the account. Prints where it listens.
+// The reference server of graphql-transport-ws (npm graphql-ws) with a pubsub in its memory. It stores nothing and checks no rights.
+// POST publishes: `variables.i` has the account and the description.
+
 import { createServer } from "node:http";
 import { buildSchema } from "graphql";
 import { useServer } from "graphql-ws/use/ws";
@@ -43,13 +44,14 @@ const server = createServer((request, response) => {
   let body = "";
   request.on("data", (chunk) => (body += chunk));
   request.on("end", () => {
-    const { query, variables } = JSON.parse(body);
+    const { accountId, description } = JSON.parse(body).variables.i;
     sequence += 1;
-    const entry = { sequence: String(sequence), amount: "1", description: query };
-    for (const listener of listeners.get(variables.id) ?? []) listener({ cursor: String(sequence), signal: "ITEM", entry });
-    response.setHeader("content-length", 2).end("{}");
+    const entry = { sequence: String(sequence), amount: "1", description };
+    for (const listener of listeners.get(accountId) ?? []) listener({ cursor: String(sequence), signal: "ITEM", entry });
+    const posted = JSON.stringify({ data: { adjustCredits: { userErrors: [] } } });
+    response.setHeader("content-length", posted.length).end(posted);
   });
 });
 const roots = { subscription: { creditEntryPosted: ({ accountId }) => subscribe(accountId) } };
 useServer({ schema, roots }, new WebSocketServer({ server, path: "/graphql" }));
-server.listen(0, "127.0.0.1", () => console.log(`127.0.0.1:${server.address().port}`));
+server.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ url: `http://127.0.0.1:${server.address().port}` })));
