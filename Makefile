@@ -2,6 +2,8 @@
 # make pages  build the console and the explorer, where npm is there
 # make test   everything: format, lints, tests on SQLite and on Postgres, dependencies, examples
 # make simulate  purchases in a hostile world, by SEEDS=n seeds
+# make dist   a release into target/release-files: the executable, checksums, lists of components (SBOM), notes
+# make compare-builds  builds it twice, in two directories, and compares the bytes; takes long
 # make fuzz   fuzz targets by libFuzzer, SECONDS=60 each; needs cargo-fuzz
 # make bench  postings through HTTP, beside pgbench and bare SQLite
 # make bench-live  sockets: memory of idle ones, from commit to client, messages a second, beside async-graphql-axum and npm graphql-ws
@@ -17,8 +19,8 @@
 # make bench-smoke  instructions of some operations, beside committed counts; part of make test
 #   SERVER=target/dist/ledgerbell measures a built server; POSTGRES=url measures there, otherwise a private one is started and stopped
 
-.PHONY: run pages test fuzz simulate schema fmt bench bench-live bench-page bench-fields bench-growth bench-reads bench-idle bench-soak \
-	bench-all bench-report bench-prices bench-smoke
+.PHONY: run pages test dist compare-builds fuzz simulate schema fmt bench bench-live bench-page bench-fields bench-growth bench-reads \
+	bench-idle bench-soak bench-all bench-report bench-prices bench-smoke
 
 run: pages
 	cargo run --locked -- demo
@@ -28,6 +30,12 @@ pages:
 
 test:
 	@scripts/test.sh
+
+dist: pages
+	@scripts/dist.sh
+
+compare-builds: pages
+	@scripts/compare_builds.sh
 
 # make simulate SEEDS=20000 FIRST=1   purchases in a hostile world, each by its seed, on all processors; says what happened in them
 SEEDS ?= 500

@@ -17,6 +17,9 @@ const CONNECTIONS = 100;
 /** The number of accounts that are created concurrently. */
 const AT_ONCE = 16;
 
+/** Processor times are counted in units of 10 ms, so a shorter time says nothing. */
+const JUST_NOW_MILLIS = 2_000;
+
 /** Settings of a server whose callers are not limited. */
 export const UNLIMITED = {
   LEDGERBELL_LIMITS_RATE: "100000000",
@@ -44,6 +47,7 @@ process.once("SIGINT", () => {
 /** A database of this bench, which replaces one with the same name, and the processes that use it. */
 export class Ground {
   #seen = null;
+  #others = 0;
   #postmaster;
 
   constructor({ postgres, binary }, name) {
@@ -74,12 +78,13 @@ export class Ground {
     return { at: performance.now(), machine: machineTime(), own: ownTime() + this.postgresTime() };
   }
 
-  /** Returns the part of the machine that other programs have used since the last call. */
+  /** Returns the part of the machine that other programs have used since the last call, or before it if that was just now. */
   #othersSince() {
     const [before, now] = [this.#seen, this.#used()];
+    if (now.at - before.at < JUST_NOW_MILLIS) return this.#others;
     this.#seen = now;
     const others = now.machine - before.machine - (now.own - before.own);
-    return Math.max(0, others / (now.at - before.at) / cpus().length);
+    return (this.#others = Math.max(0, others / (now.at - before.at) / cpus().length));
   }
 
   url(database = this.name) {

@@ -14,7 +14,7 @@ name=$1
 shift
 profile=release clients=() peers=0 duration=""
 case $name in
-postings) script=benches/postings/postings.mjs clients=(load bare) duration="4 minutes" ;;
+postings) script=benches/postings/postings.mjs clients=(load bare_commits) duration="4 minutes" ;;
 live) script=benches/live/live.mjs clients=(load stock) peers=1 duration="5 minutes" ;;
 page) script=benches/reads/page.mjs duration="1 minute; 2 with PEERS=1" ;;
 fields) script=benches/reads/fields.mjs duration="1 minute; 2 with PEERS=1" ;;
@@ -47,10 +47,12 @@ else
     cargo build --locked --profile "$profile" || fail "the server cannot be built"
 fi
 [ "$name" = page ] && [ "$peers" = 1 ] && clients=(bare)
-for client in "${clients[@]}"; do
-    step "building the client $client: a minute or two the first time"
-    cargo build --locked --release --package "$client" || fail "$client cannot be built"
-done
+if [ "${#clients[@]}" -gt 0 ]; then
+    step "building ${clients[*]} (benches/load, benches/bare, benches/stock): a minute after the server's build, more without it"
+    # With the features of the server, so that what its build has compiled is used again. The server itself is not built here.
+    cargo build --locked --release --package ledgerbell --package load --package bare --package stock "${clients[@]/#/--bin=}" ||
+        fail "${clients[*]} cannot be built"
+fi
 if [ "$peers" = 1 ]; then
     step "installing other servers from npm into benches/peers"
     (cd benches/peers && npm install --no-audit --no-fund --no-package-lock --loglevel=error) || fail "npm install failed"

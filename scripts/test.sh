@@ -231,6 +231,26 @@ advisories() {
     done
 }
 
+# Without the executable, which takes long.
+release_files() {
+    if ! command -v npm >/dev/null; then
+        reason="npm is not installed"
+        return 64
+    fi
+    if [ ! -x target/tools/bin/cargo-cyclonedx ] && [ "$strict" != 1 ]; then
+        reason="cargo-cyclonedx is not installed (scripts/sbom.sh installs it)"
+        return 64
+    fi
+    local files code
+    files=$(mktemp -d)
+    scripts/release_notes.sh Unreleased >"$files/notes" && scripts/sbom.sh "$files" &&
+        grep -q '"bomFormat": *"CycloneDX"' "$files/ledgerbell.cdx.json" && grep -q '"name": *"sqlx-core"' "$files/ledgerbell.cdx.json" &&
+        grep -q '"name": *"graphiql"' "$files/web.cdx.json"
+    code=$?
+    rm -rf "$files"
+    return "$code"
+}
+
 example_typescript() {
     if ! command -v npm >/dev/null; then
         reason="npm is not installed"
@@ -377,6 +397,7 @@ stage "instructions of four operations, beside committed counts (valgrind)" inst
 stage "simulation of purchases, 500 seeds" simulation
 stage "dependencies (cargo deny)" dependencies
 stage "advisories about dependencies" advisories
+stage "files of a release: notes, lists of components (cargo-cyclonedx, npm)" release_files
 stage "example client in TypeScript" example_typescript
 stage "audits of GraphQL over HTTP (npm graphql-http)" audit_http
 stage "sockets, with their reference client (npm graphql-ws)" live_clients sockets

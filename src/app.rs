@@ -230,10 +230,7 @@ impl App {
         let (credit_log, sessions) = (CreditLog::new(handle()), Sessions::new(handle()));
         let replica = open_replica(settings).await?;
         // Shells alone read the log from the replica; other modules decide by what they read.
-        let shown_log = match &replica {
-            Some(replica) => credit_log.clone().with_replica(replica.clone(), epoch),
-            None => credit_log.clone(),
-        };
+        let shown_log = credit_log.clone().with_replica(replica.clone(), epoch);
         let (lots, rules) = (Lots::new(handle()), AutoTopUps::new(top_up_context.clone()));
         let top_ups = TopUps::new(top_up_context.clone());
 

@@ -35,7 +35,12 @@ try {
   let server = await ground.ledgerbell({});
   console.log(`creating ${options.accounts} accounts`);
   await ground.accounts(server, Number(options.accounts), "account");
-  ground.sql("VACUUM ANALYZE");
+  // As a day after their creation: the findings of all accounts were checked, at different times of the last quarter of an hour.
+  ground.sql(`INSERT INTO account_finding (account_id, findings, checked_at, checked_sequence, due_at)
+      SELECT account_id, 0, now.millis - CAST(random() * 900000 AS BIGINT), event_sequence, now.millis + CAST(random() * 86400000 AS BIGINT)
+      FROM account_state, (SELECT CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT) AS millis) AS now
+      ON CONFLICT (account_id) DO UPDATE SET checked_at = excluded.checked_at, checked_sequence = excluded.checked_sequence, due_at = excluded.due_at;
+    VACUUM ANALYZE;`);
   await server.stop();
   const starts = [];
   for (let start = 0; start < STARTS; start++) {

@@ -142,8 +142,8 @@ try {
     record({ work: `processor time of a message ${work}`, beside: NODE, value: flooded.cost / node.flooded.cost });
   }
   draw("sockets", {
-    title: "Resident memory of the server against idle sockets, each with one subscription",
-    x: "sockets",
+    title: "Resident memory of the server against idle sockets",
+    x: "sockets, each with one subscription",
     y: "MiB",
     lines: [
       { name: "Ledgerbell", points: postgres.points },

@@ -3,8 +3,8 @@
 //
 //   scripts/bench.sh postings [--seconds 5] [--rounds 3] [--accounts 1000]
 //
-// Each pair is measured in turn, and the median of the rounds counts. Processor time is that of the server and of Postgres; pgbench is a
-// client, so all that it needs is counted with it.
+// Each pair is measured in turn, and the median of the rounds counts. Processor time is that of the server and of Postgres; the clients of
+// Ledgerbell are not counted. pgbench is counted with its connections, which its rate leaves out: with many seconds they hardly matter.
 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

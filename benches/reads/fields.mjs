@@ -60,9 +60,9 @@ try {
   const of = (points, count) => points.find(([fields]) => fields === count)[1];
   record({ work: "a page of 50 with 10 fields, server and Postgres", beside: "the same page with 1 field", value: of(ours.together, 10) / of(ours.together, 1) });
   const lines = (part) => measured.map((line) => ({ name: line.name, points: line[part] }));
-  draw("fields", { title: "Processor time of the server for a page of 50, against its fields", x: "fields of each entry", y: "ms a page", lines: lines("own") });
+  draw("fields", { title: "Processor time of the server for a page of 50 entries", x: "fields of each entry", y: "ms a page", lines: lines("own") });
   draw("fields-with-postgres", {
-    title: "Processor time of the server and of Postgres for a page of 50, against its fields", x: "fields of each entry", y: "ms a page", lines: lines("together"),
+    title: "Processor time of the server and of Postgres for a page of 50", x: "fields of each entry", y: "ms a page", lines: lines("together"),
   });
 } finally {
   ground.end();

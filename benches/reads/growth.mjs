@@ -75,6 +75,7 @@ try {
     x: "entries of the account",
     y: "ms, one client",
     growing: true,
+    goal: { value: GOAL * median(small.p99), name: `goal of p99: ${GOAL} × that of ${names.format(small.entries)} entries` },
     lines: ["p99", "p50"].map((name) => ({ name, points: accounts.map((measured) => [measured.entries, median(measured[name])]) })),
   });
   await server.stop();

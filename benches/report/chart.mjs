@@ -7,12 +7,12 @@ import { fileURLToPath } from "node:url";
 import { origin, short } from "./rows.mjs";
 
 const PICTURES = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "docs", "pictures");
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [760, 420, 76, 28, 112, 62];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [760, 436, 76, 32, 136, 62];
 /** For light pages and for dark ones. Lines have shapes too, for readers who do not see the colors. */
 const COLORS = [["#0969da", "#58a6ff"], ["#bc4c00", "#f0883e"], ["#1a7f37", "#3fb950"], ["#8250df", "#bc8cff"], ["#9a6700", "#d29922"]];
 const DASHES = ["", "7 4", "2 4", "9 3 2 3", "14 4"];
 /** Of a letter at 12.5 pixels, for the legend. */
-const LETTER = 6.9;
+const LETTER = 7.6;
 
 const STYLE = `
   text { font: 12.5px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #59636e }
@@ -36,10 +36,10 @@ function ticks(most) {
 
 /** Draws the names of the lines in a row, and in more where one is too short. */
 function legend(entries) {
-  let [x, y] = [LEFT, 76];
+  let [x, y] = [16, 78];
   return entries.flatMap(({ name, swatch }) => {
     const width = 40 + name.length * LETTER;
-    if (x + width > WIDTH - RIGHT) [x, y] = [LEFT, y + 18];
+    if (x + width > WIDTH - RIGHT) [x, y] = [16, y + 17];
     const parts = [swatch(x, y - 4), text(x + 30, y, name)];
     x += width;
     return parts;
@@ -67,8 +67,8 @@ export function draw(name, { title, x, y, lines, growing = false, goal }) {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(title)}">`,
     `<style>${STYLE}</style>`,
     `<rect class="card" x="0.5" y="0.5" width="${WIDTH - 1}" height="${HEIGHT - 1}" rx="8"/>`,
-    text(LEFT, 32, title, 'class="title"'),
-    text(LEFT, 51, origin(), 'class="small"'),
+    text(16, 32, title, 'class="title"'),
+    text(16, 51, origin(), 'class="small"'),
     ...legend(keys),
     text(16, TOP - 12, y, 'class="axis"'),
     ...marks.flatMap((value) => [level(value, 'class="grid"'), text(LEFT - 8, up(value) + 4, short(value), 'text-anchor="end"')]),

@@ -92,8 +92,8 @@ try {
   }
   while (running > 0) await wait(5);
   const work = `soak of ${MINUTES} minutes at ${LOAD * 100} % load`;
-  draw("soak-memory", { title: `Resident memory of the server, ${work}`, x: "minutes", y: "MiB", lines: [{ name: "resident memory", points: memory }] });
-  draw("soak-latency", { title: `Times of requests, ${work}`, x: "minutes", y: "ms", lines: [{ name: "p99", points: latency.map(([minute, , p99]) => [minute, p99]) }, { name: "p50", points: latency.map(([minute, p50]) => [minute, p50]) }] });
+  draw("soak-memory", { title: `Resident memory: ${work}`, x: "minutes", y: "MiB", lines: [{ name: "resident memory", points: memory }] });
+  draw("soak-latency", { title: `Times of requests: ${work}`, x: "minutes", y: "ms", lines: [{ name: "p99", points: latency.map(([minute, , p99]) => [minute, p99]) }, { name: "p50", points: latency.map(([minute, p50]) => [minute, p50]) }] });
   const third = Math.max(1, Math.floor(MINUTES / 3));
   const growth = (values) => median(values.slice(-third)) / median(values.slice(0, third));
   record({ work: `${work}: resident memory in the last third`, beside: "the first third", value: growth(memory.map(([, mib]) => mib)), most: 1.1 });

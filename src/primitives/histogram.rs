@@ -25,7 +25,7 @@ pub struct Histogram {
 /// What a histogram has counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistogramTotals {
-    /// Each upper bound with the number of values between the bound before and it. The last one is `f64::MAX`.
+    /// Each upper bound with the number of values between the bound before and it. The last one is `f64::INFINITY`.
     pub counts: Vec<(f64, u64)>,
     /// The sum of all values.
     pub sum: f64,
@@ -82,7 +82,7 @@ impl Histogram {
         let bounds = self.bounds.iter().map(|bound| *bound as f64 / self.scale);
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
         HistogramTotals {
-            counts: bounds.chain([f64::MAX]).zip(counts).collect(),
+            counts: bounds.chain([f64::INFINITY]).zip(counts).collect(),
             sum: self.sum.load(Ordering::Relaxed) as f64 / self.scale,
         }
     }
@@ -100,7 +100,7 @@ mod tests {
         }
         let totals = histogram.totals();
         assert_eq!(totals.counts[..2], [(0.001, 2), (0.002_5, 1)]);
-        assert_eq!(totals.counts.last(), Some(&(f64::MAX, 1)));
+        assert_eq!(totals.counts.last(), Some(&(f64::INFINITY, 1)));
         assert_eq!(totals.count(), 4);
         assert!((totals.sum - 31.002_001).abs() < 1e-9, "{totals:?}");
     }

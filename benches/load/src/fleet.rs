@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt, stream};
@@ -36,6 +36,8 @@ pub(crate) struct Fleet {
     readers: JoinSet<()>,
     subjects: usize,
     received: Arc<AtomicUsize>,
+    /// Whether the times of messages are recorded, which costs.
+    records: Arc<AtomicBool>,
     sender: mpsc::UnboundedSender<(u64, Instant)>,
     arrivals: mpsc::UnboundedReceiver<(u64, Instant)>,
 }
@@ -55,6 +57,7 @@ impl Fleet {
             readers: JoinSet::new(),
             subjects: 1,
             received: Arc::default(),
+            records: Arc::default(),
             sender,
             arrivals,
         }
@@ -68,16 +71,18 @@ impl Fleet {
             .buffer_unordered(AT_ONCE);
         let mut opened = std::pin::pin!(opened);
         while let Some(socket) = opened.next().await {
-            let (mut socket, sender, received) = (socket?, self.sender.clone(), Arc::clone(&self.received));
+            let (mut socket, sender) = (socket?, self.sender.clone());
+            let (received, records) = (Arc::clone(&self.received), Arc::clone(&self.records));
             self.readers.spawn(async move {
                 while let Some(Ok(message)) = socket.next().await {
                     if let Message::Text(text) = message
                         && let Some(mark) = mark_in(&text)
                     {
-                        let now = Instant::now();
                         received.fetch_add(1, Ordering::Relaxed);
-                        // The fleet has ended.
-                        let _ = sender.send((mark, now));
+                        if records.load(Ordering::Relaxed) {
+                            // The fleet has ended if this fails.
+                            let _ = sender.send((mark, Instant::now()));
+                        }
                     }
                 }
             });
@@ -88,7 +93,7 @@ impl Fleet {
     /// Posts to one subject after another, and measures when each message arrives. Postings begin at their time, whether or not others
     /// have ended.
     pub(crate) async fn steady(&mut self, rate: u32, seconds: f64, bodies: Vec<Template>) -> Result<Value, Failure> {
-        self.forget();
+        self.forget(true);
         let (work, jobs) = mpsc::unbounded_channel();
         let (jobs, bodies) = (Arc::new(Mutex::new(jobs)), Arc::new(bodies));
         let mut posters = JoinSet::new();
@@ -142,7 +147,7 @@ impl Fleet {
 
     /// Posts to the first subject, which all sockets follow, and counts messages.
     pub(crate) async fn flood(&mut self, seconds: f64, body: &Template) -> Result<Value, Failure> {
-        self.forget();
+        self.forget(false);
         let mut connection = Connection::open(self.target).await?;
         let (begun, time) = (Instant::now(), Duration::from_secs_f64(seconds));
         let mut number = 0;
@@ -166,7 +171,9 @@ impl Fleet {
         self.readers.len().saturating_sub(first).div_ceil(self.subjects)
     }
 
-    fn forget(&mut self) {
+    /// Forgets what was received before.
+    fn forget(&mut self, records: bool) {
+        self.records.store(records, Ordering::Relaxed);
         while self.arrivals.try_recv().is_ok() {}
         self.received.store(0, Ordering::Relaxed);
     }

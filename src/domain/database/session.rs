@@ -167,7 +167,10 @@ fn span(backend: DbBackend, text: &str) -> Span {
 async fn traced<T>(span: Span, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     let result = answer.instrument(span.clone()).await;
     if let Err(error) = &result {
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = match error {
+            sqlx::Error::Database(error) => error.code(),
+            _ => None,
+        };
         trace::failed(&span, code.as_deref().unwrap_or("_OTHER"));
     }
     result

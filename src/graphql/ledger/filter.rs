@@ -106,22 +106,18 @@ pub(crate) struct CreditLogFilter {
 impl CreditLogFilter {
     /// Returns the first field with an id that can never match in this account.
     pub(in crate::graphql) fn first_foreign(&self, account_id: AccountId) -> Option<&'static str> {
-        let of_kind = |kind| move |id: &ID| parse_id(id, kind).is_some_and(|id| id.account_id == account_id);
-        let (member, session, top_up) = (
-            of_kind(IdKind::Member),
-            of_kind(IdKind::Session),
-            of_kind(IdKind::TopUp),
-        );
-        let fields: [(_, &Option<Vec<ID>>, &dyn Fn(&ID) -> bool); 4] = [
-            ("actorIds", &self.actor_ids, &|id| actor_in(account_id, id).is_some()),
-            ("memberIds", &self.member_ids, &member),
-            ("sessionIds", &self.session_ids, &session),
-            ("topUpIds", &self.top_up_ids, &top_up),
+        let own = |ids: Option<&[ID]>, kind| {
+            let is_own = |id| parse_id(id, kind).is_some_and(|id| id.account_id == account_id);
+            ids.unwrap_or_default().iter().all(is_own)
+        };
+        let mut actors = self.actor_ids.iter().flatten();
+        let fields = [
+            ("actorIds", actors.all(|id| actor_in(account_id, id).is_some())),
+            ("memberIds", own(self.member_ids.as_deref(), IdKind::Member)),
+            ("sessionIds", own(self.session_ids.as_deref(), IdKind::Session)),
+            ("topUpIds", own(self.top_up_ids.as_deref(), IdKind::TopUp)),
         ];
-        let foreign = fields
-            .into_iter()
-            .find(|(_, ids, is_known)| ids.iter().flatten().any(|id| !is_known(id)));
-        foreign.map(|(field, _, _)| field)
+        fields.into_iter().find(|(_, is_own)| !is_own).map(|(field, _)| field)
     }
 
     /// Parses the filter of the domain. Ids that are unknown, of another type or of another account match nothing.

@@ -35,7 +35,7 @@ async fn a_member_begins_with_the_defaults_and_what_is_said_stays_until_it_is_re
     let mia = &app.team.member;
     let begun = settings_of(&mia.client, mia).await;
     assert_eq!((&begun["version"], &begun["quietHours"]), (&json!(1), &Value::Null));
-    assert_eq!(begun["preferences"].as_array().map(Vec::len), Some(19 * 2));
+    assert_eq!(begun["preferences"].as_array().map(Vec::len), Some(20 * 2));
     let depleted = preference(&begun, "BALANCE_DEPLETED", "EMAIL");
     assert_eq!(
         (&depleted["enabled"], &depleted["locked"], &depleted["isDefault"]),

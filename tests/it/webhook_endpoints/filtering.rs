@@ -5,7 +5,7 @@ use std::time::Duration;
 use ledgerbell::primitives::actor::Permission;
 use serde_json::{Value, json};
 
-use super::receiver::Receiver;
+use super::receiver::{Received, Receiver};
 use super::{about, code, deliver, endpoint, made_of, start};
 use crate::harness::{Client, TestApp, with};
 
@@ -52,7 +52,7 @@ async fn listed(app: &TestApp, filter: &Value) -> Vec<Value> {
 
 /// The messages that a path has got, in the order of their chain: each is followed by the one that names it as the message before.
 fn chained(receiver: &Receiver, path: &str) -> Vec<Value> {
-    let mut left: Vec<Value> = receiver.received(path).iter().map(|one| one.json()).collect();
+    let mut left: Vec<Value> = receiver.received(path).iter().map(Received::json).collect();
     let mut chain: Vec<Value> = Vec::new();
     while !left.is_empty() {
         let before = chain
@@ -114,7 +114,7 @@ async fn an_endpoint_gets_what_the_credit_log_lists_and_what_is_left_out_is_no_g
     deliver(&app).await;
     let mut got: Vec<Value> = receiver.received("/late")[received..]
         .iter()
-        .map(|one| one.json())
+        .map(Received::json)
         .collect();
     got.sort_by_key(|one| one["data"]["previousLiveCursor"] != first);
     assert_eq!(entries_of(&got), listed(&app, &filters[1]).await);

@@ -55,11 +55,11 @@ pub(super) trait LogQuery: Sync {
 }
 
 impl CreditLog {
-    /// Adds a replica; `epoch` is the identity of the installation.
+    /// Adds a replica, if there is one; `epoch` is the identity of the installation.
     #[must_use]
-    pub fn with_replica(self, replica: Replica, epoch: Uuid) -> Self {
+    pub fn with_replica(self, replica: Option<Replica>, epoch: Uuid) -> Self {
         Self {
-            replicated: Some(Replicated { replica, epoch }),
+            replicated: replica.map(|replica| Replicated { replica, epoch }),
             ..self
         }
     }

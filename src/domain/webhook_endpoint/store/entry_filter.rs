@@ -206,8 +206,8 @@ mod tests {
         Uuid::from_u128(number)
     }
 
-    fn at(millis: i64) -> Option<Timestamp> {
-        Some(Timestamp::from_millis(millis))
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
     }
 
     fn full() -> EntryFilter {
@@ -225,7 +225,7 @@ mod tests {
             member_ids: [MemberId::from_uuid(id(3))].into(),
             session_ids: [SessionId::from_uuid(id(4))].into(),
             top_up_ids: [TopUpId::from_uuid(id(5))].into(),
-            occurred_at: InstantRange::new("occurredAt", at(1_000), at(2_000)).expect("valid"),
+            occurred_at: InstantRange::new("occurredAt", Some(at(1_000)), Some(at(2_000))).expect("valid"),
             amount: AmountRange::new("amount", Some(Credits::whole(2)), None).expect("valid"),
             search: Search::parse("search", Some("Größe co-op")).expect("valid"),
         };
