@@ -284,6 +284,19 @@ async fn a_filter_that_makes_no_sense_is_refused() {
             (&json!("VALIDATION"), &json!(["eventTypes"]))
         );
     }
+    assert_eq!(endpoints(owner).await, before, "refusals change nothing");
+    let both = json!({ "eventTypes": [], "entryFilter": null });
+    let changed = about(owner, "updateWebhookEndpoint", &id, &both).await;
+    assert_eq!(code(&changed), "accepted", "without the filter other types are allowed");
+}
+
+#[tokio::test]
+async fn a_filter_needs_the_permission_to_read_the_log() {
+    let app = start().await;
+    let owner = &app.team.owner.client;
+    let filter = json!({ "direction": "ADDED" });
+    let id = filtered(&app, "https://example.com/hooks", &filter).await;
+    let before = endpoints(owner).await;
     // Which entries a filter lists reveals what they contain.
     let key = app.team_key(&[Permission::ManageSettings]).await;
     let refused = about(
@@ -294,15 +307,13 @@ async fn a_filter_that_makes_no_sense_is_refused() {
     )
     .await;
     assert_eq!(code(&refused), "FORBIDDEN");
-    let input = json!({ "url": "https://example.com/more", "eventTypes": entries, "entryFilter": filter });
+    let input =
+        json!({ "url": "https://example.com/more", "eventTypes": ["CREDIT_ENTRY_POSTED"], "entryFilter": filter });
     let refused = key
         .mutate("createWebhookEndpoint", "webhookEndpoint { id }", input)
         .await;
     assert_eq!(code(&refused), "FORBIDDEN");
     assert_eq!(endpoints(owner).await, before, "refusals change nothing");
-    let both = json!({ "eventTypes": [], "entryFilter": null });
-    let changed = about(owner, "updateWebhookEndpoint", &id, &both).await;
-    assert_eq!(code(&changed), "accepted", "without the filter other types are allowed");
 }
 
 #[tokio::test]
