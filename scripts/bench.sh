@@ -28,7 +28,9 @@ soak) script=benches/soak/soak.mjs duration="as long as MINUTES, and one minute"
     exit 2
     ;;
 esac
-[ "${PEERS:-0}" = 1 ] && peers=1
+case $name in
+page | fields | reads) [ "${PEERS:-0}" = 1 ] && peers=1 ;;
+esac
 
 step() { printf '\n=== %s\n' "$*"; }
 fail() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds a release into target/release-files: the executable, its checksum, lists of all components (CycloneDX), and the notes of the
-# release. The same commit gives the same executable; compare_builds.sh proves it.
+# release. The same commit is to give the same executable; compare_builds.sh compares two builds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/reproducible.sh
@@ -9,9 +9,7 @@ files=target/release-files
 rm -rf "$files"
 mkdir -p "$files"
 scripts/sbom.sh "$files"
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-# Before a release the changes are still under "Unreleased".
-scripts/release_notes.sh "$version" >"$files/RELEASE_NOTES.md" 2>/dev/null || scripts/release_notes.sh Unreleased >"$files/RELEASE_NOTES.md"
+scripts/release_notes.sh >"$files/RELEASE_NOTES.md"
 (
     export_reproducible "$PWD" "$PWD/target"
     cargo build --locked --profile dist --bin ledgerbell

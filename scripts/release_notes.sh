@@ -1,15 +1,29 @@
 #!/usr/bin/env bash
 # Prints the notes of a release: its section in CHANGELOG.md. Fails if there is none.
 #
-#     scripts/release_notes.sh 0.1.0        or Unreleased
+#     scripts/release_notes.sh [SECTION]
+#
+# Without a section: that of the version in Cargo.toml, else "Unreleased", where the changes are until the release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-wanted=${1:?the number of the release, or Unreleased}
 
-notes=$(awk -v wanted="$wanted" '
-    /^## / { is_in = ($2 == wanted || $2 == "[" wanted "]"); next }
-    is_in' CHANGELOG.md)
-if ! grep -q '[^[:space:]]' <<<"$notes"; then
+notes_of() {
+    awk -v wanted="$1" '
+        /^## / { is_in = ($2 == wanted || $2 == "[" wanted "]"); next }
+        is_in' CHANGELOG.md
+}
+
+is_blank() {
+    ! grep -q '[^[:space:]]' <<<"$1"
+}
+
+wanted=${1:-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)}
+notes=$(notes_of "$wanted")
+if [ $# = 0 ] && is_blank "$notes"; then
+    wanted=Unreleased
+    notes=$(notes_of "$wanted")
+fi
+if is_blank "$notes"; then
     echo "CHANGELOG.md has no section $wanted" >&2
     exit 1
 fi

@@ -240,13 +240,15 @@ pub(super) const KEYS: &[Key] = &[
         .default("2")
         .about("The maximum number of simultaneous downloads of one account's log in this process."),
     number("exports.at_a_time", 1, 1_000).default("2").about(
-        "Parts of exports, a thousand entries each, that this process produces at the same time. Set it \
-                to at most about the number of processors.",
+        "Parts of exports, a thousand entries each, that this process produces at the same time. Each \
+                takes up to two connections to the database. Set it to at most about the number of \
+                processors, and well below half of database.max_connections.",
     ),
     one_of("bus.kind", &["none", "postgres", "nats"]).about(
         "How servers and workers on one Postgres notify each other of new events: postgres uses LISTEN and \
-                NOTIFY, nats a NATS server. With none, each polls the database, which takes up to a second. When \
-                not set, postgres. SQLite has one process, and no bus.",
+                NOTIFY, nats a NATS server. With none, each polls the database: live events of other processes \
+                come up to half a second late, and work of other processes up to five seconds. When not set, \
+                postgres. SQLite has one process, and no bus.",
     ),
     secret_url("bus.postgres_url", &["postgres://", "postgresql://"]).about(
         "The connection for LISTEN and NOTIFY when database.url goes through a pooler in transaction \

@@ -39,6 +39,8 @@ pub(super) struct Scope {
     pub(super) known_reader: OnceCell<Reader>,
     /// Live cursors, read before all other data of the request.
     pub live_cursors: Arc<std::collections::HashMap<AccountId, LiveCursor>>,
+    /// Whether the document may select a live cursor. One that is not among [`Self::live_cursors`] is read after other data.
+    pub selects_live_cursor: bool,
 }
 
 impl Scope {

@@ -159,12 +159,16 @@ impl Schema {
             ..
         } = operation;
         if let Some(caller) = caller {
+            let selects_live_cursor = followed.is_some();
             let live_cursors = match self.live_cursors(followed, &caller).await {
                 Ok(live_cursors) => live_cursors,
                 Err(error) => return error.into_response(),
             };
             let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
-            request = request.data(self.scope(caller, loaders, live_cursors));
+            request = request.data(Scope {
+                selects_live_cursor,
+                ..self.scope(caller, loaders, live_cursors)
+            });
         }
         let mut response = self.inner.execute(request).await;
         errors::tidy(&mut response);
@@ -174,6 +178,7 @@ impl Schema {
         response
     }
 
+    /// Returns the scope of a request that may select a live cursor.
     fn scope(&self, caller: Caller, loaders: Arc<Loaders>, live_cursors: HashMap<AccountId, LiveCursor>) -> Scope {
         Scope {
             caller,
@@ -183,6 +188,7 @@ impl Schema {
             language: None,
             known_reader: tokio::sync::OnceCell::new(),
             live_cursors: Arc::new(live_cursors),
+            selects_live_cursor: true,
         }
     }
 

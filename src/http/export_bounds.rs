@@ -1,8 +1,8 @@
 //! Limits the number of exports that are produced at the same time.
 //!
-//! Producing a piece of a file takes processor time and a database connection. Only a few pieces are produced at the same time,
-//! in turn, for any number of downloads. So downloads wait for one another, and other requests do not wait for them. Each account
-//! has a limit of open downloads, so that others get a share.
+//! Producing a piece of a file takes processor time and up to two database connections: one for the names in it, and one for the
+//! chunk after it. Only a few pieces are produced at the same time, in turn, for any number of downloads. So downloads wait for one
+//! another, and other requests do not wait for them. Each account has a limit of open downloads, so that others get a share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
@@ -24,6 +23,7 @@ use super::pages;
 use super::parameters;
 use super::server::ConnectionSlot;
 use super::sse;
+use super::traffic::Timing;
 use super::ws;
 use super::{HttpState, Introspection, SharedHttpState};
 use crate::graphql::{ApiError, Caller, Operation, OperationKind, Parameters};
@@ -36,17 +36,15 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> axum::response::Response {
-    let begun = Instant::now();
+    let mut timing = state.traffic.time();
     let mut exchange = Exchange::begin(&state, headers, remote, request_id);
     exchange.slot = Some(slot);
     if sse::is_wanted(&exchange.headers) {
         let parameters = parameters::read(&exchange.headers, body, state.settings.http.body_timeout).await;
-        return exchange.stream(&state, parameters, false).await;
+        return exchange.stream(&state, timing, parameters, false).await;
     }
-    let ended = exchange.post(&state, body).await;
-    let response = exchange.reply.end(ended);
-    state.traffic.answered(exchange.kind.get().copied(), begun.elapsed());
-    response
+    let ended = exchange.post(&state, &mut timing, body).await;
+    exchange.reply.end(ended)
 }
 
 pub(super) async fn get(
@@ -64,18 +62,16 @@ pub(super) async fn get(
     {
         return page;
     }
-    let begun = Instant::now();
+    let mut timing = state.traffic.time();
     let (mut head, _) = request.into_parts();
     let mut exchange = Exchange::begin(&state, head.headers, remote, request_id);
     exchange.slot = head.extensions.remove();
     if sse::is_wanted(&exchange.headers) {
         let parameters = from_address(parameters.ok());
-        return exchange.stream(&state, parameters, true).await;
+        return exchange.stream(&state, timing, parameters, true).await;
     }
-    let ended = exchange.get(&state, parameters.ok()).await;
-    let response = exchange.reply.end(ended);
-    state.traffic.answered(exchange.kind.get().copied(), begun.elapsed());
-    response
+    let ended = exchange.get(&state, &mut timing, parameters.ok()).await;
+    exchange.reply.end(ended)
 }
 
 /// Who sends the request, from which address, and how the response is formatted.
@@ -86,8 +82,6 @@ struct Exchange {
     slot: Option<ConnectionSlot>,
     reply: Reply,
     is_acceptable: bool,
-    /// The kind of the operation, once its document was checked.
-    kind: OnceLock<OperationKind>,
 }
 
 impl Exchange {
@@ -104,34 +98,40 @@ impl Exchange {
                 language,
             },
             is_acceptable: accepted.is_some(),
-            kind: OnceLock::new(),
         }
     }
 
-    async fn post(&self, state: &HttpState, body: Body) -> Result<Executed, Rejection> {
+    async fn post(&self, state: &HttpState, timing: &mut Timing, body: Body) -> Result<Executed, Rejection> {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
         let parameters = parameters::read(&self.headers, body, state.settings.http.body_timeout).await?;
-        self.execute(state, parameters, false).await
+        self.execute(state, timing, parameters, false).await
     }
 
     async fn get(
         &self,
         state: &HttpState,
+        timing: &mut Timing,
         parameters: Option<Query<HashMap<String, String>>>,
     ) -> Result<Executed, Rejection> {
         if !self.is_acceptable {
             return Err(Rejection::NotAcceptable);
         }
-        self.execute(state, from_address(parameters)?, true).await
+        self.execute(state, timing, from_address(parameters)?, true).await
     }
 
-    async fn execute(&self, state: &HttpState, parameters: Parameters, by_get: bool) -> Result<Executed, Rejection> {
+    async fn execute(
+        &self,
+        state: &HttpState,
+        timing: &mut Timing,
+        parameters: Parameters,
+        by_get: bool,
+    ) -> Result<Executed, Rejection> {
         // Runs before sign-in: an operation above the limits costs no statement.
         let operation = state.schema.check(parameters).map_err(Rejection::Refused)?;
         log::operation(&operation);
-        self.kind.get_or_init(|| operation.kind);
+        timing.set_kind(operation.kind);
         match operation.kind {
             OperationKind::Subscription => return Err(Rejection::NotAStream),
             OperationKind::Mutation if by_get => return Err(Rejection::MutationByGet),
@@ -173,23 +173,18 @@ impl Exchange {
     async fn stream(
         &self,
         state: &SharedHttpState,
+        timing: Timing,
         parameters: Result<Parameters, Rejection>,
         by_get: bool,
     ) -> axum::response::Response {
-        let begun = Instant::now();
-        match self.begin_stream(state, parameters, by_get).await {
-            // The operation measures itself.
-            Ok(stream) => stream,
-            Err(rejection) => {
-                state.traffic.answered(None, begun.elapsed());
-                self.reply.end(Err(rejection))
-            }
-        }
+        let begun = self.begin_stream(state, timing, parameters, by_get).await;
+        begun.unwrap_or_else(|rejection| self.reply.end(Err(rejection)))
     }
 
     async fn begin_stream(
         &self,
         state: &SharedHttpState,
+        mut timing: Timing,
         parameters: Result<Parameters, Rejection>,
         by_get: bool,
     ) -> Result<axum::response::Response, Rejection> {
@@ -199,6 +194,7 @@ impl Exchange {
             Err(response) => return Ok(sse::refuse(&response)),
         };
         log::operation(&operation);
+        timing.set_kind(operation.kind);
         if by_get && operation.kind == OperationKind::Mutation {
             return Err(Rejection::MutationByGet);
         }
@@ -220,6 +216,7 @@ impl Exchange {
         let expires_at = caller.expires_at;
         let after = sse::last_event_id(&self.headers).map(str::to_owned);
         let signed_in = std::future::ready(Ok(caller));
+        timing.leave_to_operation();
         let running = Running::begin(state, signed_in, self.remote.ip(), operation, after);
         Ok(sse::respond(
             state,

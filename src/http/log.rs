@@ -67,6 +67,7 @@ pub(super) async fn request(State(traffic): State<Traffic>, mut request: Request
     request.extensions_mut().insert(id);
     let answering = async move {
         let begun = Instant::now();
+        let timing = is_measured.then(|| traffic.time());
         let mut response = next.run(request).instrument(traced.clone()).await;
         if let Ok(header) = header {
             response.headers_mut().insert(REQUEST_ID, header);
@@ -74,9 +75,7 @@ pub(super) async fn request(State(traffic): State<Traffic>, mut request: Request
         let status = response.status().as_u16();
         trace::responded(&traced, status, response.status().is_server_error());
         drop(traced);
-        if is_measured {
-            traffic.answered(None, begun.elapsed());
-        }
+        drop(timing);
         let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if response.status().is_server_error() {
             tracing::warn!(status, elapsed_ms, "answered");

@@ -196,7 +196,7 @@ impl Metrics {
         let help = "Time until the response to a request or to an operation on a socket, by the kind of operation";
         let requests = Histograms::by_kind(self.traffic.requests());
         registry.register_with_unit("request_duration", help, Unit::Seconds, requests);
-        let help = "Time from the commit of an event, or from the bell of another process, to its written message";
+        let help = "Time from the commit of an event, or from the bell of another process, until its message is in the buffer of its connection";
         let delays = Histograms::of(self.traffic.live_messages());
         registry.register_with_unit("live_message_delay", help, Unit::Seconds, delays);
         let help = "Time from commits of this process until it heard its own bells through the bus";

@@ -343,8 +343,8 @@ fn cross_origin(state: &HttpState) -> Option<CorsLayer> {
     Some(layer)
 }
 
-/// Headers that GraphQL clients and tracing libraries add to requests. The server ignores all but `traceparent` and `tracestate`, but
-/// browsers would refuse the request without them.
+/// Headers that GraphQL clients and tracing libraries add to requests. The server ignores all but `traceparent`, but browsers would refuse
+/// the request without them.
 const SENT_BY_CLIENTS: [&str; 10] = [
     "apollo-require-preflight",
     "apollographql-client-name",

@@ -68,11 +68,12 @@ impl Running {
         after: Option<String>,
     ) -> Self {
         let span = tracing::info_span!("operation", name = operation.name, cost = operation.cost);
-        let (traffic, kind, since) = (state.traffic.clone(), operation.kind, Instant::now());
+        let mut timing = state.traffic.time();
+        timing.set_kind(operation.kind);
         let begun = begin(Arc::clone(state), signing_in, remote, operation, after);
         let begun = async move {
             let begun = begun.await;
-            traffic.answered(Some(kind), since.elapsed());
+            drop(timing);
             begun
         };
         let begun = trace::logged(span, begun).in_current_span();

@@ -1,7 +1,7 @@
 //! Measures requests and live messages of this process, for operators.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::graphql::OperationKind;
 use crate::primitives::histogram::{Histogram, HistogramTotals};
@@ -32,8 +32,17 @@ impl Default for Traffic {
 }
 
 impl Traffic {
+    /// Begins to time a request.
+    pub(super) fn time(&self) -> Timing {
+        Timing {
+            traffic: Some(self.clone()),
+            kind: None,
+            begun: Instant::now(),
+        }
+    }
+
     /// Records a request. `None` is a request of another route, or of a document that was refused before it was known.
-    pub(super) fn answered(&self, kind: Option<OperationKind>, took: Duration) {
+    fn answered(&self, kind: Option<OperationKind>, took: Duration) {
         let durations = &self.0;
         let of_kind = match kind {
             Some(OperationKind::Query) => &durations.queries,
@@ -44,7 +53,8 @@ impl Traffic {
         of_kind.record_time(took);
     }
 
-    /// Records that the message about an event was written, this long after the event was committed.
+    /// Records that the message about an event was handed to the buffer of its socket or event stream, this long after the event was
+    /// committed. When the client has it is not known.
     pub(super) fn delivered(&self, after: Duration) {
         self.0.live_messages.record_time(after);
     }
@@ -61,8 +71,66 @@ impl Traffic {
         kinds.map(|(name, durations)| (name, durations.totals())).into()
     }
 
-    /// Returns the durations from commits to written messages.
+    /// Returns the durations from commits until messages were handed to the buffers of their connections.
     pub(super) fn live_messages(&self) -> HistogramTotals {
         self.0.live_messages.totals()
+    }
+}
+
+/// The time of a request. It is recorded when this is dropped: with the answer, or earlier if the client hangs up, because that drops the
+/// handler.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Timing {
+    /// `None` if nothing is recorded.
+    traffic: Option<Traffic>,
+    kind: Option<OperationKind>,
+    begun: Instant,
+}
+
+impl Timing {
+    /// The document of the request is known: it has this kind of operation.
+    pub(super) fn set_kind(&mut self, kind: OperationKind) {
+        self.kind = Some(kind);
+    }
+
+    /// Records nothing: an operation begins that times itself.
+    pub(super) fn leave_to_operation(mut self) {
+        self.traffic = None;
+    }
+}
+
+impl Drop for Timing {
+    fn drop(&mut self) {
+        if let Some(traffic) = &self.traffic {
+            traffic.answered(self.kind, self.begun.elapsed());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_request_is_counted_also_if_its_client_hangs_up() {
+        let traffic = Traffic::default();
+        let counts = || {
+            let requests = traffic.requests().into_iter();
+            requests.map(|(_, totals)| totals.count()).collect::<Vec<u64>>()
+        };
+        let mut timing = traffic.time();
+        let handler = async move {
+            timing.set_kind(OperationKind::Mutation);
+            std::future::pending::<()>().await;
+            drop(timing);
+        };
+        assert!(handler.now_or_never().is_none());
+        assert_eq!(counts(), [0, 1, 0, 0]);
+        drop(traffic.time());
+        traffic.time().leave_to_operation();
+        assert_eq!(counts(), [0, 1, 0, 1]);
     }
 }

@@ -203,11 +203,25 @@ pub fn trace_id(span: &Span) -> Option<TraceId> {
     (id != TraceId::INVALID).then_some(id)
 }
 
+/// The headers of a caller without its `tracestate`. All spans of the trace would inherit that: it would be exported, and sent to other
+/// servers.
+struct OnlyParent<'h>(&'h dyn Extractor);
+
+impl Extractor for OnlyParent<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        if key == TRACEPARENT { self.0.get(key) } else { None }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACEPARENT]
+    }
+}
+
 fn continue_from(span: &Span, headers: &dyn Extractor) {
     if span.is_disabled() {
         return;
     }
-    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), headers);
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &OnlyParent(headers));
     if context.span().span_context().is_valid() {
         // Fails only without a collector, or for a span that has begun.
         let _ = span.set_parent(context);

@@ -17,8 +17,8 @@ use super::pauses::LONGEST;
 const AT_ONCE: usize = 4;
 /// The number of accounts that are evaluated in one batch.
 const TOGETHER: usize = 256;
-/// How long progress is kept in memory before it is stored.
-const UNSAVED: Duration = Duration::from_secs(1);
+/// The pause before progress is stored, and before what failed or was left is looked at again.
+const SOON: Duration = Duration::from_secs(1);
 /// The number of accounts that each search covers.
 const ACCOUNTS: u32 = 5_000;
 
@@ -34,34 +34,53 @@ impl AlertWatch {
         Self { services }
     }
 
-    /// Stores the progress, and evaluates accounts that are behind, which no bell has announced.
-    async fn turn(&self, progress: &mut Progress) -> Result<(), Fault> {
+    /// Stores the progress, and evaluates accounts that are behind, which no bell has announced. Returns whether there may be more.
+    async fn turn(&self, progress: &mut Progress) -> Result<bool, Fault> {
         self.services.alerts.save_progress(progress).await?;
         let late = self.services.alerts.late(ACCOUNTS).await?;
-        self.evaluate(late, progress).await?;
-        Ok(())
+        let is_full = late.len() >= ACCOUNTS as usize;
+        let were_all = self.evaluate(late, progress).await?;
+        Ok(is_full || !were_all)
     }
 
     /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung().clone();
         let mut progress = Progress::default();
-        let mut looked = Instant::now() - LONGEST;
+        // The first look is at once.
+        let mut looked = Instant::now().checked_sub(LONGEST).unwrap_or_else(Instant::now);
+        let mut has_more = false;
         while !stop.is_cancelled() {
-            let pause = if progress.is_unsaved() { UNSAVED } else { LONGEST };
+            let pause = if has_more || progress.is_unsaved() {
+                SOON
+            } else {
+                LONGEST
+            };
             tokio::select! {
                 () = stop.cancelled() => {}
                 accounts = rung.take() => match super::turn(self.evaluate(accounts, &mut progress)).await {
                     Ok(true) => rung.put_back(progress.take_unfinished()),
                     // A failed account is not retried at once.
-                    Ok(false) => drop(progress.take_unfinished()),
-                    Err(fault) => warn(&fault),
+                    Ok(false) => {
+                        drop(progress.take_unfinished());
+                        has_more = true;
+                    }
+                    Err(fault) => {
+                        warn(&fault);
+                        has_more = true;
+                    }
                 },
                 () = sleep_until(looked + pause) => {
-                    match super::turn(self.turn(&mut progress)).await {
-                        Ok(()) => rung.put_back(progress.take_unfinished()),
-                        Err(fault) => warn(&fault),
-                    }
+                    has_more = match super::turn(self.turn(&mut progress)).await {
+                        Ok(has_more) => {
+                            rung.put_back(progress.take_unfinished());
+                            has_more
+                        }
+                        Err(fault) => {
+                            warn(&fault);
+                            true
+                        }
+                    };
                     looked = Instant::now();
                 }
             }

@@ -13,6 +13,7 @@ pub(super) const LONGEST: Duration = Duration::from_secs(5);
 /// Pauses between turns: short after a turn with work, and otherwise until something may have made work.
 pub(super) struct Pauses {
     shortest: Duration,
+    longest: Duration,
     wakes: Wakes,
     stop: CancellationToken,
 }
@@ -22,6 +23,7 @@ impl Pauses {
     pub(super) fn new(shortest: Duration, wake: &Wake, stop: &CancellationToken) -> Self {
         Self {
             shortest,
+            longest: LONGEST,
             wakes: wake.wakes(),
             stop: stop.clone(),
         }
@@ -37,7 +39,7 @@ impl Pauses {
         let rest = async {
             sleep(self.shortest).await;
             // Without a wake the next turn begins all the same.
-            let _ = timeout(LONGEST.saturating_sub(self.shortest), self.wakes.next()).await;
+            let _ = timeout(self.longest.saturating_sub(self.shortest), self.wakes.next()).await;
         };
         self.stop.run_until_cancelled(rest).await;
     }
@@ -53,39 +55,52 @@ impl Pauses {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-
-    use futures_util::poll;
-
     use super::*;
+
+    /// A worker that rests for a day, unless something ends its rest.
+    fn pauses(wake: &Wake, stop: &CancellationToken) -> Pauses {
+        Pauses {
+            longest: Duration::from_hours(24),
+            ..Pauses::new(Duration::ZERO, wake, stop)
+        }
+    }
+
+    async fn ends(rest: impl Future<Output = ()>) -> bool {
+        timeout(Duration::from_secs(60), rest).await.is_ok()
+    }
 
     #[tokio::test]
     async fn a_worker_without_work_rests_until_something_wakes_it() {
         let (wake, stop) = (Wake::default(), CancellationToken::new());
-        let mut pauses = Pauses::new(Duration::ZERO, &wake, &stop);
-        // Woken during a turn, twice: that counts as one.
-        wake.wake();
-        wake.wake();
-        pauses.after(&Ok::<_, ()>(0)).await;
+        let mut pauses = pauses(&wake, &stop);
         let nothing = Ok::<_, ()>(0);
-        {
-            let mut rest = pin!(pauses.after(&nothing));
-            assert!(poll!(&mut rest).is_pending());
+        // Woken during a turn.
+        wake.wake();
+        assert!(ends(pauses.after(&nothing)).await);
+        // Woken during a rest.
+        let woken = async {
+            tokio::task::yield_now().await;
             wake.wake();
-            rest.await;
-        }
+        };
+        assert!(ends(async { tokio::join!(pauses.after(&nothing), woken).0 }).await);
         // Turns that found work or failed are followed by the next without a wake.
-        pauses.after(&Ok::<_, ()>(3)).await;
-        pauses.after(&Err(())).await;
+        assert!(ends(pauses.after(&Ok::<_, ()>(3))).await);
+        assert!(ends(pauses.after(&Err(()))).await);
+        // Two wakes count as one.
+        wake.wake();
+        wake.wake();
+        assert!(ends(pauses.after(&nothing)).await);
+        assert!(futures_util::poll!(Box::pin(pauses.wakes.next())).is_pending());
     }
 
     #[tokio::test]
     async fn the_stop_ends_a_rest() {
         let (wake, stop) = (Wake::default(), CancellationToken::new());
-        let mut pauses = Pauses::new(LONGEST, &wake, &stop);
-        let mut rest = pin!(pauses.long());
-        assert!(poll!(&mut rest).is_pending());
-        stop.cancel();
-        rest.await;
+        let mut pauses = pauses(&wake, &stop);
+        let stopped = async {
+            tokio::task::yield_now().await;
+            stop.cancel();
+        };
+        assert!(ends(async { tokio::join!(pauses.long(), stopped).0 }).await);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -15,6 +16,10 @@ use crate::primitives::trace;
 
 use super::pauses::LONGEST;
 
+/// The pause between two looks at a part of the accounts.
+const BETWEEN_PAGES: Duration = Duration::from_secs(1);
+/// The pause after the database has failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// The number of accounts that each look covers.
 const ACCOUNTS: u32 = 2_000;
 /// The number of accounts that are processed in one batch.
@@ -39,31 +44,40 @@ impl WebhookCollector {
 
     /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
-        let mut reached = AccountId::PLATFORM;
-        let mut ticks = tokio::time::interval(LONGEST);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut reached, mut looks_at) = (AccountId::PLATFORM, Instant::now());
         while !stop.is_cancelled() {
             let result = tokio::select! {
                 () = stop.cancelled() => Ok(()),
-                accounts = self.rung.take() => super::turn(self.collect(accounts)).await,
-                _ = ticks.tick() => super::turn(self.collect_in_turn(&mut reached)).await,
+                accounts = self.rung.take() => {
+                    let collected = super::turn(self.collect(&accounts)).await;
+                    if collected.is_err() {
+                        self.rung.put_back(accounts);
+                    }
+                    collected
+                }
+                () = sleep_until(looks_at) => {
+                    let looked = super::turn(self.collect_in_turn(&mut reached)).await;
+                    let has_more = looked.as_ref().is_ok_and(|has_more| *has_more);
+                    looks_at = Instant::now() + if has_more { BETWEEN_PAGES } else { LONGEST };
+                    looked.map(drop)
+                }
             };
             if let Err(fault) = result {
                 tracing::warn!(%fault, "webhook messages were not written; they are written soon");
+                stop.run_until_cancelled(sleep(AFTER_FAILURE)).await;
             }
         }
     }
 
-    /// Goes through the next accounts in turn. At the end it begins again.
-    async fn collect_in_turn(&self, reached: &mut AccountId) -> Result<(), Fault> {
+    /// Goes through the next accounts in turn. At the end it begins again. Returns whether this was not the end.
+    async fn collect_in_turn(&self, reached: &mut AccountId) -> Result<bool, Fault> {
         let accounts = self.collecting.next_accounts(*reached, ACCOUNTS).await?;
-        let next = accounts.last().copied();
-        self.collect(accounts).await?;
-        *reached = next.unwrap_or(AccountId::PLATFORM);
-        Ok(())
+        self.collect(&accounts).await?;
+        *reached = accounts.last().copied().unwrap_or(AccountId::PLATFORM);
+        Ok(accounts.len() >= ACCOUNTS as usize)
     }
 
-    async fn collect(&self, accounts: Vec<AccountId>) -> Result<(), Fault> {
+    async fn collect(&self, accounts: &[AccountId]) -> Result<(), Fault> {
         for accounts in accounts.chunks(TOGETHER) {
             let unfinished = self.collecting.collect(accounts).await?;
             self.rung.put_back(unfinished);
@@ -109,7 +123,7 @@ impl WebhookSender {
                 () = stop.cancelled() => {}
                 () = in_progress.ended() => {}
                 () = self.sending.woken() => {}
-                () = tokio::time::sleep(LONGEST) => {}
+                () = sleep(LONGEST) => {}
             }
         }
         let rest = async { while in_progress.attempts.join_next().await.is_some() {} };

@@ -2,7 +2,7 @@
 //! affects only its own field. One document serves owners and members.
 
 use ledgerbell::domain::member::MemberPatch;
-use ledgerbell::primitives::actor::{Actor, MemberRole};
+use ledgerbell::primitives::actor::{Actor, MemberRole, Permission, Side};
 use serde_json::{Value, json};
 
 use crate::harness::{TestApp, with};
@@ -562,6 +562,24 @@ async fn the_schema_describes_itself() {
         description.starts_with("Ledgerbell: ") && description.contains("Authorization"),
         "{description}"
     );
+}
+
+#[tokio::test]
+async fn a_log_without_its_page_needs_the_permission_too() {
+    let app = TestApp::start().await;
+    let key = app
+        .key_of(Some(app.team.account.id), Side::Team, &[Permission::ManageMembers])
+        .await;
+    for selection in ["{ liveCursor }", "{ __typename }", "{ nodes { id } }"] {
+        let query = format!("{{ account {{ id creditLog(first: 0) {selection} }} }}");
+        let answer = key.query(&query, json!({})).await;
+        assert_eq!(answer.error_code(), "FORBIDDEN", "{selection}");
+        let account = &answer.body["data"]["account"];
+        assert!(
+            account["id"].is_string() && account["creditLog"].is_null(),
+            "{selection}"
+        );
+    }
 }
 
 #[tokio::test]

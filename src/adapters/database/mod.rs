@@ -362,10 +362,11 @@ async fn unbounded_sessions(pool: &DatabaseConnection) -> Result<Vec<String>, Db
 }
 
 async fn postgres_pool(url: &str, options: OpenOptions, suspicion: Suspicion) -> Result<DatabaseConnection, DbErr> {
-    sea_orm::Database::connect(postgres_options(url, options, suspicion)).await
+    sea_orm::Database::connect(postgres_options(url, options, suspicion, ANSWERS_WITHIN)).await
 }
 
-fn postgres_options(url: &str, options: OpenOptions, suspicion: Suspicion) -> ConnectOptions {
+/// Returns the options of a pool whose idle connections are replaced unless they answer within this time.
+fn postgres_options(url: &str, options: OpenOptions, suspicion: Suspicion, answers_within: Duration) -> ConnectOptions {
     let mut connect = common(url, options);
     connect
         .max_connections(options.max_connections.max(1))
@@ -378,7 +379,7 @@ fn postgres_options(url: &str, options: OpenOptions, suspicion: Suspicion) -> Co
                 if !is_asked {
                     return Ok(true);
                 }
-                let Ok(answer) = tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await else {
+                let Ok(answer) = tokio::time::timeout(answers_within, connection.ping()).await else {
                     suspicion.arise();
                     let text = "an idle connection does not answer";
                     return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text).into());

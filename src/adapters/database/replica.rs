@@ -12,6 +12,9 @@ use crate::domain::database::{Database, Deadlines, Replica, Suspicion};
 const REPLICA_STATEMENT: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(4));
 /// The time limit for BEGIN, ROLLBACK and a free connection of a replica.
 const REPLICA_TURN: Duration = Duration::from_secs(1);
+/// The time limit for the test of an idle connection. After a loss without a message a read finds several dead ones, one after the
+/// other, and has a second for all of them and its proof.
+const REPLICA_TEST: Duration = Duration::from_millis(200);
 
 /// Prepares connections to a replica on Postgres. None is opened before it is needed: processes start while the replica is down.
 pub async fn open_replica(url: &str, max_connections: u32) -> Result<Replica, OpenError> {
@@ -27,7 +30,7 @@ pub async fn open_replica(url: &str, max_connections: u32) -> Result<Replica, Op
         turn: REPLICA_TURN,
     };
     let suspicion = Suspicion::default();
-    let mut connect = postgres_options(url, options, suspicion.clone());
+    let mut connect = postgres_options(url, options, suspicion.clone(), REPLICA_TEST);
     connect.connect_lazy(true);
     let pool = sea_orm::Database::connect(connect).await?;
     Ok(Replica::new(Database::bounded(pool, None, deadlines, suspicion)))

@@ -93,7 +93,7 @@ const TOUCH: &str = "UPDATE installation SET epoch = epoch \
 async fn write(database: Database) -> Result<(), Fault> {
     let (backend, is_in_trouble) = (database.backend(), database.trouble().is_some());
     database
-        .transaction(move |tx| {
+        .probe(move |tx| {
             Box::pin(async move {
                 if backend != DbBackend::Sqlite {
                     let statement = Statement::from_string(backend, TOUCH);

@@ -210,6 +210,16 @@ impl Database {
         self.run_to_the_end(Mode::Write, work).await
     }
 
+    /// As [`Self::transaction`], for a write that only tests the database. It wakes no worker.
+    async fn probe<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t Transaction) -> Work<'t, T, E> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: MayFault + Send + 'static,
+    {
+        self.run_to_the_end(Mode::Probe, work).await
+    }
+
     /// Runs `work` in a transaction that only reads: all its statements see the database at one instant.
     pub async fn snapshot<T, E, F>(&self, work: F) -> Result<T, E>
     where
@@ -267,7 +277,7 @@ impl Database {
 
     async fn begin(&self, mode: Mode) -> Result<Transaction, DbErr> {
         let pool = match mode {
-            Mode::Write => &self.writer,
+            Mode::Write | Mode::Probe => &self.writer,
             Mode::Snapshot => &self.reader.pool,
         };
         let session = Session::acquire(pool, &self.shared).await?;
@@ -316,7 +326,9 @@ impl Database {
             return Err(Fault::Unavailable(text));
         }
         self.shared.troubles.end();
-        self.shared.wake.wake();
+        if mode == Mode::Write {
+            self.shared.wake.wake();
+        }
         Ok(())
     }
 }

@@ -23,6 +23,8 @@ use crate::primitives::trace;
 pub(super) enum Mode {
     /// The transaction may write.
     Write,
+    /// As [`Self::Write`], and makes no work for workers.
+    Probe,
     /// All its statements see the database at one instant.
     Snapshot,
 }
@@ -30,10 +32,10 @@ pub(super) enum Mode {
 impl Mode {
     const fn begin(self, backend: DbBackend) -> &'static str {
         match (self, backend) {
-            (Self::Write, DbBackend::Sqlite) => "BEGIN IMMEDIATE",
+            (Self::Write | Self::Probe, DbBackend::Sqlite) => "BEGIN IMMEDIATE",
             (Self::Snapshot, DbBackend::Sqlite) => "BEGIN DEFERRED",
             // Names the level, because a role may have another default.
-            (Self::Write, _) => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            (Self::Write | Self::Probe, _) => "BEGIN ISOLATION LEVEL READ COMMITTED",
             (Self::Snapshot, _) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         }
     }

@@ -51,6 +51,11 @@ impl Transaction {
         Ok(session)
     }
 
+    /// Whether the connection failed, and not only a statement on it.
+    pub(super) fn is_lost(&mut self) -> bool {
+        self.progress.get_mut().is_lost
+    }
+
     pub(super) async fn roll_back(self) {
         let mut progress = self.progress.into_inner();
         // A connection that is lost, or cannot roll back, is closed, which rolls back.

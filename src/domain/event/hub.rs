@@ -327,6 +327,7 @@ impl Stream {
             self.head.send_if_modified(|now| {
                 if *now == head {
                     *now = after;
+                    self.known().end_at(after);
                 }
                 false
             });

@@ -31,6 +31,12 @@ impl Known {
         self.bells.push_back((sequence, at));
     }
 
+    /// There is no event after `sequence`: forgets the bells that announced some. Otherwise the events that get these numbers later would
+    /// count as known since then.
+    pub(super) fn end_at(&mut self, sequence: i64) {
+        self.bells.retain(|(last, _)| *last <= sequence);
+    }
+
     /// Returns since when the event was known.
     pub(super) fn since(&self, sequence: i64) -> Option<Instant> {
         if sequence <= self.before {
@@ -43,6 +49,8 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -60,5 +68,25 @@ mod tests {
         }
         assert_eq!(known.since(8), None, "it is no longer kept");
         assert_eq!(known.since(9), Some(later));
+    }
+
+    #[test]
+    fn a_bell_that_announced_events_which_do_not_exist_is_forgotten() {
+        let first = Instant::now();
+        let [wrong, later] = [1, 2].map(|seconds| first + Duration::from_secs(seconds));
+        let mut known = Known::default();
+        known.add(5, Some(first));
+        known.add(1_000, Some(wrong));
+        known.end_at(5);
+        known.add(6, Some(later));
+        let since = [5, 6, 7, 1_000].map(|sequence| known.since(sequence));
+        assert_eq!(since, [Some(first), Some(later), None, None]);
+
+        let mut known = Known::default();
+        known.add(1_000, Some(wrong));
+        known.end_at(0);
+        assert_eq!(known.since(1_000), None);
+        known.add(1, Some(later));
+        assert_eq!([1, 2].map(|sequence| known.since(sequence)), [Some(later), None]);
     }
 }

@@ -4,7 +4,6 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::domain::webhook_endpoint;
-use crate::domain::webhook_endpoint::model::WebhookEndpoint;
 
 use super::model::{AlertKind, Facts};
 use super::new_alerts::NewAlert;
@@ -19,27 +18,27 @@ pub(super) async fn look(
 ) -> Result<(), Fault> {
     let kind = AlertKind::WebhookEndpointDisabled;
     let broken = webhook_endpoint::broken_of(tx, locked.header.account_id).await?;
-    let wanted = broken.iter().filter_map(|endpoint| {
-        let (at, because) = endpoint.broken()?;
+    let wanted = broken.into_iter().map(|endpoint| {
         // An endpoint that is enabled and fails again is another one.
-        let key = format!("{}:{}:{}", kind.as_str(), endpoint.id.uuid(), at.millis());
-        Some(NewAlert {
+        let (id, at) = (endpoint.id.uuid(), endpoint.disabled_at.millis());
+        let key = format!("{}:{id}:{at}", kind.as_str());
+        NewAlert {
             facts: Facts {
-                title: Some(endpoint.description.clone()).filter(|note| !note.is_empty()),
-                code: Some(because.as_str().to_owned()),
-                name: Some(host_of(endpoint).to_owned()),
+                name: Some(host_of(&endpoint.url).to_owned()),
+                title: Some(endpoint.description).filter(|note| !note.is_empty()),
+                code: Some(endpoint.disabled_because.as_str().to_owned()),
                 ..Facts::default()
             },
             ..NewAlert::new(kind, key, locked.now)
-        })
+        }
     });
     let wanted: Vec<NewAlert> = wanted.collect();
     stand(tx, locked, (kind, &wanted), standing).await
 }
 
-/// Returns the host of the URL. Its path and query may be secret, and alerts are sent by mail.
-fn host_of(endpoint: &WebhookEndpoint) -> &str {
-    let authority = endpoint.url.split_once("://").map_or("", |(_, rest)| rest);
+/// Returns the host of a URL. Its path and query may be secret, and alerts are sent by mail.
+fn host_of(url: &str) -> &str {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     authority.rsplit('@').next().unwrap_or_default()
 }

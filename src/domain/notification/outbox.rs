@@ -4,7 +4,7 @@
 //! happens when the process or the database fails after the mail system accepted the mail, before the claim ends. The second
 //! mail has the same Message-ID.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tracing::Instrument as _;
@@ -189,7 +189,8 @@ impl Outbox {
         let over = store::ended_deliveries(&self.database, first.account_id, ids).await?;
         let now = self.clock.now();
         let last_mails = self.last_mails(mails, now).await?;
-        let (mut sent, mut put_off, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut sent, mut ended) = (Vec::new(), Vec::new());
+        let mut put_off: BTreeMap<Timestamp, Vec<Claimed>> = BTreeMap::new();
         for mail in mails {
             let pending = Pending {
                 kind: mail.kind,
@@ -199,7 +200,7 @@ impl Outbox {
                 last_mail: last_mails.get(&mail.kind).copied().filter(|_| !mail.is_requested),
             };
             match decide(&pending, to, now) {
-                Verdict::Send(due) if due > now => put_off.push((mail.clone(), due)),
+                Verdict::Send(due) if due > now => put_off.entry(due).or_default().push(mail.clone()),
                 Verdict::Send(_) => sent.push(mail),
                 Verdict::Suppress(reason) => ended.push((mail.clone(), suppressed(reason))),
                 Verdict::NotAddressed => ended.push((mail.clone(), suppressed(SuppressionReason::NotRecipient))),
@@ -208,9 +209,7 @@ impl Outbox {
         if !ended.is_empty() {
             self.end(ended).await?;
         }
-        if let Some((_, due)) = put_off.first() {
-            let due = *due;
-            let mails: Vec<Claimed> = put_off.into_iter().map(|(mail, _)| mail).collect();
+        for (due, mails) in put_off {
             self.give_back(&mails, Some(due)).await?;
         }
         Ok(sent)

@@ -68,6 +68,11 @@ impl Check {
             due_at: model::next_change(snapshot).map_or(latest, |at| at.min(latest)),
         }
     }
+
+    /// The check is right also after this event.
+    pub(super) const fn covers(&mut self, event_sequence: i64) {
+        self.checked_sequence = event_sequence;
+    }
 }
 
 impl Troubleshooting {

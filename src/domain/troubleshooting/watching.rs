@@ -104,11 +104,12 @@ async fn announce(tx: &Transaction, locked: &mut LockedAccount, auto_top_ups: &A
         .ok_or(AccessError::NotFound)?
         .checkpoint;
     let snapshot = store::snapshot(tx, auto_top_ups, account_id, locked.now).await?;
-    let (mut after, check) = seen(&snapshot.ok_or(AccessError::NotFound)?);
+    let (mut after, mut check) = seen(&snapshot.ok_or(AccessError::NotFound)?);
     if after.fingerprint != before.fingerprint {
         locked.append(tx, EventContent::TroubleshootingChanged).await?;
         // The event of this change needs no check.
         after.sequence = locked.header.event_sequence;
+        check.covers(after.sequence);
     }
     locked.checked();
     store::save_check(tx, account_id, &check).await?;

@@ -77,7 +77,7 @@ impl Collecting {
 
     /// Returns the next accounts after one, in the order of their numbers, whose events an endpoint may get.
     pub async fn next_accounts(&self, after: AccountId, limit: u32) -> Result<Vec<AccountId>, Fault> {
-        if store::enabled_of(&self.database, vec![AccountId::PLATFORM])
+        if store::enabled_since(&self.database, vec![AccountId::PLATFORM])
             .await?
             .is_empty()
         {
@@ -94,9 +94,9 @@ impl Collecting {
         named.push(AccountId::PLATFORM);
         // Since when each account, or the platform, has an enabled endpoint.
         let mut since: HashMap<AccountId, Timestamp> = HashMap::new();
-        for endpoint in store::enabled_of(&self.database, named).await? {
-            let first = since.entry(endpoint.account_id).or_insert(endpoint.enabled_at);
-            *first = endpoint.enabled_at.min(*first);
+        for (account_id, enabled_at) in store::enabled_since(&self.database, named).await? {
+            let first = since.entry(account_id).or_insert(enabled_at);
+            *first = enabled_at.min(*first);
         }
         let of_platform = since.remove(&AccountId::PLATFORM);
         let covered = accounts.iter().copied();

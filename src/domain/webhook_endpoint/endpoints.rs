@@ -286,16 +286,6 @@ fn require_filter(actor: &Actor, account_id: AccountId, filter: Option<&EntryFil
     }
 }
 
-/// Returns the endpoints of an account that failures have disabled, and that were neither enabled nor deleted since.
-pub(in crate::domain) async fn broken_of(
-    tx: &Transaction,
-    account_id: AccountId,
-) -> Result<Vec<WebhookEndpoint>, Fault> {
-    let mut endpoints = store::endpoints(tx, account_id).await?;
-    endpoints.retain(|endpoint| endpoint.broken().is_some());
-    Ok(endpoints)
-}
-
 /// Announces that an endpoint that failures had disabled no longer needs attention. So its alert ends, and pages show it.
 async fn announce_repair(
     tx: &Transaction,

@@ -12,7 +12,7 @@ use crate::primitives::ids::{AccountId, EntryId};
 
 use super::model::WebhookEndpoint;
 
-/// A filter of the credit log that is kept. It restricts something, and may list an entry that is posted later.
+/// A filter of the credit log that is kept. It restricts something. It may list old entries alone, which a replay sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryFilter {
     conditions: CreditLogFilter,

@@ -23,7 +23,6 @@ mod transport;
 
 pub use collecting::Collecting;
 pub(in crate::domain) use collecting::collected_until;
-pub(in crate::domain) use endpoints::broken_of;
 pub use endpoints::{Endpoints, NewSecret};
 pub use entry_filter::EntryFilter;
 pub use error::{
@@ -32,6 +31,7 @@ pub use error::{
 };
 pub use messages::{MessageFilter, MessagePosition, Messages, Replayed};
 pub use sending::{Claimed, Sending, Target};
+pub(in crate::domain) use store::broken_of;
 pub use transport::{Answer, Posting, Request, Transport};
 
 /// The models of the core, with the filter of this module.

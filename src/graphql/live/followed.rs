@@ -14,7 +14,6 @@ use crate::primitives::ids::AccountId;
 pub(in crate::graphql) struct Followed {
     account_id: AccountId,
     cursor: Option<LiveCursor>,
-    was_read_last: bool,
 }
 
 impl Followed {
@@ -27,22 +26,12 @@ impl Followed {
     ) -> Result<Self, ApiError> {
         let scope = scope(ctx)?;
         let known = known.or_else(|| scope.live_cursors.get(&account_id).copied());
-        let was_read_last = known.is_none() && ctx.look_ahead().field("liveCursor").exists();
-        let cursor = if was_read_last {
+        let cursor = if known.is_none() && ctx.look_ahead().field("liveCursor").exists() {
             scope.services.events.present(account_id).await?
         } else {
             known
         };
-        Ok(Self {
-            account_id,
-            cursor,
-            was_read_last,
-        })
-    }
-
-    /// Whether the position was read just now, after everything that the request has read so far.
-    pub(in crate::graphql) const fn was_read_last(&self) -> bool {
-        self.was_read_last
+        Ok(Self { account_id, cursor })
     }
 
     /// Returns the cursor as clients store it.

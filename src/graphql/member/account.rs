@@ -45,7 +45,7 @@ pub(crate) struct Account {
     /// The balance if it is already known: right after a command, in the state of that command.
     balance: Option<ledger::Balance>,
     live_cursor: Option<LiveCursor>,
-    /// The end of the credit log when the account was read, if it was read with it.
+    /// The end of the credit log when the account was read, if it was read with it and the log may end there.
     log_end: Option<LogEnd>,
 }
 
@@ -60,11 +60,16 @@ impl Account {
         }
     }
 
-    /// As [`Self::new`], for an account that was read with the end of its log. Its log may be read from a replica.
+    /// As [`Self::new`], for an account that was read with the end of its log. Its log may be read from a replica, up to there.
+    ///
+    /// Not where a live cursor may be read after the account: an entry that is posted in between would be neither in the log nor
+    /// after the cursor.
     pub(in crate::graphql) fn known(scope: &Scope, known: member::KnownAccount) -> Self {
+        let account = Self::new(scope, known.account);
+        let may_end = account.live_cursor.is_some() || !scope.selects_live_cursor;
         Self {
-            log_end: Some(known.log_end),
-            ..Self::new(scope, known.account)
+            log_end: may_end.then_some(known.log_end),
+            ..account
         }
     }
 

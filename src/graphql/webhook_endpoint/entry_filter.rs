@@ -4,14 +4,14 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use crate::domain::ledger::credit_log::ActorRef;
 use crate::domain::webhook_endpoint;
-use crate::graphql::context::{Scope, public_id, scope};
+use crate::graphql::context::{public_id, scope};
 use crate::graphql::errors::ApiError;
 use crate::graphql::ledger::{ActorKind, CreditDirection, CreditEntryKind, CreditLogFilter};
 use crate::graphql::refusals::Failure;
 use crate::graphql::scalars::{Date, TimeZone};
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, MemberId, SessionId, TopUpId};
+use crate::primitives::ids::{AccountId, GlobalId, MemberId, SessionId, TopUpId};
 
 /// Parses the filter of an endpoint of an account or of the platform; `None` if it restricts nothing. Ids that can never match are
 /// refused: otherwise the endpoint would silently get nothing.
@@ -72,15 +72,20 @@ impl EntryFilter {
         let Some(actors) = self.filter.conditions().actors.values() else {
             return Ok(None);
         };
-        let scope = scope(ctx)?;
-        let mut ids = Vec::with_capacity(actors.len());
-        for actor in actors {
-            ids.push(public_id(match actor {
+        let keys = actors.iter().filter_map(|actor| match actor {
+            ActorRef::Member(_) => None,
+            ActorRef::ApiKey(id) => Some(*id),
+        });
+        let keys = scope(ctx)?.loaders.api_key_names_now(&keys.collect()).await?;
+        // A key of the platform may act in all accounts.
+        let account_of = |id| keys.get(id).map_or(self.account_id, |key| key.account_id);
+        let ids = actors.iter().map(|actor| {
+            public_id(match actor {
                 ActorRef::Member(id) => id.global(self.account_id),
-                ActorRef::ApiKey(id) => id.global(self.account_of(scope, *id).await?),
-            }));
-        }
-        Ok(Some(ids))
+                ActorRef::ApiKey(id) => id.global(account_of(id)),
+            })
+        });
+        Ok(Some(ids.collect()))
     }
 
     /// Posted on these calendar days.
@@ -137,14 +142,6 @@ impl EntryFilter {
     /// Words that must all occur in the text stored with the entry, as they were given.
     async fn search(&self) -> Option<&str> {
         self.filter.search()
-    }
-}
-
-impl EntryFilter {
-    /// A key of the platform may act in all accounts.
-    async fn account_of(&self, scope: &Scope, id: ApiKeyId) -> Result<AccountId, ApiError> {
-        let api_key = scope.loaders.api_key_name(id).await?;
-        Ok(api_key.map_or(self.account_id, |api_key| api_key.account_id))
     }
 }
 

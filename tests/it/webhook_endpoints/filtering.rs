@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ledgerbell::primitives::actor::Permission;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use super::receiver::{Received, Receiver};
@@ -288,6 +289,40 @@ async fn a_filter_that_makes_no_sense_is_refused() {
     let both = json!({ "eventTypes": [], "entryFilter": null });
     let changed = about(owner, "updateWebhookEndpoint", &id, &both).await;
     assert_eq!(code(&changed), "accepted", "without the filter other types are allowed");
+}
+
+/// Such as one that a later version has stored.
+#[tokio::test]
+async fn a_filter_that_cannot_be_read_stops_the_messages_and_alerts_of_no_other() {
+    let (app, receiver) = (start().await, Receiver::start().await);
+    let other = app.another_team("other").await;
+    let filter = json!({ "direction": "ADDED" });
+    filtered(&app, &receiver.url("/damaged"), &filter).await;
+    let input = json!({ "accountId": other.id(), "url": receiver.url("/other"), "eventTypes": ["CREDIT_ENTRY_POSTED"],
+        "entryFilter": filter });
+    let owner = &other.owner.client;
+    owner
+        .apply("createWebhookEndpoint", "webhookEndpoint { id }", input)
+        .await;
+    let direct = sea_orm::Database::connect(app.database_url()).await.expect("connects");
+    let damage = format!(
+        "UPDATE webhook_endpoint SET entry_filter = '{{\"version\":99}}' WHERE account_id = {}",
+        app.team.account.id.number()
+    );
+    direct.execute_unprepared(&damage).await.expect("updated");
+    direct.close().await.expect("closes");
+    for team in [&app.team, &other] {
+        let input = json!({ "accountId": team.id(), "credits": "7", "description": "Gift", "idempotencyKey": "gift" });
+        app.platform.apply("grantCredits", "entry { id }", input).await;
+        // It makes the evaluation of alerts look at the endpoints.
+        let input = json!({ "accountId": team.id(), "name": "Renamed" });
+        app.platform.apply("updateAccount", "account { id }", input).await;
+    }
+    deliver(&app).await;
+    assert_eq!(receiver.received("/other").len(), 1);
+    assert_eq!(receiver.received("/damaged").len(), 0);
+    app.evaluate().await;
+    assert_eq!(app.services().alerts.late(10).await, Ok(Vec::new()));
 }
 
 #[tokio::test]

@@ -168,6 +168,11 @@ fn held_until(kind: AlertKind, last: LastMail, now: Timestamp) -> Option<Timesta
         Pace::Swinging if !last.has_ended => COOLDOWN_MILLIS,
         Pace::Swinging | Pace::Gathered => LEAST_INTERVAL_MILLIS,
     };
-    let until = last.at.plus_millis(pause);
+    let until = if last.at > now {
+        // That mail has not gone yet, and takes this alert with it.
+        last.at
+    } else {
+        last.at.plus_millis(pause)
+    };
     (until > now).then_some(until)
 }

@@ -172,6 +172,17 @@ fn f54_a_second_mail_about_a_balance_waits_and_goes_when_the_pause_is_over() {
         later(1),
         "gathered by the hour"
     );
+    for kind in [
+        AlertKind::CreditsExpiring,
+        AlertKind::WebhookEndpointDisabled,
+        AlertKind::LowBalance,
+    ] {
+        assert_eq!(
+            verdict(kind, -3, false),
+            later(3),
+            "{kind:?} joins a mail that is still to come"
+        );
+    }
     assert_eq!(
         verdict(AlertKind::BalanceRecovered, 0, true),
         held,

@@ -1,10 +1,15 @@
 //! Which server answers a query of the log: a replica, if it has the account's last entry, otherwise the primary.
 //!
-//! Entries never change, and each contains a hash over all before it. So the log up to an entry with a known number and hash is the
-//! same on each server that has this entry: on a replica that is behind in other accounts, on one that is ahead, and also on one
-//! that continues a history which a restored primary does not have. The number and the hash are read from the primary with the
-//! account, in the same statement, in each request. Therefore an answer contains every change that was acknowledged before the
-//! request, through any process, and pages that come from different servers fit together.
+//! Each entry has a hash over itself and all entries before it. So the log up to an entry with a known number and hash is the same on
+//! each server that has this entry: on a replica that is behind in other accounts, on one that is ahead, and also on one that
+//! continues a history which a restored primary does not have. The number and the hash are read from the primary with the account,
+//! in the same statement, in each request. Therefore an answer contains every change that was acknowledged before the request,
+//! through any process, and pages that come from different servers fit together.
+//!
+//! What the hash covers is proven ([`Entry::hash_after`]): account, number, id, kind, contra account, amount, balance, instant,
+//! session, top-up, the reversed entry, cause, member and description. `added_after` follows from the amounts. `search_text` is
+//! written with the entry, and again only for another form of search, whose number is compared. `taken_back` changes later and is
+//! not proven, so nothing that is shown may come from it.
 //!
 //! *Invariant:* such an answer has no entry beyond the known end: everything after it may differ between servers.
 

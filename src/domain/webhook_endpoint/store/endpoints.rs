@@ -140,6 +140,47 @@ pub(in super::super) async fn enabled_of(
     read(select, database).await
 }
 
+/// Returns since when each of these accounts has an enabled endpoint, once for each of its endpoints. Their filters are not read: one that
+/// cannot be read concerns its account alone.
+pub(in super::super) async fn enabled_since(
+    database: &Database,
+    accounts: Vec<AccountId>,
+) -> Result<Vec<(AccountId, Timestamp)>, Fault> {
+    let text =
+        format!("SELECT account_id, enabled_at FROM {TABLE} WHERE disabled_at IS NULL AND removed_at IS NULL AND ");
+    let mut select = Select::across(database, &text);
+    select.condition(&Condition::Accounts("account_id", accounts));
+    select.values(database).await
+}
+
+/// An endpoint that failures have disabled.
+#[derive(Clone, Debug, Record, FromRow)]
+pub(in crate::domain) struct BrokenEndpoint {
+    /// Its id.
+    pub(in crate::domain) id: WebhookEndpointId,
+    /// Where messages were sent.
+    pub(in crate::domain) url: String,
+    /// The note of its team.
+    pub(in crate::domain) description: String,
+    /// When it was disabled.
+    pub(in crate::domain) disabled_at: Timestamp,
+    /// Why.
+    pub(in crate::domain) disabled_because: DisabledReason,
+}
+
+/// Returns the endpoints of an account that failures have disabled, and that were neither enabled nor deleted since.
+pub(in crate::domain) async fn broken_of(
+    source: &impl Source,
+    account_id: AccountId,
+) -> Result<Vec<BrokenEndpoint>, Fault> {
+    let mut select = Select::from::<BrokenEndpoint>(source, account_id, TABLE);
+    select
+        .push(" AND removed_at IS NULL AND disabled_at IS NOT NULL AND disabled_because <> ")
+        .bind(DisabledReason::Requested.as_str())
+        .push(" ORDER BY created_at, id");
+    select.records(source).await
+}
+
 /// Inserts or updates the row of an endpoint.
 pub(in super::super) async fn save_endpoint(tx: &Transaction, endpoint: &WebhookEndpoint) -> Result<(), Fault> {
     let names: Vec<&str> = endpoint.event_types.iter().map(|one| one.as_str()).collect();

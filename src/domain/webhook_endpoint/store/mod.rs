@@ -9,9 +9,10 @@ mod outbox;
 pub(super) use checkpoints::{
     Stream, checkpoint, last_before, last_message, move_checkpoint, next_accounts, next_hooked, streams,
 };
+pub(in crate::domain) use endpoints::broken_of;
 pub(super) use endpoints::{
-    disable, enabled_of, endpoint, endpoints, endpoints_by_id, locked_endpoint, note_failure, note_success,
-    save_endpoint,
+    disable, enabled_of, enabled_since, endpoint, endpoints, endpoints_by_id, locked_endpoint, note_failure,
+    note_success, save_endpoint,
 };
 pub(super) use messages::{
     NewMessage, attempts_of, delete_ended, insert, insert_or_requeue, message, messages_by_id, messages_keyset, requeue,

@@ -34,11 +34,11 @@ impl Account {
         let list = self.list("credit_log", &key(&filter)?, order_name);
         let selects_page = selects_page(ctx, arguments.first);
         let request = arguments.request(list)?;
+        let log = scope.services.credit_log.up_to(self.log_end);
+        // Also where no page is read: all of the list needs the permission.
+        log.sees_whole_log(scope.actor(), self.row.id)?;
         let followed = self.followed(ctx).await?;
-        // Entries up to the cursor belong on the page. A cursor that was read after the account may be beyond the known end.
-        let end = self.log_end.filter(|_| !followed.was_read_last());
         let page = if selects_page {
-            let log = scope.services.credit_log.up_to(end);
             log.page(scope.actor(), self.row.id, &filter, order, &request).await?
         } else {
             Page::from_scan(Vec::new(), &request)
@@ -46,7 +46,7 @@ impl Account {
         let page = request.relay(page);
         Ok(Some(CreditEntryConnection::new(
             page,
-            (self.row.id, filter, end),
+            (self.row.id, filter, self.log_end),
             followed,
         )))
     }
