@@ -35,6 +35,7 @@ mod http_server;
 mod identity;
 mod journey;
 mod languages;
+mod list_counts;
 mod live;
 mod metrics;
 mod migrations;

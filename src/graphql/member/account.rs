@@ -37,7 +37,7 @@ use crate::primitives::actor::Permission;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
 use crate::primitives::cursor::CursorScope;
-use crate::primitives::ids::GlobalId;
+use crate::primitives::ids::{AccountId, GlobalId};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
@@ -65,19 +65,14 @@ impl Account {
     /// Not where a live cursor may be read after the account: an entry that is posted in between would be neither in the log nor
     /// after the cursor.
     pub(in crate::graphql) fn known(scope: &Scope, known: member::KnownAccount) -> Self {
-        let account = Self::new(scope, known.account);
+        let mut account = Self::new(scope, known.account);
         let may_end = account.live_cursor.is_some() || !scope.selects_live_cursor;
-        Self {
-            log_end: may_end.then_some(known.log_end),
-            ..account
-        }
+        account.log_end = may_end.then_some(known.log_end);
+        account
     }
 
     /// Returns the account of an object that the caller may see, so that the account exists for the caller.
-    pub(in crate::graphql) async fn load(
-        ctx: &Context<'_>,
-        account_id: crate::primitives::ids::AccountId,
-    ) -> Result<Self, ApiError> {
+    pub(in crate::graphql) async fn load(ctx: &Context<'_>, account_id: AccountId) -> Result<Self, ApiError> {
         let scope = scope(ctx)?;
         let known = must_exist(scope.loaders.account(account_id).await?, "account")?;
         Ok(Self::known(scope, known))

@@ -130,7 +130,7 @@ fn every_kind_channel_preference_role_and_contact_gets_its_verdict() {
             }
         }
     }
-    assert_eq!(seen, 19 * 2 * 3 * 3 * 2 * 4);
+    assert_eq!(seen, 20 * 2 * 3 * 3 * 2 * 4);
 }
 
 #[test]
