@@ -55,7 +55,9 @@ async fn however_few_files_may_be_open_health_answers_beside_idle_connections() 
         }
         assert!(idle.len() >= 128, "{limit}: {}", idle.len());
         let begun = Instant::now();
-        assert!(serving.is_live().await && serving.is_ready().await, "{limit}");
+        let is_well = serving.is_live().await && serving.is_ready().await;
+        let log = std::fs::read_to_string(&serving.log).expect("a log");
+        assert!(is_well, "{limit}: {log}");
         assert!(
             begun.elapsed() < Duration::from_secs(5),
             "{limit}: {:?}",

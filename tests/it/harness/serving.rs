@@ -182,7 +182,8 @@ impl Serving {
         while self.is_ready().await != is_ready {
             assert!(
                 begun.elapsed() < patience,
-                "it is ready, or no longer, within {patience:?}"
+                "it is ready, or no longer, within {patience:?}: {}",
+                std::fs::read_to_string(&self.log).unwrap_or_default()
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
