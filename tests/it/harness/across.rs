@@ -150,6 +150,10 @@ pub(super) const ACROSS: &[(&str, &str)] = &[
     ),
     ("SELECT COUNT(*) FROM account_state", "verify counts the accounts"),
     (
+        "SELECT account_id, enabled_at FROM webhook_endpoint WHERE disabled_at IS NULL",
+        "a worker finds since when accounts, and the platform, have endpoints",
+    ),
+    (
         "SELECT account_id, id, url, description, event_types, entry_filter, disabled_at, disabled_because, enabled_at, failing_since, \
          secret_generation, previous_secret_until, maker_kind, maker_key_id, maker_member_id, created_at, removed_at, version \
          FROM webhook_endpoint WHERE disabled_at IS NULL AND removed_at IS NULL AND account_id = ANY",
