@@ -12,7 +12,7 @@ use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry::{Context, trace::TraceId};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::field::Empty;
-use tracing::{Instrument as _, Span, info_span};
+use tracing::{Instrument as _, Level, Span, info_span, span_enabled};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The target of the exported spans. They are not part of the log.
@@ -96,6 +96,10 @@ pub fn operation(kind: impl Display, name: Option<&str>) -> Span {
 
 /// A statement, without its values. `system` is the name of the database system by the semantic conventions.
 pub fn statement(system: &'static str, text: &str) -> Span {
+    // Where no subscriber is set at all, the library evaluates the fields of a disabled span too, for the crate `log`.
+    if !span_enabled!(Level::INFO) {
+        return Span::none();
+    }
     info_span!(
         "statement",
         otel.name = summary(text).as_str(),
