@@ -37,7 +37,7 @@ pub struct Replica(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     database: Database,
-    /// One for each connection. So a read that waits for a free connection is told from one that waits for the server.
+    /// One for each connection. So a read that waits for a free connection is distinguished from one that waits for the server.
     free: Arc<Semaphore>,
     /// Until when no read tries it, after a failure.
     paused_until: Mutex<Option<Instant>>,

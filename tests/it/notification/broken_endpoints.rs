@@ -13,7 +13,7 @@ const KIND: &str = "WEBHOOK_ENDPOINT_DISABLED";
 const RAISED: &str = "subscription { alertRaised { signal alert { kind title body action { nextStep } } } }";
 
 /// The alerts about endpoints in the owner's inbox, newest first: the text, and whether it has ended.
-async fn told(app: &TestApp) -> Vec<(String, bool)> {
+async fn disabled_alerts(app: &TestApp) -> Vec<(String, bool)> {
     let (alerts, _) = inbox(&app.team.owner.client).await;
     let about = alerts.iter().filter(|alert| alert["kind"] == KIND);
     about
@@ -74,7 +74,7 @@ async fn admins_hear_of_an_endpoint_that_is_gone_until_it_is_enabled() {
     let note = json!({ "description": "Ledger" });
     about(&olga.client, "updateWebhookEndpoint", &made.id, &note).await;
     app.evaluate().await;
-    assert_eq!(told(&app).await, [(body.clone(), false)]);
+    assert_eq!(disabled_alerts(&app).await, [(body.clone(), false)]);
     about(
         &olga.client,
         "updateWebhookEndpoint",
@@ -83,17 +83,17 @@ async fn admins_hear_of_an_endpoint_that_is_gone_until_it_is_enabled() {
     )
     .await;
     app.evaluate().await;
-    assert_eq!(told(&app).await, [(body, true)], "it has ended");
+    assert_eq!(disabled_alerts(&app).await, [(body, true)], "it has ended");
     // It fails again: another alert, which ends when the endpoint is deleted.
     app.advance(Duration::from_secs(1));
     grant(&app, "two").await;
     deliver(&app).await;
     app.evaluate().await;
-    let ended = |told: &[(String, bool)]| told.iter().map(|(_, ended)| *ended).collect::<Vec<_>>();
-    assert_eq!(ended(&told(&app).await), [false, true]);
+    let ended = |alerts: &[(String, bool)]| alerts.iter().map(|(_, ended)| *ended).collect::<Vec<_>>();
+    assert_eq!(ended(&disabled_alerts(&app).await), [false, true]);
     about(&olga.client, "deleteWebhookEndpoint", &made.id, &json!({})).await;
     app.evaluate().await;
-    assert_eq!(ended(&told(&app).await), [true, true]);
+    assert_eq!(ended(&disabled_alerts(&app).await), [true, true]);
     assert!(kinds(mia).await.is_empty());
     assert!(of_mia.is_idle().await, "a plain member hears nothing of it");
 }
@@ -107,12 +107,12 @@ async fn an_endpoint_that_a_person_disables_raises_no_alert() {
     let rename = json!({ "accountId": app.team.id(), "name": "Renamed" });
     app.platform.apply("updateAccount", "account { id }", rename).await;
     app.evaluate().await;
-    assert!(told(&app).await.is_empty());
+    assert!(disabled_alerts(&app).await.is_empty());
     assert_eq!(app.mail().await.len(), 0);
 }
 
 #[tokio::test]
-async fn endpoints_that_fail_for_days_are_told_and_those_that_wait_share_a_mail() {
+async fn endpoints_that_fail_for_days_raise_alerts_and_those_that_wait_share_a_mail() {
     let (app, receiver) = (start().await, Receiver::start().await);
     verify(&app, &app.team.owner).await;
     for path in ["/one", "/two", "/three"] {
@@ -125,9 +125,9 @@ async fn endpoints_that_fail_for_days_are_told_and_those_that_wait_share_a_mail(
         app.advance(Duration::from_hours(24));
     }
     app.evaluate().await;
-    let told = told(&app).await;
-    assert_eq!(told.len(), 3, "{told:?}");
-    for (body, ended) in &told {
+    let alerts = disabled_alerts(&app).await;
+    assert_eq!(alerts.len(), 3, "{alerts:?}");
+    for (body, ended) in &alerts {
         assert!(
             body.contains("did not accept any message for five days") && !ended,
             "{body}"
@@ -179,5 +179,5 @@ async fn a_broken_endpoint_of_the_platform_is_a_figure_for_operators() {
     deliver(&app).await;
     assert_eq!(stuck().await, (2, 1));
     app.evaluate().await;
-    assert_eq!(told(&app).await.len(), 1, "of the team's own endpoint alone");
+    assert_eq!(disabled_alerts(&app).await.len(), 1, "of the team's own endpoint alone");
 }

@@ -133,11 +133,14 @@ pub(in super::super) async fn enabled_of(
     database: &Database,
     accounts: Vec<AccountId>,
 ) -> Result<Vec<WebhookEndpoint>, Fault> {
-    let columns = column_list::<EndpointRow>();
+    read(enabled(database, &column_list::<EndpointRow>(), accounts), database).await
+}
+
+fn enabled(database: &Database, columns: &str, accounts: Vec<AccountId>) -> Select {
     let text = format!("SELECT {columns} FROM {TABLE} WHERE disabled_at IS NULL AND removed_at IS NULL AND ");
     let mut select = Select::across(database, &text);
     select.condition(&Condition::Accounts("account_id", accounts));
-    read(select, database).await
+    select
 }
 
 /// Returns since when each of these accounts has an enabled endpoint, once for each of its endpoints. Their filters are not read: one that
@@ -146,11 +149,9 @@ pub(in super::super) async fn enabled_since(
     database: &Database,
     accounts: Vec<AccountId>,
 ) -> Result<Vec<(AccountId, Timestamp)>, Fault> {
-    let text =
-        format!("SELECT account_id, enabled_at FROM {TABLE} WHERE disabled_at IS NULL AND removed_at IS NULL AND ");
-    let mut select = Select::across(database, &text);
-    select.condition(&Condition::Accounts("account_id", accounts));
-    select.values(database).await
+    enabled(database, "account_id, enabled_at", accounts)
+        .values(database)
+        .await
 }
 
 /// An endpoint that failures have disabled.
