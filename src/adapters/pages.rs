@@ -1,7 +1,7 @@
 //! The files of built pages: from the executable, or from a folder.
 //!
 //! A build without optimization reads them from the source folder each time, so that rebuilt pages are served at once. A missing
-//! folder has no files, so that the Rust build does not need npm.
+//! folder has no files, so that the Rust build does not need npm. The executable contains the compressed files only.
 
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
@@ -10,11 +10,15 @@ use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
 #[folder = "web/console/dist"]
+#[include = "*.br"]
+#[include = "*.gz"]
 #[allow_missing = true]
 struct Console;
 
 #[derive(RustEmbed)]
 #[folder = "web/explorer/dist"]
+#[include = "*.br"]
+#[include = "*.gz"]
 #[allow_missing = true]
 struct Explorer;
 

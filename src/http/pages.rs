@@ -1,16 +1,18 @@
 //! Serves the built pages: the console at `/` and the explorer at `/graphiql`.
 //!
 //! The name of every file below `assets/` contains a hash of its content, so browsers cache it permanently. They revalidate other files
-//! by `ETag`. Builds contain compressed files beside the plain ones. Names that are not plain are refused, so that no name leads out of a
-//! build.
+//! by `ETag`. Builds contain each file also compressed. The executable has only those, and unpacks one for the rare client that accepts
+//! no compression. Names that are not plain are refused, so that no name leads out of a build.
 
 use std::borrow::Cow;
+use std::io::Read;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Response};
+use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::media::{Range, best};
@@ -64,7 +66,7 @@ impl Site {
 
     /// Returns whether the build exists.
     pub fn is_built(&self) -> bool {
-        (self.files)(INDEX).is_some()
+        self.plain(INDEX).is_some()
     }
 
     /// Returns its page, or instructions for building it.
@@ -80,9 +82,7 @@ impl Site {
             return None;
         }
         let content_type = content_type(name)?;
-        let (encoding, bytes) = self
-            .packed(name, headers)
-            .or_else(|| Some((None, (self.files)(name)?)))?;
+        let (encoding, bytes) = self.packed(name, headers).or_else(|| Some((None, self.plain(name)?)))?;
         let mut response = Self::answer(name, &bytes, headers);
         let head = response.headers_mut();
         head.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -111,6 +111,16 @@ impl Site {
                 let bytes = (self.files)(&format!("{name}{suffix}"))?;
                 Some((Some(*encoding), bytes))
             })
+    }
+
+    /// Returns a file without compression, unpacked if the build has it only compressed.
+    fn plain(&self, name: &str) -> Option<Cow<'static, [u8]>> {
+        (self.files)(name).or_else(|| {
+            let packed = (self.files)(&format!("{name}.gz"))?;
+            let mut bytes = Vec::new();
+            GzDecoder::new(&*packed).read_to_end(&mut bytes).ok()?;
+            Some(Cow::Owned(bytes))
+        })
     }
 
     /// Returns a file with the headers for caching.

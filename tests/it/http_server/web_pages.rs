@@ -1,7 +1,10 @@
 //! Built pages: what browsers may keep, what pages may do, and that nothing else of the disk is served.
 
 use std::fs;
+use std::io::Write;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
@@ -29,6 +32,7 @@ impl Builds {
             write(&format!("{site}/assets/app-1a2B.js"), SCRIPT.as_bytes());
             write(&format!("{site}/assets/app-1a2B.js.gz"), b"packed by gzip");
             write(&format!("{site}/assets/app-1a2B.js.br"), b"packed by brotli");
+            write(&format!("{site}/assets/only-3c4D.js.gz"), &gzip(SCRIPT));
             write(&format!("{site}/.secret.js"), b"hidden");
             write(&format!("{site}/notes.md"), b"no part of a page");
         }
@@ -42,6 +46,12 @@ impl Builds {
         all.extend_from_slice(settings);
         TestApp::start_with(&all).await
     }
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).expect("packed");
+    encoder.finish().expect("packed")
 }
 
 async fn fetch(
@@ -135,6 +145,23 @@ async fn packed_files_go_to_whoever_takes_them() {
     }
     for path in ["/assets/app-1a2B.js.gz", "/assets/app-1a2B.js.br"] {
         assert_eq!(get(&app, path, &[]).await.0, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+/// As in the executable, which contains no plain files.
+#[tokio::test]
+async fn a_file_that_exists_packed_alone_is_unpacked_for_whoever_takes_no_packed_ones() {
+    let builds = Builds::make();
+    let app = builds.serve(&[]).await;
+    for path in ["/assets/only-3c4D.js", "/graphiql/assets/only-3c4D.js"] {
+        for accepted in ["identity", "zstd"] {
+            let (status, headers, body) = get(&app, path, &[("accept-encoding", accepted)]).await;
+            assert_eq!((status, body.as_str()), (StatusCode::OK, SCRIPT), "{path} {accepted}");
+            assert!(!headers.contains_key("content-encoding"));
+            assert_eq!(headers["content-type"], "text/javascript; charset=utf-8");
+        }
+        let (_, headers, _) = get(&app, path, &[("accept-encoding", "gzip, br")]).await;
+        assert_eq!(headers["content-encoding"], "gzip", "{path}");
     }
 }
 
