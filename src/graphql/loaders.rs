@@ -7,10 +7,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_graphql::dataloader::{DataLoader, Loader};
-use async_graphql::runtime::{TokioSpawner, TokioTimer};
-use futures_util::task::{FutureObj, Spawn, SpawnError};
 
 use super::errors::ApiError;
+use super::loads::{Loads, NoDelay};
 use crate::domain::Services;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::Balance;
@@ -28,7 +27,6 @@ use crate::primitives::ids::{
     AccountId, AlertId, ApiKeyId, DeliveryId, EntryId, LotId, MemberId, NotificationAddressId, PaymentMethodId,
     SessionId, TopUpAttemptId, TopUpDecisionId, TopUpId, WebhookEndpointId, WebhookMessageId,
 };
-use crate::primitives::trace;
 
 /// The services, and the caller that rows are read for.
 struct Source {
@@ -40,15 +38,9 @@ struct Source {
 ///
 /// Every viewer of a delivery may see its alert. The loaders `of_command` return what a command has created, or what it was
 /// refused because of. They require only the permission of the command, which was checked before.
-pub(super) struct Loaders(DataLoader<Source>);
-
-/// Spawns the reads of loaders as a part of the request.
-struct InSpan(TokioSpawner);
-
-impl Spawn for InSpan {
-    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
-        self.0.spawn_obj(Box::new(trace::carried(future)).into())
-    }
+pub(super) struct Loaders {
+    batches: DataLoader<Source>,
+    loads: Loads,
 }
 
 /// Groups ids by account. Each account is read by separate statements, as a sharded database requires.
@@ -91,7 +83,7 @@ macro_rules! loaded {
 
         impl Loaders {
             pub(super) async fn $method(&self, account_id: AccountId, id: $id) -> Result<Option<$value>, ApiError> {
-                self.0.load_one($key(account_id, id)).await
+                self.batches.load_one($key(account_id, id)).await
             }
         }
     )*};
@@ -172,7 +164,7 @@ macro_rules! loaded_by_id {
         impl Loaders {
             $(#[$doc])*
             pub(super) async fn $method(&self, id: $id) -> Result<Option<$value>, ApiError> {
-                self.0.load_one($key(id)).await
+                self.batches.load_one($key(id)).await
             }
         }
     )*};
@@ -194,14 +186,18 @@ loaded_by_id! {
 }
 
 impl Loaders {
-    /// Creates the loaders for one request of `actor`. Must be called on the runtime.
+    /// Creates the loaders for one request of `actor`.
     pub(super) fn new(services: Arc<Services>, actor: Actor) -> Self {
-        let source = Source { services, actor };
-        Self(DataLoader::new(
-            source,
-            InSpan(TokioSpawner::current()),
-            TokioTimer::default(),
-        ))
+        let loads = Loads::default();
+        Self {
+            batches: DataLoader::new(Source { services, actor }, loads.clone(), NoDelay),
+            loads,
+        }
+    }
+
+    /// Runs what uses the loaders. Outside they never return.
+    pub(super) async fn run<F: Future>(&self, work: F) -> F::Output {
+        self.loads.run(work).await
     }
 
     /// Loads members at once. Unlike [`Self::member`], it does not wait for other fields that need members.
@@ -211,7 +207,7 @@ impl Loaders {
         ids: &HashSet<MemberId>,
     ) -> Result<HashMap<MemberId, Member>, ApiError> {
         let keys: Vec<_> = ids.iter().map(|id| MemberKey(account_id, *id)).collect();
-        let found = self.0.loader().load(&keys).await?;
+        let found = self.batches.loader().load(&keys).await?;
         Ok(found
             .into_iter()
             .map(|(MemberKey(_, id), member)| (id, member))
@@ -225,7 +221,7 @@ impl Loaders {
         ids: &HashSet<SessionId>,
     ) -> Result<HashMap<SessionId, SessionView>, ApiError> {
         let keys: Vec<_> = ids.iter().map(|id| SessionKey(account_id, *id)).collect();
-        let found = self.0.loader().load(&keys).await?;
+        let found = self.batches.loader().load(&keys).await?;
         Ok(found
             .into_iter()
             .map(|(SessionKey(_, id), session)| (id, session))
@@ -238,7 +234,7 @@ impl Loaders {
         ids: &HashSet<ApiKeyId>,
     ) -> Result<HashMap<ApiKeyId, ApiKeyName>, ApiError> {
         let keys: Vec<_> = ids.iter().copied().map(ApiKeyNameKey).collect();
-        let found = self.0.loader().load(&keys).await?;
+        let found = self.batches.loader().load(&keys).await?;
         Ok(found.into_iter().map(|(ApiKeyNameKey(id), name)| (id, name)).collect())
     }
 }

@@ -22,6 +22,7 @@ mod introspection;
 mod ledger;
 mod live;
 mod loaders;
+mod loads;
 mod member;
 mod node;
 mod notification;
@@ -158,7 +159,7 @@ impl Schema {
             followed,
             ..
         } = operation;
-        if let Some(caller) = caller {
+        let mut response = if let Some(caller) = caller {
             let selects_live_cursor = followed.is_some();
             let live_cursors = match self.live_cursors(followed, &caller).await {
                 Ok(live_cursors) => live_cursors,
@@ -167,10 +168,12 @@ impl Schema {
             let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
             request = request.data(Scope {
                 selects_live_cursor,
-                ..self.scope(caller, loaders, live_cursors)
+                ..self.scope(caller, &loaders, live_cursors)
             });
-        }
-        let mut response = self.inner.execute(request).await;
+            loaders.run(self.inner.execute(request)).await
+        } else {
+            self.inner.execute(request).await
+        };
         errors::tidy(&mut response);
         if selects_schema {
             description::describe(&mut response);
@@ -179,12 +182,12 @@ impl Schema {
     }
 
     /// Returns the scope of a request that may select a live cursor.
-    fn scope(&self, caller: Caller, loaders: Arc<Loaders>, live_cursors: HashMap<AccountId, LiveCursor>) -> Scope {
+    fn scope(&self, caller: Caller, loaders: &Arc<Loaders>, live_cursors: HashMap<AccountId, LiveCursor>) -> Scope {
         Scope {
             caller,
             services: Arc::clone(&self.services),
             export_links: self.export_links.clone(),
-            loaders,
+            loaders: Arc::clone(loaders),
             language: None,
             known_reader: tokio::sync::OnceCell::new(),
             live_cursors: Arc::new(live_cursors),

@@ -199,7 +199,8 @@ impl Audience {
     /// Returns a message that contains only a position.
     pub(super) async fn signal(&self, signal: LiveSignal, position: StreamPosition) -> Result<LiveItem, Stuck> {
         let moment = self.moment(signal, position, false, &[]);
-        self.show(&self.loaders(), moment).await
+        let loaders = self.loaders();
+        loaders.run(self.show(&loaders, moment)).await
     }
 
     fn kept(&self, after: i64) -> Arc<OnceCell<Arc<Batch>>> {
@@ -247,7 +248,7 @@ impl Audience {
                 Ok::<_, Stuck>(LiveItem { known_since, ..item })
             })
         });
-        let items = try_join_all(shown).await?;
+        let items = loaders.run(try_join_all(shown)).await?;
         let look = if self.interest.filter.is_some() || self.interest.inbox_of.is_some() {
             LOOK
         } else {
@@ -350,9 +351,7 @@ impl Audience {
         let live_cursors = HashMap::from([(self.account_id, cursor)]);
         let scope = Scope {
             language: self.language.clone(),
-            ..self
-                .schema
-                .scope(self.shown_to.clone(), Arc::clone(loaders), live_cursors)
+            ..self.schema.scope(self.shown_to.clone(), loaders, live_cursors)
         };
         let request = self.operation.request().data(scope).data(Stage::Show(moment));
         let response = self.schema.inner.execute_stream(request).next().await;

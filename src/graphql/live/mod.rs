@@ -186,17 +186,18 @@ impl Schema {
             return Ok(None);
         }
         let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
-        let scope = self.scope(caller.clone(), loaders, std::collections::HashMap::new());
-        Ok(Some(scope.reader().await?.locale.as_str().into()))
+        let scope = self.scope(caller.clone(), &loaders, std::collections::HashMap::new());
+        let reader = loaders.run(scope.reader()).await?;
+        Ok(Some(reader.locale.as_str().into()))
     }
 
     /// Executes a subscription to find what it is about. A refusal is the response.
     async fn plan(&self, operation: &Operation, caller: &Caller) -> Result<Plan, Box<Response>> {
         let planned = Arc::new(Mutex::new(None));
         let loaders = Arc::new(Loaders::new(Arc::clone(&self.services), caller.actor.clone()));
-        let scope = self.scope(caller.clone(), loaders, std::collections::HashMap::new());
+        let scope = self.scope(caller.clone(), &loaders, std::collections::HashMap::new());
         let request = operation.request().data(scope).data(Stage::Plan(Arc::clone(&planned)));
-        let refused = self.inner.execute_stream(request).next().await;
+        let refused = loaders.run(self.inner.execute_stream(request).next()).await;
         if let Some(mut response) = refused {
             errors::tidy(&mut response);
             return Err(Box::new(response));
