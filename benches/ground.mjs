@@ -32,7 +32,7 @@ export const UNLIMITED = {
 
 /** Returns the options of a bench: those that all have, and its own with their defaults; a boolean is a flag. */
 export function optionsOf(own = {}) {
-  const all = { binary: "target/release/ledgerbell", postgres: "postgres://postgres@127.0.0.1:5432/postgres", ...own };
+  const all = { binary: "target/dist/ledgerbell", postgres: "postgres://postgres@127.0.0.1:5432/postgres", ...own };
   const options = Object.entries(all).map(([name, value]) => [name, typeof value === "boolean" ? { type: "boolean", default: value } : { type: "string", default: value }]);
   return parseArgs({ options: Object.fromEntries(options) }).values;
 }

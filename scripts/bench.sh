@@ -12,7 +12,7 @@ source scripts/postgres.sh
 export TMPDIR=${TMPDIR:-/var/tmp}
 name=$1
 shift
-profile=release clients=() peers=0 duration=""
+clients=() peers=0 duration=""
 case $name in
 postings) script=benches/postings/postings.mjs clients=(load bare_commits) duration="4 minutes" ;;
 live) script=benches/live/live.mjs clients=(load stock) peers=1 duration="5 minutes" ;;
@@ -20,8 +20,7 @@ page) script=benches/reads/page.mjs duration="1 minute; 2 with PEERS=1" ;;
 fields) script=benches/reads/fields.mjs duration="1 minute; 2 with PEERS=1" ;;
 growth) script=benches/reads/growth.mjs duration="2 minutes; 15 with ENTRIES=10000000" ;;
 reads) script=benches/reads/reads.mjs duration="4 minutes" ;;
-# As it is shipped.
-idle) script=benches/idle/idle.mjs profile=dist duration="4 minutes" ;;
+idle) script=benches/idle/idle.mjs duration="4 minutes" ;;
 soak) script=benches/soak/soak.mjs duration="as long as MINUTES, and one minute" ;;
 *)
     echo "unknown bench: $name" >&2
@@ -40,19 +39,20 @@ fail() {
 
 step "bench $name: builds what is missing, then measures for about $duration"
 command -v node >/dev/null || fail "the bench needs Node.js 20 or newer"
-server=${SERVER:-target/$profile/ledgerbell}
+# As it is shipped.
+server=${SERVER:-target/dist/ledgerbell}
 if [ -n "${SERVER:-}" ]; then
     [ -x "$server" ] || fail "SERVER=$server is no executable"
     echo "measures $server as it is (SERVER)"
 else
     step "building $server: seconds if it is current, up to 20 minutes the first time (SERVER=path measures a built one)"
-    cargo build --locked --profile "$profile" || fail "the server cannot be built"
+    cargo build --locked --profile dist --bin ledgerbell || fail "the server cannot be built"
 fi
 [ "$name" = page ] && [ "$peers" = 1 ] && clients=(bare)
 if [ "${#clients[@]}" -gt 0 ]; then
     step "building ${clients[*]} (benches/load, benches/bare, benches/stock): a minute after the server's build, more without it"
     # With the features of the server, so that what its build has compiled is used again. The server itself is not built here.
-    cargo build --locked --release --package ledgerbell --package load --package bare --package stock "${clients[@]/#/--bin=}" ||
+    cargo build --locked --profile dist --package ledgerbell --package load --package bare --package stock "${clients[@]/#/--bin=}" ||
         fail "${clients[*]} cannot be built"
 fi
 if [ "$peers" = 1 ]; then
@@ -77,7 +77,7 @@ command -v psql >/dev/null || fail "the bench needs psql"
 step "measuring"
 arguments=(--binary "$server" --postgres "$postgres_url")
 [ "$peers" = 1 ] && [ "$name" != live ] && arguments+=(--peers)
-[ "$name" = page ] && [ "$peers" = 1 ] && arguments+=(--bare target/release/bare)
+[ "$name" = page ] && [ "$peers" = 1 ] && arguments+=(--bare target/dist/bare)
 node "$script" "${arguments[@]}" "$@"
 code=$?
 [ "$code" = 0 ] && step "recorded in target/bench/rows.jsonl; make bench-report writes BENCHMARKS.md"

@@ -13,7 +13,7 @@ import { Ground, median, optionsOf } from "../ground.mjs";
 import { processorTime, residentMib } from "../processes.mjs";
 import { record } from "../report/rows.mjs";
 
-const options = optionsOf({ binary: "target/dist/ledgerbell", accounts: "10000", seconds: "60" });
+const options = optionsOf({ accounts: "10000", seconds: "60" });
 const STARTS = 5;
 /** After a start, what happened in the meantime is caught up with. */
 const SETTLE_MILLIS = 10_000;

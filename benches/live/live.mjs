@@ -18,7 +18,7 @@ import { draw } from "../report/chart.mjs";
 import { record, short } from "../report/rows.mjs";
 
 const options = optionsOf({
-  sockets: "10000", subscribers: "5000", accounts: "1000", rate: "500", seconds: "10", load: "target/release/load", stock: "target/release/stock",
+  sockets: "10000", subscribers: "5000", accounts: "1000", rate: "500", seconds: "10", load: "target/dist/load", stock: "target/dist/stock",
 });
 const [SOCKETS, SUBSCRIBERS, ACCOUNTS, RATE, SECONDS] = ["sockets", "subscribers", "accounts", "rate", "seconds"].map((name) => Number(options[name]));
 const names = new Intl.NumberFormat("en");

@@ -15,7 +15,7 @@ import { processorTime } from "../processes.mjs";
 import { draw } from "../report/chart.mjs";
 import { record, short } from "../report/rows.mjs";
 
-const options = optionsOf({ seconds: "5", rounds: "3", accounts: "1000", load: "target/release/load", commits: "target/release/bare_commits" });
+const options = optionsOf({ seconds: "5", rounds: "3", accounts: "1000", load: "target/dist/load", commits: "target/dist/bare_commits" });
 const [SECONDS, ROUNDS, ACCOUNTS] = [options.seconds, options.rounds, options.accounts].map(Number);
 const names = new Intl.NumberFormat("en");
 
