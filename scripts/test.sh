@@ -107,8 +107,8 @@ through_pgbouncer() {
     return "$code"
 }
 
-# On a Postgres of its own, which is restarted, and with NATS servers that the tests start.
-several_processes() {
+# Runs a function with a Postgres of its own.
+on_own_postgres() {
     if ! postgres_binaries >/dev/null && ! install_postgres; then
         reason=$postgres_reason
         return 64
@@ -120,31 +120,37 @@ several_processes() {
             echo "$postgres_reason"
             exit 1
         fi
-        write_postgres_restart "$postgres_home.restart"
-        LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_POSTGRES_RESTART=$postgres_home.restart \
-            cargo test --locked --quiet --test it processes:: -- --nocapture --test-threads 1
-        code=$?
-        rm -f "$postgres_home.restart"
-        exit "$code"
+        "$@"
     )
 }
 
-# On a Postgres of its own with a streaming replica, whose replay the tests pause.
+# On a Postgres that is restarted, and with NATS servers that the tests start.
+several_processes() {
+    on_own_postgres processes_tests
+}
+
+processes_tests() {
+    local code
+    write_postgres_restart "$postgres_home.restart"
+    LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_POSTGRES_RESTART=$postgres_home.restart \
+        cargo test --locked --quiet --test it processes:: -- --nocapture --test-threads 1
+    code=$?
+    rm -f "$postgres_home.restart"
+    return "$code"
+}
+
+# With a streaming replica, whose replay the tests pause.
 read_replica() {
-    if ! postgres_binaries >/dev/null && ! install_postgres; then
-        reason=$postgres_reason
-        return 64
+    on_own_postgres replica_tests
+}
+
+replica_tests() {
+    if ! start_postgres_replica; then
+        echo "$postgres_reason"
+        return 1
     fi
-    (
-        postgres_home=""
-        trap stop_postgres EXIT
-        if ! start_private_postgres || ! start_postgres_replica; then
-            echo "$postgres_reason"
-            exit 1
-        fi
-        LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_REPLICA_URL=$replica_url \
-            cargo test --locked --quiet --test it replica:: -- --test-threads 1
-    )
+    LEDGERBELL_TEST_DATABASE_URL=$postgres_url LEDGERBELL_TEST_REPLICA_URL=$replica_url \
+        cargo test --locked --quiet --test it replica:: -- --test-threads 1
 }
 
 # Debian's package of promtool also installs and starts a server, so only the program is extracted.

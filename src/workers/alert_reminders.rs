@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::notification::Alerts;
 use crate::domain::wake::Wake;
 
-use super::pauses::Pauses;
+use super::pauses::Rounds;
 
 /// The maximum number of accounts per round.
 const ACCOUNTS: u32 = 500;
@@ -30,13 +30,13 @@ impl AlertReminders {
     /// Runs rounds until `stop` is canceled. A started round is finished. Each round is followed by a pause: an account that
     /// could not be evaluated would otherwise be selected again at once.
     pub async fn run(self, stop: CancellationToken) {
-        let mut pauses = Pauses::new(INTERVAL, &self.wake, &stop);
-        while !stop.is_cancelled() {
-            let evaluated = super::turn(self.alerts.evaluate_due(ACCOUNTS)).await;
-            if let Err(fault) = &evaluated {
-                tracing::warn!(%fault, "accounts were not evaluated; they are evaluated again soon");
-            }
-            pauses.after(&evaluated).await;
-        }
+        let rounds = Rounds {
+            full: None,
+            interval: INTERVAL,
+            failure: "accounts were not evaluated; they are evaluated again soon",
+        };
+        rounds
+            .run(&self.wake, &stop, || self.alerts.evaluate_due(ACCOUNTS))
+            .await;
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::Services;
 use crate::domain::fault::Fault;
 use crate::primitives::ids::AccountId;
 
-use super::pauses::Pauses;
+use super::pauses::Rounds;
 
 /// The number of accounts that are evaluated concurrently. It is low: one evaluation is some twenty statements, and no caller
 /// waits for it.
@@ -47,14 +47,12 @@ impl FindingWatch {
     /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
         let rung = self.services.events.hub().rung_for_findings().clone();
-        let mut pauses = Pauses::new(INTERVAL, &self.services.wake, &stop);
-        while !stop.is_cancelled() {
-            let checked = super::turn(self.turn(rung.taken())).await;
-            if let Err(fault) = &checked {
-                tracing::warn!(%fault, "accounts were not evaluated; they are evaluated again soon");
-            }
-            pauses.after(&checked).await;
-        }
+        let rounds = Rounds {
+            full: None,
+            interval: INTERVAL,
+            failure: "accounts were not evaluated; they are evaluated again soon",
+        };
+        rounds.run(&self.services.wake, &stop, || self.turn(rung.taken())).await;
     }
 
     /// A failed account does not block others, and is retried later. Returns the number of accounts.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::notification::Outbox;
 use crate::domain::wake::Wake;
 
-use super::pauses::Pauses;
+use super::pauses::Rounds;
 
 /// The maximum number of mails per round: one process claims this number at a time.
 const MAILS: u32 = 20;
@@ -29,15 +29,11 @@ impl MailRound {
 
     /// Runs rounds until `stop` is canceled. A started round is finished.
     pub async fn run(self, stop: CancellationToken) {
-        let mut pauses = Pauses::new(INTERVAL, &self.wake, &stop);
-        while !stop.is_cancelled() {
-            let tried = super::turn(self.outbox.send_due(MAILS)).await;
-            match &tried {
-                Ok(tried) if *tried >= MAILS as usize => continue,
-                Ok(_) => {}
-                Err(fault) => tracing::warn!(%fault, "mail was not sent; it is retried when its claim expires"),
-            }
-            pauses.after(&tried).await;
-        }
+        let rounds = Rounds {
+            full: Some(MAILS),
+            interval: INTERVAL,
+            failure: "mail was not sent; it is retried when its claim expires",
+        };
+        rounds.run(&self.wake, &stop, || self.outbox.send_due(MAILS)).await;
     }
 }

@@ -1,16 +1,47 @@
-//! The pauses of a worker between its turns.
+//! The rounds of a worker, and its pauses between them.
 
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::fault::Fault;
 use crate::domain::wake::{Wake, Wakes};
 
 /// The longest pause of a worker that nothing wakes: work that becomes due by time alone waits for at most this long.
 pub(super) const LONGEST: Duration = Duration::from_secs(5);
 
-/// Pauses between turns: short after a turn with work, and otherwise until something may have made work.
+/// How the rounds of a worker follow each other.
+pub(super) struct Rounds {
+    /// The number of items of a full round, which is followed by the next at once. `None` if each round is followed by a pause.
+    pub(super) full: Option<u32>,
+    /// The shortest pause.
+    pub(super) interval: Duration,
+    /// What the log says of a round that failed.
+    pub(super) failure: &'static str,
+}
+
+impl Rounds {
+    /// Runs rounds, which return the number of items that they found, until `stop` is canceled. A started round is finished.
+    pub(super) async fn run<F>(self, wake: &Wake, stop: &CancellationToken, round: impl Fn() -> F)
+    where
+        F: Future<Output = Result<usize, Fault>>,
+    {
+        let mut pauses = Pauses::new(self.interval, wake, stop);
+        while !stop.is_cancelled() {
+            let found = super::turn(round()).await;
+            match (&found, self.full) {
+                (Ok(found), Some(full)) if *found >= full as usize => continue,
+                (Ok(_), _) => {}
+                (Err(fault), _) => tracing::warn!(%fault, "{}", self.failure),
+            }
+            pauses.after(&found).await;
+        }
+    }
+}
+
+/// Pauses between rounds: short after a round with work, and otherwise until something may have made work.
 pub(super) struct Pauses {
     shortest: Duration,
     longest: Duration,

@@ -12,7 +12,7 @@ use crate::domain::fault::Fault;
 use crate::domain::ledger::Ledger;
 use crate::domain::wake::Wake;
 
-use super::pauses::Pauses;
+use super::pauses::Rounds;
 
 /// The maximum number of accounts per round.
 const ACCOUNTS: u32 = 500;
@@ -39,17 +39,12 @@ impl Sweeper {
 
     /// Runs rounds until `stop` is canceled. A started round is finished.
     pub async fn run(self, stop: CancellationToken) {
-        let mut pauses = Pauses::new(INTERVAL, &self.wake, &stop);
-        while !stop.is_cancelled() {
-            let swept = super::turn(self.turn()).await;
-            match &swept {
-                // A full round leaves more work. If none of many accounts could be processed, another round at once would not
-                // help.
-                Ok(served) if *served >= ACCOUNTS as usize => continue,
-                Ok(_) => {}
-                Err(fault) => tracing::warn!(%fault, "a run of the sweeper failed"),
-            }
-            pauses.after(&swept).await;
-        }
+        // Only processed accounts count: if none of many could be processed, another round at once would not help.
+        let rounds = Rounds {
+            full: Some(ACCOUNTS),
+            interval: INTERVAL,
+            failure: "a run of the sweeper failed",
+        };
+        rounds.run(&self.wake, &stop, || self.turn()).await;
     }
 }

@@ -1,16 +1,13 @@
 //! Charges top-ups, evaluates auto top-up rules, processes webhooks, and compares with the payment gateway once a day.
 
-use std::future::Future;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Services;
-use crate::domain::fault::Fault;
-use crate::domain::wake::Wake;
 use crate::primitives::clock::Timestamp;
 
-use super::pauses::Pauses;
+use super::pauses::Rounds;
 
 /// The maximum number of items per round.
 const AT_ONCE: u32 = 100;
@@ -38,30 +35,31 @@ impl TopUpWork {
     /// Charges and refunds until `stop` is canceled.
     pub async fn charge(self, stop: CancellationToken) {
         let services = &self.services;
-        repeat((stop, &services.wake), "charging", async || {
-            let refunds = services.refunding.turn(AT_ONCE).await?;
-            Ok(refunds.max(services.charging.turn(AT_ONCE).await?))
-        })
-        .await;
+        rounds("a turn of charging failed")
+            .run(&services.wake, &stop, async || {
+                let refunds = services.refunding.turn(AT_ONCE).await?;
+                Ok(refunds.max(services.charging.turn(AT_ONCE).await?))
+            })
+            .await;
     }
 
     /// Evaluates rules until `stop` is canceled.
     pub async fn evaluate(self, stop: CancellationToken) {
         let services = &self.services;
-        repeat((stop, &services.wake), "auto top-up", async || {
-            let tried = services.auto_top_ups.try_again(AT_ONCE).await?;
-            Ok(tried.max(services.auto_top_ups.sweep(AT_ONCE).await?))
-        })
-        .await;
+        rounds("a turn of auto top-up failed")
+            .run(&services.wake, &stop, async || {
+                let tried = services.auto_top_ups.try_again(AT_ONCE).await?;
+                Ok(tried.max(services.auto_top_ups.sweep(AT_ONCE).await?))
+            })
+            .await;
     }
 
     /// Processes webhooks until `stop` is canceled.
     pub async fn listen(self, stop: CancellationToken) {
         let services = &self.services;
-        repeat((stop, &services.wake), "webhooks", async || {
-            services.webhooks.turn(AT_ONCE).await
-        })
-        .await;
+        rounds("a turn of webhooks failed")
+            .run(&services.wake, &stop, async || services.webhooks.turn(AT_ONCE).await)
+            .await;
     }
 
     /// Compares ten minutes after the start and then once a day, until `stop` is canceled.
@@ -78,23 +76,14 @@ impl TopUpWork {
     }
 }
 
-fn days_before(now: Timestamp) -> Timestamp {
-    now.plus_millis(-RECONCILE_DAYS * 24 * 60 * 60 * 1_000)
+fn rounds(failure: &'static str) -> Rounds {
+    Rounds {
+        full: Some(AT_ONCE),
+        interval: INTERVAL,
+        failure,
+    }
 }
 
-/// Runs rounds until `stop` is canceled. A started round is finished; a full round is followed by the next at once.
-async fn repeat<F>((stop, wake): (CancellationToken, &Wake), name: &'static str, turn: impl Fn() -> F)
-where
-    F: Future<Output = Result<usize, Fault>>,
-{
-    let mut pauses = Pauses::new(INTERVAL, wake, &stop);
-    while !stop.is_cancelled() {
-        let done = super::turn(turn()).await;
-        match &done {
-            Ok(found) if *found >= AT_ONCE as usize => continue,
-            Ok(_) => {}
-            Err(fault) => tracing::warn!(worker = name, %fault, "a turn failed"),
-        }
-        pauses.after(&done).await;
-    }
+fn days_before(now: Timestamp) -> Timestamp {
+    now.plus_millis(-RECONCILE_DAYS * 24 * 60 * 60 * 1_000)
 }
