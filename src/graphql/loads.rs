@@ -6,14 +6,15 @@
 
 use std::future::{Future, poll_fn, ready};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use async_graphql::runtime::Timer;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
-use futures_util::task::{FutureObj, Spawn, SpawnError};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::task::{AtomicWaker, FutureObj, Spawn, SpawnError};
 
 /// The loads of one request that have not begun.
 #[derive(Clone, Default)]
@@ -22,13 +23,22 @@ pub(super) struct Loads(Arc<Mutex<Vec<FutureObj<'static, ()>>>>);
 impl Loads {
     /// Runs `work` and the loads that it starts. A load that is started outside never ends.
     pub(super) async fn run<F: Future>(&self, work: F) -> F::Output {
-        // A set polls its members only after they were woken.
-        let mut work = pin!(FuturesUnordered::from_iter([work]));
+        let mut work = pin!(work);
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(Arc::clone(&wakes));
         let mut begun = FuturesUnordered::new();
+        let mut is_first = true;
         poll_fn(|context| {
+            wakes.task.register(context.waker());
             loop {
-                if let Poll::Ready(Some(output)) = work.as_mut().poll_next(context) {
-                    return Poll::Ready(output);
+                if wakes.taken() || std::mem::take(&mut is_first) {
+                    if let Poll::Ready(output) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
+                        return Poll::Ready(output);
+                    }
+                    if wakes.has_come() {
+                        // It has only paused, so more keys may come.
+                        return Poll::Pending;
+                    }
                 }
                 begun.extend(self.take());
                 let mut has_ended = false;
@@ -52,6 +62,34 @@ impl Spawn for Loads {
     fn spawn_obj(&self, load: FutureObj<'static, ()>) -> Result<(), SpawnError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(load);
         Ok(())
+    }
+}
+
+/// Remembers that the work was woken, and wakes its task.
+#[derive(Default)]
+struct Wakes {
+    has_come: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wakes {
+    fn has_come(&self) -> bool {
+        self.has_come.load(Ordering::Acquire)
+    }
+
+    fn taken(&self) -> bool {
+        self.has_come.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_come.store(true, Ordering::Release);
+        self.task.wake();
     }
 }
 
