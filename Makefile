@@ -37,7 +37,8 @@ dist: pages
 compare-builds: pages
 	@scripts/compare_builds.sh
 
-# make simulate SEEDS=20000 FIRST=1   purchases in a hostile world, each by its seed, on all processors; says what happened in them
+# make simulate SEEDS=20000 FIRST=1   purchases in a hostile world, each by its seed, on all processors; says what happened in them. On SQLite,
+# or where LEDGERBELL_TEST_DATABASE_URL (Postgres) or LEDGERBELL_TEST_CITUS_URL (a coordinator) points
 SEEDS ?= 500
 FIRST ?= 1
 simulate:

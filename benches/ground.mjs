@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 
-import { endChildren, machineTime, ownTime, parentOf, processorTime, spawn, timeOfFamily } from "./processes.mjs";
+import { Cluster } from "./cluster.mjs";
+import { endChildren, machineTime, ownTime, processorTime, spawn } from "./processes.mjs";
 import { measuring } from "./report/rows.mjs";
 
 /** Two processes with their pools, or 64 clients of pgbench, and what else is connected. */
@@ -30,9 +31,15 @@ export const UNLIMITED = {
   LEDGERBELL_HTTP_MAX_CONNECTIONS_PER_ADDRESS: "1000",
 };
 
-/** Returns the options of a bench: those that all have, and its own with their defaults; a boolean is a flag. */
+/** Settings for a Citus cluster, where a transaction may not change accounts on several servers. */
+const ON_CITUS = { LEDGERBELL_ENGINE_ACCOUNTS_PER_TRANSACTION: "1" };
+
+/**
+ * Returns the options of a bench: those that all have, and its own with their defaults; a boolean is a flag. `--citus` says that the Postgres
+ * is the coordinator of a Citus cluster.
+ */
 export function optionsOf(own = {}) {
-  const all = { binary: "target/dist/ledgerbell", postgres: "postgres://postgres@127.0.0.1:5432/postgres", ...own };
+  const all = { binary: "target/dist/ledgerbell", postgres: "postgres://postgres@127.0.0.1:5432/postgres", citus: false, ...own };
   const options = Object.entries(all).map(([name, value]) => [name, typeof value === "boolean" ? { type: "boolean", default: value } : { type: "string", default: value }]);
   return parseArgs({ options: Object.fromEntries(options) }).values;
 }
@@ -48,19 +55,20 @@ process.once("SIGINT", () => {
 export class Ground {
   #seen = null;
   #others = 0;
-  #postmaster;
+  #cluster;
 
-  constructor({ postgres, binary }, name) {
-    this.postgres = postgres;
+  constructor({ postgres, binary, citus }, name) {
+    this.#cluster = new Cluster(postgres, citus);
+    this.citus = citus;
     this.binary = binary;
     this.name = `ledgerbell_bench_${name}`;
     this.directory = mkdtempSync(join(tmpdir(), "ledgerbell-bench-"));
     this.#checkPostgres();
-    this.#drop();
-    this.sql(`CREATE DATABASE ${this.name}`, "postgres");
+    this.#cluster.drop(this.name);
+    this.#cluster.create(this.name);
     this.#seen = this.#used();
     // Another database belongs to the same bench.
-    if (grounds.size === 0) measuring({ bench: name, build: binary.split("/").at(-2), others: () => this.#othersSince() });
+    if (grounds.size === 0) measuring({ bench: citus ? `${name} on Citus` : name, build: binary.split("/").at(-2), others: () => this.#othersSince() });
     grounds.add(this);
   }
 
@@ -88,7 +96,7 @@ export class Ground {
   }
 
   url(database = this.name) {
-    return Object.assign(new URL(this.postgres), { pathname: `/${database}` }).href;
+    return this.#cluster.url(database);
   }
 
   /** Returns the URL of a new SQLite database. */
@@ -99,9 +107,7 @@ export class Ground {
 
   /** Runs statements, and returns what they print. */
   sql(text, database = this.name) {
-    const env = { ...process.env, PGOPTIONS: "-c client_min_messages=warning" };
-    const options = { input: text, encoding: "utf8", maxBuffer: 1 << 30, env };
-    return execFileSync("psql", [this.url(database), "-qAtX", "-v", "ON_ERROR_STOP=1"], options).trim();
+    return this.#cluster.sql(text, database);
   }
 
   /** Starts a server, which writes one line of JSON when it is ready. */
@@ -125,12 +131,15 @@ export class Ground {
     // It keeps its key there.
     const data = join(this.directory, url === this.url() ? "data" : "data-of-sqlite");
     const where = ["--database-url", url, "--data-dir", data];
-    return this.start(this.binary, ["demo", "--json", "--listen", "127.0.0.1:0", "--log-level", "warn", ...where], env);
+    const isOnCitus = this.citus && url === this.url();
+    if (isOnCitus) this.migrate(url);
+    return this.start(this.binary, ["demo", "--json", "--listen", "127.0.0.1:0", "--log-level", "warn", ...where], { ...env, ...(isOnCitus && ON_CITUS) });
   }
 
-  /** Makes the schema in a database, without any rows. */
+  /** Makes the schema in a database, without any rows. The database of a cluster is distributed. */
   migrate(url) {
-    execFileSync(this.binary, ["migrate", "--log-level", "warn", "--database-url", url], { stdio: ["ignore", "ignore", "inherit"] });
+    const profile = this.citus && url === this.url() ? ["--profile", "citus"] : [];
+    execFileSync(this.binary, ["migrate", ...profile, "--log-level", "warn", "--database-url", url], { stdio: ["ignore", "ignore", "inherit"] });
   }
 
   /** Runs a program until it ends. Returns what it prints, and the milliseconds of processor time that it used. */
@@ -221,27 +230,13 @@ export class Ground {
    * this machine, and nothing else may use it.
    */
   postgresTime() {
-    this.#postmaster ??= this.#findPostmaster();
-    return timeOfFamily(this.#postmaster);
-  }
-
-  #findPostmaster() {
-    const child = this.sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'", "postgres");
-    try {
-      return parentOf(child);
-    } catch (error) {
-      throw new Error(`Postgres must run on this machine, where its processes can be measured: ${error.message}`);
-    }
-  }
-
-  #drop() {
-    this.sql(`DROP DATABASE IF EXISTS ${this.name} WITH (FORCE)`, "postgres");
+    return this.#cluster.processorTime();
   }
 
   end() {
     grounds.delete(this);
     endChildren();
-    this.#drop();
+    this.#cluster.drop(this.name);
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

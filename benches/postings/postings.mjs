@@ -2,6 +2,7 @@
 // posting, and on SQLite beside one commit for each posting on a bare connection.
 //
 //   scripts/bench.sh postings [--seconds 5] [--rounds 3] [--accounts 1000]
+//   POSTGRES=url scripts/bench.sh postings --citus: the same on a Citus cluster, whose coordinator is at the URL, without SQLite
 //
 // Each pair is measured in turn, and the median of the rounds counts. Processor time is that of the server and of Postgres; the clients of
 // Ledgerbell are not counted. pgbench is counted with its connections, which its rate leaves out: with many seconds they hardly matter.
@@ -28,6 +29,9 @@ const POSTING = body(`mutation P($i: AdjustCreditsInput!) { adjustCredits(input:
   i: { accountId: "{{account}}", amount: "-0.0001", description: "Bench", idempotencyKey: "{{key}}" },
 });
 const TRANSACTION = join(dirname(fileURLToPath(import.meta.url)), "posting.sql");
+
+/** What the rows call the database. */
+const POSTGRES = options.citus ? "Citus" : "Postgres";
 
 const ground = new Ground(options, "postings");
 const peer = new Ground(options, "postings_peer");
@@ -106,22 +110,8 @@ function recordBoth(work, beside, { ratios }, least) {
   record({ work: `processor time of a posting, ${work}`, beside, value: ratios.cost });
 }
 
-try {
-  const lines = { ours: [], pgbench: [], sqlite: [], bare: [] };
-  preparePgbench();
-  const postgres = await prepare("Postgres");
-  const many = `${names.format(ACCOUNTS)} accounts`;
-  for (const clients of CLIENTS) {
-    const work = `Postgres, ${many}, ${clients} ${clients === 1 ? "client" : "clients"}`;
-    const measured = await compare(work, () => postgres.post(clients, ACCOUNTS), () => pgbench(clients, ACCOUNTS));
-    lines.ours.push([clients, measured.own.rate]);
-    lines.pgbench.push([clients, measured.other.rate]);
-    if (GOALS[clients]) recordBoth(work, "pgbench, the same rows, one posting a transaction", measured, GOALS[clients]);
-  }
-  const hot = "Postgres, one account, 64 clients";
-  recordBoth(hot, "pgbench on one hot row", await compare(hot, () => postgres.post(64, 1), () => pgbench(64, 1)), HOT_GOAL);
-  await postgres.stop();
-
+/** Measures on SQLite, and draws all lines. */
+async function onSqlite(many, lines) {
   const sqlite = await prepare("SQLite");
   for (const clients of CLIENTS.slice(0, -1)) lines.sqlite.push([clients, (await sqlite.post(clients, ACCOUNTS)).rate]);
   const work = `SQLite with synchronous = FULL, ${many}, 64 clients`;
@@ -143,6 +133,24 @@ try {
       { name: "bare SQLite, one commit each", points: lines.bare },
     ],
   });
+}
+
+try {
+  const lines = { ours: [], pgbench: [], sqlite: [], bare: [] };
+  preparePgbench();
+  const postgres = await prepare(POSTGRES);
+  const many = `${names.format(ACCOUNTS)} accounts`;
+  for (const clients of CLIENTS) {
+    const work = `${POSTGRES}, ${many}, ${clients} ${clients === 1 ? "client" : "clients"}`;
+    const measured = await compare(work, () => postgres.post(clients, ACCOUNTS), () => pgbench(clients, ACCOUNTS));
+    lines.ours.push([clients, measured.own.rate]);
+    lines.pgbench.push([clients, measured.other.rate]);
+    if (GOALS[clients]) recordBoth(work, "pgbench, the same rows, one posting a transaction", measured, GOALS[clients]);
+  }
+  const hot = `${POSTGRES}, one account, 64 clients`;
+  recordBoth(hot, "pgbench on one hot row", await compare(hot, () => postgres.post(64, 1), () => pgbench(64, 1)), HOT_GOAL);
+  await postgres.stop();
+  if (!options.citus) await onSqlite(many, lines);
 } finally {
   peer.end();
   ground.end();

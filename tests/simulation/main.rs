@@ -1,4 +1,4 @@
-//! Purchases in a hostile world. It consists of the real domain code and stores on SQLite, and:
+//! Purchases in a hostile world. It consists of the real domain code and stores, and:
 //! - a gateway that loses calls and responses, and reports old states;
 //! - workers that die or stall between any two steps;
 //! - webhooks that are lost, duplicated, late and out of order;
@@ -8,6 +8,9 @@
 //! Everything that happens follows from a seed, so a failing seed fails again. `SIMULATION_SEEDS` is the number of seeds,
 //! `SIMULATION_FIRST` the first of them:
 //! `SIMULATION_FIRST=17 SIMULATION_SEEDS=1 cargo test --test simulation -- --nocapture` runs one seed again.
+//!
+//! Worlds are on SQLite, or on the server that `LEDGERBELL_TEST_DATABASE_URL` or `LEDGERBELL_TEST_CITUS_URL` names, as in the
+//! integration tests. A server decides which of two concurrent statements is first, so a seed does not repeat exactly there.
 //!
 //! That the simulation finds faults was tested by breaking the code. Each break, and the first seed of this world that finds
 //! it:
@@ -33,6 +36,11 @@
 //! One break is not found, because it has no effect: workers without a lease. Two may process the same attempt.
 
 mod checks;
+#[path = "../it/harness/citus.rs"]
+mod citus;
+#[allow(dead_code, reason = "the integration tests need more of it")]
+#[path = "../it/harness/database.rs"]
+mod database;
 mod deeds;
 mod dice;
 mod trace;
@@ -41,15 +49,15 @@ mod watch;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use ledgerbell::adapters::database::{OpenOptions, migrate, open};
 use tokio::runtime::{Builder, Runtime};
 
 use checks::Tally;
+use database::{TestDatabase, postgres_server};
 use world::World;
 
 /// Seeds that always run: they find rare breaks. A seed that shows a fault of ours belongs here too.
@@ -62,31 +70,18 @@ fn setting(name: &str, default: u64) -> u64 {
         .unwrap_or(default)
 }
 
-/// Returns a directory in memory where the system has one: thousands of databases are created and deleted.
-fn scratch_directory() -> tempfile::TempDir {
+/// Creates SQLite files in memory where the system has a directory for that: thousands are created and deleted.
+fn files_in_memory() {
     let shared = Path::new("/dev/shm");
     if shared.is_dir() {
-        tempfile::tempdir_in(shared).expect("a directory")
-    } else {
-        tempfile::tempdir().expect("a directory")
+        // The other test may have done it.
+        let _ = tempfile::env::override_temp_dir(shared);
     }
 }
 
 /// A world has one thread, so that the order of execution is always the same.
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
-}
-
-/// Creates a migrated database, which is copied for each world.
-fn template(directory: &Path) -> PathBuf {
-    let file = directory.join("template.db");
-    let url = format!("sqlite://{}?mode=rwc", file.display());
-    runtime().block_on(async {
-        let database = open(&url, OpenOptions::default()).await.expect("opens");
-        migrate(&database).await.expect("migrates");
-        database.close().await.expect("closes");
-    });
-    file
 }
 
 /// The result of a world, and a digest of everything that happened in it.
@@ -96,34 +91,28 @@ struct Life {
     trace: String,
 }
 
-/// Runs the world of a seed on its own file.
-fn live(template: &Path, name: &str, seed: u64) -> Life {
-    let file = template.with_file_name(format!("{name}.db"));
-    std::fs::copy(template, &file).expect("copies");
-    let life = runtime().block_on(async {
-        let mut world = World::make(&file, seed).await;
+/// Runs the world of a seed on its own database.
+fn live(seed: u64) -> Life {
+    runtime().block_on(async {
+        let mut database = TestDatabase::make().await;
+        let mut world = World::make(&database.url, seed).await;
         let mut complaints = world.run().await;
         let (tally, at_the_end) = checks::check(&world).await;
         complaints.extend(at_the_end);
         let trace = world.end().await;
+        database.remove().await;
         Life {
             tally,
             complaints,
             trace,
         }
-    });
-    for suffix in ["", "-wal", "-shm"] {
-        // A missing file needs no removal.
-        let _ = std::fs::remove_file(format!("{}{suffix}", file.display()));
-    }
-    life
+    })
 }
 
 #[test]
 fn nobody_is_charged_twice_and_no_payment_is_lost() {
     let (first, seeds) = (setting("SIMULATION_FIRST", 1), setting("SIMULATION_SEEDS", 40));
-    let directory = scratch_directory();
-    let template = template(directory.path());
+    files_in_memory();
     let next = AtomicU64::new(0);
     let always = ALWAYS.len() as u64;
     let lived = Mutex::new((Tally::default(), Vec::new()));
@@ -138,7 +127,7 @@ fn nobody_is_charged_twice_and_no_payment_is_lost() {
                         None if at - always < seeds => first + at - always,
                         None => return,
                     };
-                    let life = catch_unwind(AssertUnwindSafe(|| live(&template, &at.to_string(), seed)));
+                    let life = catch_unwind(AssertUnwindSafe(|| live(seed)));
                     let mut lived = lived.lock().unwrap_or_else(PoisonError::into_inner);
                     match life {
                         Ok(life) => {
@@ -172,11 +161,14 @@ fn nobody_is_charged_twice_and_no_payment_is_lost() {
 
 #[test]
 fn a_seed_repeats_exactly_and_others_differ() {
-    let directory = scratch_directory();
-    let template = template(directory.path());
+    if postgres_server().is_some() {
+        println!("not checked: a seed repeats exactly only on SQLite");
+        return;
+    }
+    files_in_memory();
     let mut traces = Vec::new();
     for seed in 900_001..900_011 {
-        let (one, again) = (live(&template, "one", seed), live(&template, "again", seed));
+        let (one, again) = (live(seed), live(seed));
         assert_eq!(one.trace, again.trace, "seed {seed} came to something else");
         traces.push(one.trace);
     }

@@ -1,7 +1,6 @@
 //! One account with its members, workers and gateway: everything that may happen to a purchase, from a seed.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,22 +159,29 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Creates a world on a migrated database file.
-    pub(crate) async fn make(file: &Path, seed: u64) -> Self {
-        let url = format!("sqlite://{}?mode=rw", file.display());
+    /// Creates a world on a migrated database.
+    pub(crate) async fn make(url: &str, seed: u64) -> Self {
         let options = OpenOptions {
             max_connections: 2,
             readers: 1,
             ..OpenOptions::default()
         };
-        let database = open(&url, options).await.expect("opens");
+        let database = open(url, options).await.expect("opens");
         let mut dice = Dice::new(seed);
         // Hours or minutes before the end of a month, or in the middle of one.
         let before = [DAY / 6, DAY, 9 * DAY][usize::try_from(dice.below(3)).expect("an index")];
         let clock = Clock::manual(Timestamp::from_millis(MONTH_TURNS_AT - before));
         let installation = open_installation(&database, &clock).await.expect("opens");
+        let engine = if database.has_one_writer() {
+            EngineSettings::ONE_WRITER
+        } else {
+            EngineSettings::MANY_WRITERS
+        };
         let settings = LedgerSettings {
-            engine: EngineSettings::ONE_WRITER,
+            engine: EngineSettings {
+                accounts_per_transaction: 1,
+                ..engine
+            },
             policy: Policy {
                 overage_limit: Credits::whole(10_000),
             },
