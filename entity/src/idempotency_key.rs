@@ -12,7 +12,7 @@ pub struct Model {
     pub origin: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
-    /// SHA-256 of the input it is bound to.
+    /// SHA-256 of the input it is bound to. Empty when the key has expired; then so is what follows, except the time.
     pub digest: Vec<u8>,
     pub operation: String,
     /// The session it made or changed.

@@ -105,7 +105,8 @@ enum Command {
     Copy(copy::Copy),
     /// Recompute every account's sums, chains, hashes, lots and holds. Exits 1 if anything does not match.
     Verify(verify::Verify),
-    /// Delete the rows that are older than the settings of `retention` allow: read events and processed webhooks.
+    /// Delete the rows that are older than the settings of `retention` allow: read events, processed webhooks and results of
+    /// idempotency keys.
     Prune(prune::Prune),
     /// Check everything that this installation depends on, and print what to do. Changes nothing.
     Doctor(doctor::Doctor),

@@ -11,8 +11,8 @@ use crate::primitives::clock::Clock;
 
 use super::{Ending, say, start_logging};
 
-/// Delete the rows that are older than the settings of `retention` allow: read events and processed webhooks. A worker does the same
-/// every day.
+/// Delete the rows that are older than the settings of `retention` allow: read events, processed webhooks and results of
+/// idempotency keys. A worker does the same every day.
 #[derive(Debug, Args)]
 pub(super) struct Prune {}
 
@@ -21,15 +21,14 @@ pub(super) async fn run(_: &Prune, settings: &Settings) -> Ending {
     let pruning = Pruning::open(settings, Clock::system()).await?;
     super::check_clock(pruning.database()).await?;
     let mut all = Pruned::default();
-    let (mut failed, mut after) = (0, None);
+    let (mut failed, mut place) = (0, None);
     let pruned = loop {
-        match pruning.retention().turn(after).await {
+        match pruning.retention().turn(place).await {
             Ok(turn) => {
-                all.events += turn.pruned.events;
-                all.webhooks += turn.pruned.webhooks;
+                all += turn.pruned;
                 failed += turn.failed;
-                after = turn.next;
-                if after.is_none() {
+                place = turn.next;
+                if place.is_none() {
                     break Ok(());
                 }
             }
@@ -38,13 +37,10 @@ pub(super) async fn run(_: &Prune, settings: &Settings) -> Ending {
     };
     pruning.close().await?;
     pruned?;
-    say(&format!(
-        "{} events and {} webhooks were deleted",
-        all.events, all.webhooks
-    ))?;
+    say(&all.to_string())?;
     if failed > 0 {
         say(&format!(
-            "of {failed} accounts the events could not be deleted: see the log, and run it again"
+            "of {failed} accounts the rows could not be deleted: see the log, and run it again"
         ))?;
         return Ok(ExitCode::FAILURE);
     }

@@ -350,6 +350,10 @@ pub(super) const KEYS: &[Key] = &[
         "Days that events of accounts are kept. Live cursors that are older start over (RESET). An event that \
                 a worker has not read yet is kept. When not set, all are kept.",
     ),
+    number("retention.idempotency_keys_days", 30, 36_500).about(
+        "Days that the results of idempotency keys are kept. The keys stay used: a request that is repeated later is \
+                refused (IDEMPOTENCY_KEY_EXPIRED), and nothing is done. When not set, all are kept.",
+    ),
     number("retention.webhooks_days", 7, 36_500)
         .about("Days that processed webhooks of the payment gateway are kept. When not set, all are kept."),
     flag("webhook_endpoints.allow_http")

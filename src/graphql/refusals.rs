@@ -11,7 +11,7 @@ use super::context::scope;
 use super::errors::ApiError;
 use crate::domain::fault::{Fault, InvalidInput, UseCaseError};
 use crate::domain::ledger::LedgerError;
-use crate::domain::ledger::model::Refusal;
+use crate::domain::ledger::model::{KeyRefusal, Refusal};
 use crate::domain::member::{
     Account, AddMemberRefusal, Contact, CreateAccountRefusal, Member, RemoveMemberRefusal, StartVerificationRefusal,
     UpdateAccountRefusal, UpdateContactRefusal, UpdateMemberRefusal, UpsertMemberRefusal, VerifyContactRefusal,
@@ -35,6 +35,9 @@ pub enum UserErrorCode {
     Forbidden,
     /// The key was used before with a different input.
     IdempotencyKeyReused,
+    /// The key was used before, so long ago that its result is no longer stored. Nothing was done now: look for the result, and use a
+    /// new key only for a new operation.
+    IdempotencyKeyExpired,
     /// The object has changed since expectedVersion; the payload contains its current state.
     VersionConflict,
     /// Too few credits are available.
@@ -329,7 +332,7 @@ impl LedgerFields {
         };
         let session = |failure: Failure, id: &SessionId| failure.with(Present::Session(self.account_id, *id));
         match refusal {
-            Refusal::IdempotencyKeyReused => refused(Code::IdempotencyKeyReused, Some("idempotencyKey")),
+            Refusal::IdempotencyKey(refusal) => (*refusal).into(),
             Refusal::InsufficientCredits {
                 missing: credits,
                 available,
@@ -377,6 +380,16 @@ impl LedgerFields {
             Refusal::Overflow => refused(Code::Validation, Some(self.amount)),
             Refusal::AlreadyCredited { entry_id: _ } => refused(Code::Validation, None),
         }
+    }
+}
+
+impl From<KeyRefusal> for Failure {
+    fn from(refusal: KeyRefusal) -> Self {
+        let code = match refusal {
+            KeyRefusal::Reused => UserErrorCode::IdempotencyKeyReused,
+            KeyRefusal::Expired { used_at: _ } => UserErrorCode::IdempotencyKeyExpired,
+        };
+        Self::new(code, Some("idempotencyKey"), refusal.to_string())
     }
 }
 

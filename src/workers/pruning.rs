@@ -13,7 +13,7 @@ const FIRST: Duration = Duration::from_mins(30);
 /// The pause between turns, which leaves the database to others.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Deletes events and webhooks that are old enough.
+/// Deletes events, webhooks and results of idempotency keys that are old enough.
 #[derive(Clone)]
 pub struct Pruning {
     retention: Retention,
@@ -36,25 +36,29 @@ impl Pruning {
 
     async fn round(&self, stop: &CancellationToken) {
         let mut all = Pruned::default();
-        let mut after = None;
+        let mut place = None;
         loop {
-            match super::turn(self.retention.turn(after)).await {
+            match super::turn(self.retention.turn(place)).await {
                 Ok(turn) => {
-                    all.events += turn.pruned.events;
-                    all.webhooks += turn.pruned.webhooks;
-                    after = turn.next;
+                    all += turn.pruned;
+                    place = turn.next;
                 }
                 Err(fault) => {
                     tracing::warn!(%fault, "old rows were not deleted; they are deleted later");
                     break;
                 }
             }
-            if after.is_none() || stop.run_until_cancelled(tokio::time::sleep(BREATH)).await.is_none() {
+            if place.is_none() || stop.run_until_cancelled(tokio::time::sleep(BREATH)).await.is_none() {
                 break;
             }
         }
         if all != Pruned::default() {
-            tracing::info!(events = all.events, webhooks = all.webhooks, "old rows were deleted");
+            tracing::info!(
+                events = all.events,
+                webhooks = all.webhooks,
+                idempotency_keys = all.idempotency_keys,
+                "old rows were deleted"
+            );
         }
     }
 }

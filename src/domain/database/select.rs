@@ -203,10 +203,9 @@ impl Select {
         Ok(source.connection().query_one_raw(self.into_statement()).await?)
     }
 
-    /// Runs a statement that changes rows.
-    pub(in crate::domain) async fn execute(self, tx: &Transaction) -> Result<(), Fault> {
-        tx.execute_raw(self.into_statement()).await?;
-        Ok(())
+    /// Runs a statement that changes rows, and returns their number.
+    pub(in crate::domain) async fn execute(self, tx: &Transaction) -> Result<u64, Fault> {
+        Ok(tx.execute_raw(self.into_statement()).await?.rows_affected())
     }
 
     fn into_statement(self) -> Statement {

@@ -23,6 +23,7 @@ mod locked;
 pub mod lots;
 mod movements;
 mod old_events;
+mod old_keys;
 pub mod sessions;
 mod short;
 mod store;
@@ -55,7 +56,7 @@ pub use locked::LockedAccount;
 pub(in crate::domain) use movements::Movement;
 pub use short::ShortAccounts;
 pub use store::bring_search_up_to_date;
-pub(in crate::domain) use store::{EventReader, begin_following, mark_read, unchecked_accounts};
+pub(in crate::domain) use store::{EventReader, KeyPosition, begin_following, mark_read, unchecked_accounts};
 
 /// Settings of the ledger.
 #[derive(Clone, Copy, Debug)]

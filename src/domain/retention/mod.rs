@@ -1,31 +1,37 @@
-//! Deletes what is old enough to be of no use: events that every reader has read, and webhooks that were processed. Never a row of the
-//! ledger.
+//! Deletes what is old enough to be of no use: events that every reader has read, webhooks that were processed, and the results of
+//! idempotency keys. Never a row of the ledger.
 //!
-//! Called by a worker and by the command `prune`. Without a setting nothing is deleted. Each transaction deletes a bounded number of rows.
+//! Called by a worker and by the command `prune`. Without a setting nothing is deleted. Each transaction changes a bounded number of rows.
 //! Invariants:
 //! - The events of an account are deleted from the first one on, under the account's lock, which also stores where they begin now. So
 //!   a missing event is still detected, and the last event stays.
 //! - An event that was not read for alerts, not checked for findings, or of which no webhook messages were written yet, stays.
 //! - A live cursor whose next event was deleted starts over: no follower skips an event.
+//! - The row of an idempotency key stays. A key that has expired is refused, so a repeated request is never executed twice.
+//! - Keys of Ledgerbell itself never expire, nor those of a top-up that is open: their results are still needed.
 
+mod keys;
+
+use std::fmt;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::database::Database;
 use super::fault::Fault;
-use super::ledger::Ledger;
+use super::ledger::{KeyPosition, Ledger};
 use super::top_up::delete_processed_webhooks;
 use super::webhook_endpoint;
 use crate::primitives::clock::{Clock, Timestamp};
 use crate::primitives::ids::AccountId;
 
-/// The number of rows that one transaction deletes. It is small, so that the transaction delays no other.
+/// The number of rows that one transaction changes. It is small, so that the transaction delays no other.
 const ROWS: u32 = 500;
 /// The accounts of one turn.
 const ACCOUNTS: u32 = 100;
-/// The transactions of one turn about events. A turn is short: it shows that the worker is well.
-const EVENT_TURNS: u32 = 100;
+/// The steps of one turn about accounts: transactions about events, and reads of keys. A turn is short: it shows that the worker is well.
+const STEPS: u32 = 100;
 /// The transactions of one turn about webhooks.
 const TURNS: u32 = 10;
 /// The length of a day.
@@ -40,26 +46,60 @@ pub struct RetentionSettings {
     /// Processed webhooks of the payment gateway.
     #[serde(rename = "webhooks_days")]
     pub webhooks: Option<u16>,
+    /// Results of idempotency keys.
+    #[serde(rename = "idempotency_keys_days")]
+    pub idempotency_keys: Option<u16>,
 }
 
-/// The number of rows that were deleted.
+/// The number of rows that were deleted, or emptied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Events of accounts.
     pub events: u64,
     /// Processed webhooks.
     pub webhooks: u64,
+    /// Idempotency keys that have expired.
+    pub idempotency_keys: u64,
+}
+
+impl AddAssign for Pruned {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.webhooks += other.webhooks;
+        self.idempotency_keys += other.idempotency_keys;
+    }
+}
+
+impl fmt::Display for Pruned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            events,
+            webhooks,
+            idempotency_keys,
+        } = self;
+        write!(
+            f,
+            "{events} events and {webhooks} webhooks were deleted, and {idempotency_keys} idempotency keys have expired"
+        )
+    }
+}
+
+/// How far the work has come: the accounts up to this one are done, and of the next one the keys up to this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    account_id: AccountId,
+    key: Option<KeyPosition>,
 }
 
 /// A part of the work is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn {
     /// What it deleted.
     pub pruned: Pruned,
-    /// The number of accounts whose events could not be deleted.
+    /// The number of accounts whose rows could not be deleted.
     pub failed: u32,
     /// Where the next turn continues; `None` after the last one.
-    pub next: Option<AccountId>,
+    pub next: Option<Place>,
 }
 
 /// Deletes old rows. Cloning is cheap.
@@ -82,42 +122,60 @@ impl Retention {
         }
     }
 
-    /// Deletes some of the rows that are old enough: webhooks in the first turn, and the events of the accounts after `after`, a bounded
+    /// Deletes some of the rows that are old enough: webhooks in the first turn, and those of the accounts from `place` on, a bounded
     /// number of accounts in each turn.
-    pub async fn turn(&self, after: Option<AccountId>) -> Result<Turn, Fault> {
-        let mut pruned = Pruned::default();
-        if after.is_none() {
-            pruned.webhooks = self.prune_webhooks().await?;
-        }
-        let Some(before) = self.kept_since(self.settings.events) else {
-            return Ok(Turn {
-                pruned,
-                failed: 0,
-                next: None,
-            });
+    pub async fn turn(&self, place: Option<Place>) -> Result<Turn, Fault> {
+        let mut turn = Turn {
+            pruned: Pruned::default(),
+            failed: 0,
+            next: None,
         };
-        let accounts = self.ledger.accounts_after(after, ACCOUNTS).await?;
-        let (mut left, mut failed) = (EVENT_TURNS, 0);
-        let mut done = after.unwrap_or(AccountId::PLATFORM);
+        if place.is_none() {
+            turn.pruned.webhooks = self.prune_webhooks().await?;
+        }
+        if self.settings.events.is_none() && self.settings.idempotency_keys.is_none() {
+            return Ok(turn);
+        }
+        let mut place = place.unwrap_or(Place {
+            account_id: AccountId::PLATFORM,
+            key: None,
+        });
+        let accounts = self.ledger.accounts_after(Some(place.account_id), ACCOUNTS).await?;
+        let mut left = STEPS;
         for account_id in &accounts {
-            match self.prune_events(*account_id, before, &mut left).await {
-                Ok(events) => pruned.events += events,
-                Err(fault) => {
-                    failed += 1;
-                    tracing::warn!(account = account_id.number(), %fault, "old events were not deleted; they are deleted later");
-                }
+            let done = self.prune_account(*account_id, &mut turn.pruned, &mut place.key, &mut left);
+            if let Err(fault) = done.await {
+                turn.failed += 1;
+                tracing::warn!(account = account_id.number(), %fault, "old rows were not deleted; they are deleted later");
             }
             // The next turn continues with the same account.
             if left == 0 {
                 break;
             }
-            done = *account_id;
+            place = Place {
+                account_id: *account_id,
+                key: None,
+            };
         }
-        Ok(Turn {
-            pruned,
-            failed,
-            next: (!accounts.is_empty()).then_some(done),
-        })
+        turn.next = (!accounts.is_empty()).then_some(place);
+        Ok(turn)
+    }
+
+    /// Deletes old rows of an account, by at most `left` steps, which it counts down.
+    async fn prune_account(
+        &self,
+        account_id: AccountId,
+        pruned: &mut Pruned,
+        key: &mut Option<KeyPosition>,
+        left: &mut u32,
+    ) -> Result<(), Fault> {
+        if let Some(before) = self.kept_since(self.settings.events) {
+            pruned.events += self.prune_events(account_id, before, left).await?;
+        }
+        if let Some(before) = self.kept_since(self.settings.idempotency_keys) {
+            pruned.idempotency_keys += self.expire_keys(account_id, before, key, left).await?;
+        }
+        Ok(())
     }
 
     /// Deletes old events of an account, by at most `left` transactions, which it counts down.

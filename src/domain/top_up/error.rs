@@ -1,7 +1,7 @@
 //! Refusals of the use cases about top-ups.
 
 use crate::domain::fault::{Fault, InvalidInput, UseCaseError, refusals};
-use crate::domain::ledger::model::{AccountStatus, Refusal};
+use crate::domain::ledger::model::{AccountStatus, KeyRefusal, Refusal};
 use crate::primitives::credits::Credits;
 
 use super::model::{AutoTopUp, TopUp, TopUpStatus};
@@ -25,8 +25,8 @@ refusals! {
         MemberRemoved = "this member was removed from the team",
         /// The card does not exist.
         CardNotFound = "this payment method does not exist",
-        /// The key was used before with a different input.
-        IdempotencyKeyReused = "this idempotencyKey was used before with other input; use a new key for a new operation",
+        /// The key was used before, and the request is no replay.
+        IdempotencyKey(KeyRefusal) = "{0}",
         /// The account may not start new top-ups.
         Halted {
             /// The status of the account.

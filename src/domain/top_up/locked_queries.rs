@@ -4,7 +4,7 @@ use crate::domain::database::Transaction;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::LockedAccount;
 use crate::primitives::clock::{DAY, Timestamp};
-use crate::primitives::ids::AccountId;
+use crate::primitives::ids::{AccountId, TopUpId};
 
 use super::TopUps;
 use super::auto_top_ups::decide;
@@ -39,6 +39,18 @@ pub(in crate::domain) async fn default_card(
     Ok(cards
         .filter(|card| card.removed_at.is_none())
         .find(|card| card.is_default))
+}
+
+/// Returns which of these top-ups are open: they can still change without a request, themselves or by a refund.
+pub(in crate::domain) async fn open_among(
+    tx: &Transaction,
+    account_id: AccountId,
+    ids: &[TopUpId],
+) -> Result<Vec<TopUpId>, Fault> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    store::open_among(tx, account_id, ids).await
 }
 
 /// Returns the window that contains an instant.

@@ -52,7 +52,7 @@ pub use error::{AutoTopUpRefusal, PaymentMethodRefusal, RecordPaidRefusal, TopUp
 pub use figures::TopUpFigures;
 pub use filter::TopUpFilter;
 pub use ledgerbell_core::top_up as model;
-pub(in crate::domain) use locked_queries::{cap_window, default_card, locked_rule};
+pub(in crate::domain) use locked_queries::{cap_window, default_card, locked_rule, open_among};
 pub(in crate::domain) use manual::FAILED_REFUNDS_FOR;
 pub use manual::{FailedRefund, RetryWebhookRefusal, UnsettledTopUp, WebhookPosition};
 pub use model::{AccountTerms, TopUp, TopUpOrigin, TopUpStatus};

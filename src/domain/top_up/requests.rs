@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::fault::{Fault, InvalidInput, QueryError, Refused, UseCaseError};
 use crate::domain::ledger;
-use crate::domain::ledger::model::{AccountStatus, Canonical, KeyRecord, Origin, Outcome};
+use crate::domain::ledger::model::{AccountStatus, Binding, Canonical, KeyRecord, KeyRefusal, Origin, Outcome};
 use crate::primitives::actor::{Actor, Permission};
 use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, MemberId, PaymentMethodId, TopUpAttemptId, TopUpId};
@@ -183,7 +183,8 @@ fn fewest(least_minor: i64, price_of: impl Fn(Credits) -> Option<Money>) -> Opti
 }
 
 impl AccountTransaction<'_> {
-    /// Returns the result of a known key, if the key is bound to this input. Older versions computed other digests.
+    /// Returns the result of a known key, if the key is bound to this input and has not expired. Older versions computed other
+    /// digests.
     pub(super) async fn replay(
         &self,
         key: &(Origin, String),
@@ -192,13 +193,9 @@ impl AccountTransaction<'_> {
         let Some(known) = self.locked.known_key(self.tx, key).await? else {
             return Ok(None);
         };
-        if !digests.contains(&known.digest) {
-            return Err(Refused(TopUpRefusal::IdempotencyKeyReused));
-        }
-        let top_up_id = known
-            .outcome
-            .top_up_id
-            .ok_or(Refused(TopUpRefusal::IdempotencyKeyReused))?;
+        let refused = |refusal| Refused(TopUpRefusal::IdempotencyKey(refusal));
+        let outcome = known.replay(digests).map_err(refused)?;
+        let top_up_id = outcome.top_up_id.ok_or(refused(KeyRefusal::Reused))?;
         Ok(store::purchase(self.tx, self.account_id, top_up_id).await?)
     }
 
@@ -213,7 +210,11 @@ impl AccountTransaction<'_> {
             top_up_id: Some(top_up_id),
             ..Outcome::default()
         };
-        let record = KeyRecord { digest, outcome };
+        let record = KeyRecord {
+            binding: Binding::Input(digest),
+            outcome,
+            used_at: self.now,
+        };
         Ok(self.locked.store_key(self.tx, key, operation, record).await?)
     }
 

@@ -270,7 +270,8 @@ pub(super) async fn renew(
                 update.bind(before);
                 update.push(" AND ");
                 update.condition(&Condition::Accounts("account_id", accounts.to_vec()));
-                update.execute(tx).await
+                update.execute(tx).await?;
+                Ok(())
             })
         })
         .await

@@ -17,7 +17,7 @@ impl From<TopUpRefusal> for Failure {
             TopUpRefusal::MemberNotFound => refused(Code::NotFound, Some("actingMemberId")),
             TopUpRefusal::MemberRemoved => refused(Code::MemberRemoved, Some("actingMemberId")),
             TopUpRefusal::CardNotFound => refused(Code::NotFound, Some("paymentMethodId")),
-            TopUpRefusal::IdempotencyKeyReused => refused(Code::IdempotencyKeyReused, Some("idempotencyKey")),
+            TopUpRefusal::IdempotencyKey(refusal) => refusal.into(),
             TopUpRefusal::Halted { status, reason } => halted(status, reason),
             TopUpRefusal::InProgress(top_up) => refused(Code::TopUpInProgress, None).with(Present::TopUp(top_up)),
             TopUpRefusal::Over(top_up) => {

@@ -243,6 +243,14 @@ const TAMPERINGS: &[(&str, &str)] = &[
         "UPDATE idempotency_key SET top_up_id = {nobody} WHERE account_id = $1",
         "idempotency key made exists",
     ),
+    (
+        "UPDATE idempotency_key SET digest = {no_bytes}, session_id = NULL, entry_id = NULL, origin = 'SYSTEM' WHERE account_id = $1",
+        "digest of its input, or has expired",
+    ),
+    (
+        "UPDATE idempotency_key SET digest = {no_bytes} WHERE account_id = $1",
+        "digest of its input, or has expired",
+    ),
     ("DELETE FROM member WHERE account_id = $1", "member of a session"),
     (
         "UPDATE session_hold SET amount = 1 WHERE account_id = $1",
@@ -376,11 +384,12 @@ async fn make_accounts(scratch: &Scratch, count: i64) {
 /// Runs each statement on the account with its number, from 1.
 async fn tamper(scratch: &Scratch, tamperings: Vec<&'static str>) {
     let backend = scratch.database.backend();
-    let (zeros, nobody) = match backend {
-        DbBackend::Sqlite => ("zeroblob(32)", "zeroblob(16)"),
+    let (zeros, nobody, no_bytes) = match backend {
+        DbBackend::Sqlite => ("zeroblob(32)", "zeroblob(16)", "zeroblob(0)"),
         _ => (
             "decode(repeat('00', 32), 'hex')",
             "CAST('00000000-0000-0000-0000-000000000000' AS uuid)",
+            "CAST('' AS bytea)",
         ),
     };
     let done: Result<(), Fault> = scratch
@@ -390,6 +399,7 @@ async fn tamper(scratch: &Scratch, tamperings: Vec<&'static str>) {
             Box::pin(async move {
                 for (number, sql) in (1_i64..).zip(tamperings) {
                     let text = sql.replace("{zeros}", zeros).replace("{nobody}", nobody);
+                    let text = text.replace("{no_bytes}", no_bytes);
                     let statement = Statement::from_sql_and_values(backend, text, [number.into()]);
                     let changed = tx.execute_raw(statement).await?.rows_affected();
                     assert_ne!(changed, 0, "nothing to tamper with: {sql}");

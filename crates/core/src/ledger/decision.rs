@@ -11,9 +11,10 @@ use crate::primitives::timestamp::Timestamp;
 
 use super::command::Origin;
 use super::entry::Entry;
+use super::key::{KeyRecord, KeyRefusal};
 use super::state::{
-    AccountHeader, AccountState, EntryKind, HoldMovement, KeyRecord, Lot, LotMovement, Outcome, PastEntry, Session,
-    SessionStatus, TopUpHold,
+    AccountHeader, AccountState, EntryKind, HoldMovement, Lot, LotMovement, Outcome, PastEntry, Session, SessionStatus,
+    TopUpHold,
 };
 
 /// A new line of the credit log.
@@ -72,9 +73,9 @@ pub struct ShiftExpiries {
 /// Why a command is refused. Then nothing is written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The key is bound to another input.
-    #[error("this idempotencyKey was used before with other input; use a new key for a new operation")]
-    IdempotencyKeyReused,
+    /// The key was used before, and the request is no replay.
+    #[error(transparent)]
+    IdempotencyKey(#[from] KeyRefusal),
     /// The available credits do not suffice to hold, or to charge after a release.
     #[error("the account has too few available credits: missing {missing}, available {available}, held {held}")]
     InsufficientCredits {

@@ -14,9 +14,10 @@ use super::Policy;
 use super::command::{Command, Request};
 use super::decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 use super::entry::{Entry, HASH_VERSION};
+use super::key::{Binding, KeyRecord};
 use super::state::{
-    AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
-    Lot, LotMovement, Outcome, PastEntry, Session, ShownStatus, TopUpHold,
+    AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, Lot,
+    LotMovement, Outcome, PastEntry, Session, ShownStatus, TopUpHold,
 };
 
 /// Reads fall through to the state; writes stay here until [`Draft::finish`].
@@ -305,6 +306,11 @@ impl<'a> Draft<'a> {
             self.header.low_since.get_or_insert(self.now);
         }
         let key = self.request.key.clone();
+        let record = KeyRecord {
+            binding: Binding::Input(digest),
+            outcome,
+            used_at: self.now,
+        };
         Decision {
             header: self.header,
             lots: self.lots,
@@ -315,7 +321,7 @@ impl<'a> Draft<'a> {
             hold_movements: self.hold_movements,
             entries: self.entries,
             events: self.events,
-            key: key.map(|key| (key, self.request.command.operation(), KeyRecord { digest, outcome })),
+            key: key.map(|key| (key, self.request.command.operation(), record)),
             shift_expiries_by: self.shift_expiries_by,
             outcome,
             replayed: false,

@@ -10,6 +10,7 @@ mod corrections;
 mod decision;
 mod draft;
 mod entry;
+mod key;
 mod lots;
 mod needs;
 mod sessions;
@@ -22,11 +23,12 @@ pub use crate::event::{Event, EventContent};
 pub use command::{Canonical, Command, MemberRef, Origin, Request, SessionRef};
 pub use decision::{Decision, NewEntry, Refusal, ShiftExpiries};
 pub use entry::{Entry, HASH_VERSION, genesis_hash};
+pub use key::{Binding, KeyRecord, KeyRefusal};
 pub use needs::Needs;
 pub use sessions::ACCOUNT_CLOSED;
 pub use state::{
-    AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, KeyRecord,
-    Lot, LotKind, LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus, ShownStatus, TopUpHold,
+    AccountHeader, AccountState, AccountStatus, ContraAccount, EntryKind, HoldMovement, HoldPart, Holder, Lot, LotKind,
+    LotMovement, MemberStanding, Outcome, PastEntry, Session, SessionStatus, ShownStatus, TopUpHold,
 };
 
 use draft::Draft;
@@ -48,16 +50,13 @@ pub struct Policy {
 
 /// Decides `request` on `state` at `now`, which is not before the state's last time.
 ///
-/// In this order: a known key returns its first outcome; a member on whose behalf a key acts must be on the team; lots and
+/// In this order: a known key returns its first outcome, or is refused; a member on whose behalf a key acts must be on the team; lots and
 /// holds whose time has come expire; the command is decided. A refusal changes nothing, not even expired lots and holds. A
 /// decision contains everything that must be written.
 pub fn decide(state: &AccountState, request: &Request, now: Timestamp, policy: &Policy) -> Result<Decision, Refusal> {
     let digests = request.digests();
     if let Some(record) = request.key.as_ref().and_then(|key| state.keys.get(key)) {
-        if !digests.contains(&record.digest) {
-            return Err(Refusal::IdempotencyKeyReused);
-        }
-        return Ok(Decision::replay(state, record.outcome));
+        return Ok(Decision::replay(state, record.replay(&digests)?));
     }
     if let Some(acting) = request.acting() {
         state.present_member(acting).map_err(Refusal::of_acting_member)?;

@@ -17,6 +17,7 @@ pub use crate::primitives::status::{AccountStatus, ShownStatus};
 
 use super::command::Origin;
 use super::entry::Entry;
+use super::key::KeyRecord;
 
 crate::text_enum! {
     /// The event that a line of the credit log records.
@@ -491,18 +492,6 @@ pub struct PastEntry {
     /// The movements of lots and debt, in order.
     #[cfg_attr(feature = "sea-orm", record(skip))]
     pub movements: Vec<LotMovement>,
-}
-
-/// A stored idempotency key: the input it is bound to, and the outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "sea-orm", derive(Record, FromRow))]
-pub struct KeyRecord {
-    /// Digest of the input.
-    #[cfg_attr(feature = "sea-orm", record(bytes))]
-    pub digest: [u8; 32],
-    /// What the command made or changed.
-    #[cfg_attr(feature = "sea-orm", record(flatten))]
-    pub outcome: Outcome,
 }
 
 /// What a command made or changed, by id. A replay shows these objects in their later state.

@@ -1,4 +1,4 @@
-//! SQL of idempotency keys, and of members as far as commands name them.
+//! SQL of idempotency keys, also of those that expire, and of members as far as commands name them.
 
 use entity::idempotency_key;
 use sea_orm::QueryResult;
@@ -7,10 +7,11 @@ use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, Fields, FromRow, columns_of};
 use crate::domain::database::scope::AccountScope;
+use crate::domain::database::select::{Condition, Select, Source, Value};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{KeyRecord, MemberRef, MemberStanding, Origin};
 use crate::primitives::clock::Timestamp;
-use crate::primitives::ids::{AccountId, MemberId};
+use crate::primitives::ids::{AccountId, MemberId, TopUpId};
 
 use super::{Batch, Named, Work};
 
@@ -30,7 +31,6 @@ struct KeyRow<'a> {
     operation: &'a str,
     #[record(flatten)]
     record: KeyRecord,
-    created_at: Timestamp,
 }
 
 #[derive(Record)]
@@ -95,6 +95,88 @@ async fn load_named(tx: &Transaction, batch: &mut Batch<'_>, named: &Rows) -> Re
     Ok(())
 }
 
+/// A stored key, and what decides whether it expires.
+#[derive(FromRow)]
+pub(in crate::domain) struct StoredKey {
+    origin: Origin,
+    key: String,
+    /// The top-up that its command made or changed.
+    pub(in crate::domain) top_up_id: Option<TopUpId>,
+    /// A client used it before the given instant, and it has not expired yet.
+    pub(in crate::domain) is_old: bool,
+}
+
+impl StoredKey {
+    /// Returns the position of the key in the account's order.
+    pub(in crate::domain) fn position(&self) -> KeyPosition {
+        (self.origin, self.key.clone())
+    }
+}
+
+/// A position in the order of an account's keys.
+pub(in crate::domain) type KeyPosition = (Origin, String);
+
+/// The account's keys after a position, or from the first one on.
+const AFTER: &str = "account_id = $1 AND (origin, key) > ($2, $3)";
+
+/// What may expire: keys that clients used before `$4`. Those of Ledgerbell itself never do.
+const OLD: &str = "origin <> 'SYSTEM' AND created_at < $4 AND length(digest) > 0";
+
+fn after_values(after: Option<&KeyPosition>, used_before: Timestamp) -> [Value; 3] {
+    // No key is before empty texts.
+    let (origin, key) = after.map_or(("", ""), |(origin, key)| (origin.as_str(), key.as_str()));
+    [origin.into(), key.into(), used_before.into()]
+}
+
+/// Returns the next keys of an account in the order of the primary key, at most `limit`. Old are those that were used before an
+/// instant.
+pub(in crate::domain::ledger) async fn after(
+    source: &impl Source,
+    account_id: AccountId,
+    after: Option<&KeyPosition>,
+    used_before: Timestamp,
+    limit: u32,
+) -> Result<Vec<StoredKey>, Fault> {
+    let text = format!(
+        "SELECT origin, key, top_up_id, {OLD} AS is_old FROM idempotency_key WHERE {AFTER} ORDER BY origin, key LIMIT $5"
+    );
+    let select = Select::of(source, account_id, &text);
+    let values = after_values(after, used_before).into_iter();
+    select
+        .with(values.chain([i64::from(limit).into()]))
+        .records(source)
+        .await
+}
+
+/// Empties the old keys of an account after one position and up to another, except those of some top-ups: a key stays used, and what it
+/// was bound to is gone. Returns their number.
+pub(in crate::domain::ledger) async fn expire(
+    tx: &Transaction,
+    account_id: AccountId,
+    (after, until): (Option<&KeyPosition>, &KeyPosition),
+    used_before: Timestamp,
+    except: &[TopUpId],
+) -> Result<u64, Fault> {
+    let text = format!(
+        "UPDATE idempotency_key SET digest = $7, operation = '', session_id = NULL, entry_id = NULL, top_up_id = NULL \
+         WHERE {AFTER} AND (origin, key) <= ($5, $6) AND {OLD}"
+    );
+    let until = [
+        until.0.as_str().into(),
+        until.1.as_str().into(),
+        Vec::<u8>::new().into(),
+    ];
+    let values = after_values(after, used_before).into_iter().chain(until);
+    let mut update = Select::of(tx, account_id, &text).with(values);
+    if !except.is_empty() {
+        let except = except.iter().map(|id| id.uuid()).collect();
+        update.push(" AND (top_up_id IS NULL OR NOT ");
+        update.condition(&Condition::Uuids("top_up_id", except));
+        update.push(")");
+    }
+    update.execute(tx).await
+}
+
 /// Stores the keys of accepted commands.
 pub(in crate::domain::ledger) async fn insert(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
     let rows = Rows::of(works.iter().flat_map(|work| {
@@ -107,7 +189,6 @@ pub(in crate::domain::ledger) async fn insert(tx: &Transaction, works: &[Work]) 
             },
             operation,
             record: record.clone(),
-            created_at: work.now,
         })
     }));
     records::insert_all::<idempotency_key::Entity>(tx, &rows).await

@@ -41,7 +41,10 @@ pub(super) use header::{
     accounts_after, due_accounts, headers, insert as insert_header, lock, low_accounts, unread_accounts,
     update as update_headers,
 };
-pub(super) use keys::{insert as insert_keys, load as load_keys, member_standing};
+pub(in crate::domain) use keys::{KeyPosition, StoredKey};
+pub(super) use keys::{
+    after as keys_after, expire as expire_keys, insert as insert_keys, load as load_keys, member_standing,
+};
 pub(super) use load::load;
 pub use search_form::bring_search_up_to_date;
 pub(super) use top_up_holds::refunding;

@@ -39,7 +39,7 @@ pub(super) use payment_methods::{
 pub(super) use refunds::{due as due_refunds, find as find_refund, of_top_up as refunds_of, save as save_refund};
 pub(super) use top_ups::{
     account_terms, any_charged_by_hand, by_ids, due_again, failed, find, insert, is_first_tried_by_hand, keyset,
-    last_success_at, open_automatic, taken_back, unfinished, waiting_failures,
+    last_success_at, open_among, open_automatic, taken_back, unfinished, waiting_failures,
 };
 pub(super) use webhooks::{
     delete_processed as delete_processed_webhooks, due as due_webhooks, find as find_webhook,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::database::keyset::Keyset;
 use crate::domain::database::records::{self, column_list};
-use crate::domain::database::select::{self, Condition};
+use crate::domain::database::select::{self, Condition, Select};
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::store::broken;
@@ -149,6 +149,22 @@ pub(in super::super) async fn waiting_failures(tx: &Transaction, account_id: Acc
 /// Returns the newest failed top-ups of the account, newest first.
 pub(in super::super) async fn failed(tx: &Transaction, account_id: AccountId, limit: u32) -> Result<Vec<TopUp>, Fault> {
     some(tx, account_id, "status = 'FAILED' ORDER BY created_at DESC", limit).await
+}
+
+/// Returns which of these top-ups are open, so that they can still change without a request: in progress, to be tried again, or with a refund that the gateway has
+/// not accepted yet.
+pub(in super::super) async fn open_among(
+    tx: &Transaction,
+    account_id: AccountId,
+    ids: &[TopUpId],
+) -> Result<Vec<TopUpId>, Fault> {
+    let text = "SELECT id FROM top_up WHERE account_id = $1 AND (status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') \
+         OR next_attempt_at IS NOT NULL OR EXISTS (SELECT 1 FROM top_up_refund AS r \
+           WHERE r.account_id = $1 AND r.top_up_id = top_up.id AND r.status = 'PENDING'))";
+    let mut select = Select::of(tx, account_id, text);
+    let ids = ids.iter().map(|id| id.uuid()).collect();
+    select.and_all(&[Condition::Uuids("id", ids)]);
+    select.values(tx).await
 }
 
 /// Returns the oldest top-ups of the account that are in progress, oldest first.

@@ -102,6 +102,18 @@ impl World {
         self.ask(command, Some(&key))
     }
 
+    /// Empties a stored key, as retention does, and returns what it was.
+    fn expire_key(&mut self, key: &str) -> KeyRecord {
+        let stored = self.state.keys.get_mut(&(Origin::Platform, key.to_owned()));
+        let stored = stored.expect("a stored key");
+        let expired = KeyRecord {
+            binding: Binding::Expired,
+            outcome: Outcome::default(),
+            used_at: stored.used_at,
+        };
+        std::mem::replace(stored, expired)
+    }
+
     fn keep(&mut self, before: &AccountState, decision: &Decision) {
         self.state.apply(decision);
         if let Some(shift) = decision.shift_expiries_by {

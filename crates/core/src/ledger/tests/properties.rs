@@ -224,7 +224,10 @@ impl History {
             return;
         };
         let (entries, events) = (self.world.entries.len(), self.world.events.len());
-        let again = self.world.ask(command, Some(&key)).expect("a replay is never refused");
+        let again = self
+            .world
+            .ask(command.clone(), Some(&key))
+            .expect("a replay is never refused");
         assert!(again.replayed);
         assert_eq!(again.outcome, outcome, "a replay names the same object");
         assert_eq!((self.world.entries.len(), self.world.events.len()), (entries, events));
@@ -234,9 +237,18 @@ impl History {
             reverses: None,
         };
         assert_eq!(
-            self.world.ask(other, Some(&key)).unwrap_err(),
-            Refusal::IdempotencyKeyReused
+            self.world.ask(other.clone(), Some(&key)).unwrap_err(),
+            KeyRefusal::Reused.into()
         );
+        let stored = self.world.expire_key(&key);
+        let expired = Refusal::from(KeyRefusal::Expired {
+            used_at: stored.used_at,
+        });
+        for command in [command, other] {
+            assert_eq!(self.world.ask(command, Some(&key)).unwrap_err(), expired);
+        }
+        assert_eq!((self.world.entries.len(), self.world.events.len()), (entries, events));
+        self.world.state.keys.insert((Origin::Platform, key), stored);
     }
 }
 

@@ -55,11 +55,20 @@ fn f01_a_key_answers_the_same_and_is_bound_to_its_input() {
     let command = world.book_command("4", HOUR);
     let first = world.ask(command.clone(), Some("k")).expect("booked");
     world.wait(HOUR);
+    let repeated = command.clone();
     let again = world.ask(command, Some("k")).expect("replayed");
     assert!(again.replayed);
     assert_eq!(again.outcome, first.outcome);
     let other = world.book_command("5", HOUR);
-    assert_eq!(world.ask(other, Some("k")).unwrap_err(), Refusal::IdempotencyKeyReused);
+    assert_eq!(
+        world.ask(other.clone(), Some("k")).unwrap_err(),
+        KeyRefusal::Reused.into()
+    );
+    let used_at = world.expire_key("k").used_at;
+    for command in [repeated, other] {
+        let refused = world.ask(command, Some("k")).unwrap_err();
+        assert_eq!(refused, KeyRefusal::Expired { used_at }.into());
+    }
     assert_eq!(world.figures(), ("10".into(), "4".into(), "0".into()));
 }
 

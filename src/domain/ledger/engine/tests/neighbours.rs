@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::domain::ledger::engine::{job, wait};
-use crate::domain::ledger::model::{AccountState, Decision, Refusal};
+use crate::domain::ledger::model::{AccountState, Decision, KeyRefusal, Refusal};
 use crate::primitives::ids::ApiKeyId;
 
 /// The core, which panics for grants with the description `panic`.
@@ -142,7 +142,10 @@ async fn f01_equal_keys_gathered_together_are_first_and_replay() {
         let firsts = answers.iter().flatten().filter(|posted| !posted.replayed).count();
         assert_eq!((answers.iter().flatten().count(), firsts), (40, 1));
         let other = room.post(account, "same", grant(6)).await;
-        assert_eq!(other, Err(LedgerError::Refused(Refusal::IdempotencyKeyReused)));
+        assert_eq!(
+            other,
+            Err(LedgerError::Refused(Refusal::IdempotencyKey(KeyRefusal::Reused)))
+        );
         let again = room.post(account, "same", grant(5)).await.expect("replays");
         assert_eq!(again.balance.posted, Credits::whole(5));
         room.end(&[account]).await;

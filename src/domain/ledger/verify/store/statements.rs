@@ -409,6 +409,15 @@ pub(in crate::domain::ledger::verify) const CHECKS: &[Check] = &[
                   OR k.top_up_id IS NOT NULL AND NOT EXISTS (
                        SELECT 1 FROM top_up AS t WHERE t.account_id = $1 AND t.id = k.top_up_id))",
     },
+    Check {
+        what: "an idempotency key has the digest of its input, or has expired and is a client's",
+        row: RowId::Text,
+        unit: Unit::Count,
+        sql: "SELECT k.key AS id, 1 AS expected, 0 AS found FROM idempotency_key AS k
+              WHERE k.account_id = $1 AND length(k.digest) <> 32
+                AND (length(k.digest) > 0 OR k.origin = 'SYSTEM' OR k.session_id IS NOT NULL OR k.entry_id IS NOT NULL
+                  OR k.top_up_id IS NOT NULL)",
+    },
 ];
 
 /// As [`CHECKS`], over all accounts: `id` is the account's number.

@@ -1,4 +1,6 @@
-//! Old events and webhooks are deleted where a setting says so, and nothing that is still needed is.
+//! Old events and webhooks are deleted where a setting says so, idempotency keys expire, and nothing that is still needed is gone.
+
+mod keys;
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use sea_orm::{ConnectionTrait as _, Statement};
 use serde_json::json;
 
 use crate::cli::executable;
-use crate::harness::{BEGIN, TestApp};
+use crate::harness::{BEGIN, TestApp, code};
 
 const EVENTS: &str =
     "subscription($after: LiveCursor) { creditEntryPosted(after: $after) { signal cursor entry { amount } } }";
@@ -21,13 +23,13 @@ const DAY: Duration = Duration::from_hours(24);
 
 async fn prune(app: &TestApp) -> Pruned {
     let mut all = Pruned::default();
-    let mut after = None;
+    let mut place = None;
     loop {
-        let turn = app.services().retention.turn(after).await.expect("deletes");
-        all.events += turn.pruned.events;
-        all.webhooks += turn.pruned.webhooks;
-        after = turn.next;
-        if after.is_none() {
+        let turn = app.services().retention.turn(place).await.expect("deletes");
+        assert_eq!(turn.failed, 0);
+        all += turn.pruned;
+        place = turn.next;
+        if place.is_none() {
             return all;
         }
     }
@@ -190,24 +192,28 @@ async fn the_command_deletes_what_the_settings_allow() {
     // The clock of this test is behind that of the command by more than the days of the setting.
     let app = TestApp::start().await;
     app.top_up(1).await;
+    app.book(app.booking("0.7", "lesson", 10..55)).await;
     app.evaluate().await;
-    let run = |days: Option<&str>| {
+    let run = |settings: &[(&str, &str)]| {
         let mut command = executable(app.data_dir(), app.database_url());
-        if let Some(days) = days {
-            command.env("LEDGERBELL_RETENTION_EVENTS_DAYS", days);
-        }
+        command.envs(settings.iter().copied());
         let output = command.arg("prune").output().expect("it runs");
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
-    assert_eq!(run(None), "0 events and 0 webhooks were deleted");
+    let deleted = |events: i64, keys: i64| {
+        format!("{events} events and 0 webhooks were deleted, and {keys} idempotency keys have expired")
+    };
+    assert_eq!(run(&[]), deleted(0, 0));
     let events = format!("event WHERE account_id = {}", app.team.account.id.number());
     let before = count(&app, &events).await;
-    let printed = run(Some("30"));
+    let printed = run(&[("LEDGERBELL_RETENTION_EVENTS_DAYS", "31")]);
     let after = count(&app, &events).await;
     assert!(after < before);
-    assert_eq!(
-        printed,
-        format!("{} events and 0 webhooks were deleted", before - after)
-    );
+    assert_eq!(printed, deleted(before - after, 0));
+    let printed = run(&[("LEDGERBELL_RETENTION_IDEMPOTENCY_KEYS_DAYS", "31")]);
+    assert_eq!(printed, deleted(0, 1), "that of the booking");
+    let again = app.booking("0.7", "lesson", 10..55);
+    let refused = app.platform.mutate("bookSession", "session { id }", again).await;
+    assert_eq!(code(&refused), "IDEMPOTENCY_KEY_EXPIRED");
 }
