@@ -24,18 +24,18 @@ impl Loads {
     /// Runs `work` and the loads that it starts. A load that is started outside never ends.
     pub(super) async fn run<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(Arc::clone(&wakes));
+        let signal = Arc::new(Signal::default());
+        let waker = Waker::from(Arc::clone(&signal));
         let mut begun = FuturesUnordered::new();
         let mut is_first = true;
         poll_fn(|context| {
-            wakes.task.register(context.waker());
+            signal.task.register(context.waker());
             loop {
-                if wakes.taken() || std::mem::take(&mut is_first) {
+                if signal.taken() || std::mem::take(&mut is_first) {
                     if let Poll::Ready(output) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
                         return Poll::Ready(output);
                     }
-                    if wakes.has_come() {
+                    if signal.has_come() {
                         // It has only paused, so more keys may come.
                         return Poll::Pending;
                     }
@@ -67,12 +67,12 @@ impl Spawn for Loads {
 
 /// Remembers that the work was woken, and wakes its task.
 #[derive(Default)]
-struct Wakes {
+struct Signal {
     has_come: AtomicBool,
     task: AtomicWaker,
 }
 
-impl Wakes {
+impl Signal {
     fn has_come(&self) -> bool {
         self.has_come.load(Ordering::Acquire)
     }
@@ -82,7 +82,7 @@ impl Wakes {
     }
 }
 
-impl Wake for Wakes {
+impl Wake for Signal {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
