@@ -61,15 +61,10 @@ async fn whole_keys(app: &TestApp, origin: &str) -> i64 {
     count(app, &rows).await
 }
 
-#[tokio::test]
-async fn a_key_that_has_expired_is_refused_and_nothing_changes() {
-    let app = TestApp::start_with(KEYS).await;
-    let buyer = Buyer::of(&app);
+/// One request of each kind that moves credits, about this session and this top-up.
+fn requests<'a>(app: &'a TestApp, buyer: &'a Client, session: &str, bought: &Value) -> [Request<'a>; 7] {
     let team = app.team.id();
-    let bought = buyer.buy_with("card_ok", "83").await;
-    let session = app.book(app.booking("7.3", "lesson", 10..55)).await;
-    let grant = json!({ "accountId": team, "credits": "11.1", "description": "Gift", "idempotencyKey": "gift" });
-    let requests = [
+    [
         Request {
             client: &app.platform,
             mutation: "bookSession",
@@ -81,7 +76,7 @@ async fn a_key_that_has_expired_is_refused_and_nothing_changes() {
             client: &app.platform,
             mutation: "grantCredits",
             fields: "entry { id }",
-            input: grant.clone(),
+            input: gift(app, "gift"),
             other: json!({ "credits": "11.2" }),
         },
         Request {
@@ -113,13 +108,26 @@ async fn a_key_that_has_expired_is_refused_and_nothing_changes() {
             other: json!({ "credits": "4.1" }),
         },
         Request {
-            client: buyer.client,
+            client: buyer,
             mutation: "createTopUp",
             fields: "topUp { id }",
             input: json!({ "credits": "83", "idempotencyKey": "card_ok" }),
             other: json!({ "credits": "84" }),
         },
-    ];
+    ]
+}
+
+fn gift(app: &TestApp, key: &str) -> Value {
+    json!({ "accountId": app.team.id(), "credits": "11.1", "description": "Gift", "idempotencyKey": key })
+}
+
+#[tokio::test]
+async fn a_key_that_has_expired_is_refused_and_nothing_changes() {
+    let app = TestApp::start_with(KEYS).await;
+    let buyer = Buyer::of(&app);
+    let bought = buyer.buy_with("card_ok", "83").await;
+    let session = app.book(app.booking("7.3", "lesson", 10..55)).await;
+    let requests = requests(&app, buyer.client, &session, &bought);
     let mut first = Vec::new();
     for request in &requests {
         let result = request.send().await;
@@ -129,7 +137,8 @@ async fn a_key_that_has_expired_is_refused_and_nothing_changes() {
     app.settle().await;
     app.advance(11 * DAY);
     app.settle().await;
-    let late = json!({ "accountId": team, "credits": "0.3", "description": "Later", "idempotencyKey": "later" });
+    let late =
+        json!({ "accountId": app.team.id(), "credits": "0.3", "description": "Later", "idempotencyKey": "later" });
     let later = app.platform.mutate("grantCredits", "entry { id }", late.clone()).await;
     app.advance(25 * DAY);
     app.settle().await;
@@ -169,7 +178,7 @@ async fn a_key_that_has_expired_is_refused_and_nothing_changes() {
     // A key that was used later still has its result, and a new one does something new.
     let again = app.platform.mutate("grantCredits", "entry { id }", late).await;
     assert_eq!(again, later);
-    let new = with(grant, json!({ "idempotencyKey": "new gift" }));
+    let new = gift(&app, "new gift");
     let granted = app.platform.apply("grantCredits", "entry { amount }", new).await;
     assert_eq!(granted["entry"]["amount"], "11.1");
 }
