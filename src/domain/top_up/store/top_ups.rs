@@ -151,8 +151,8 @@ pub(in super::super) async fn failed(tx: &Transaction, account_id: AccountId, li
     some(tx, account_id, "status = 'FAILED' ORDER BY created_at DESC", limit).await
 }
 
-/// Returns which of these top-ups are open, so that they can still change without a request: in progress, to be tried again, or with a refund that the gateway has
-/// not accepted yet.
+/// Returns which of these top-ups are open, so that they can still change without a request: in progress, to be tried again, or with a
+/// refund that the gateway has not accepted yet.
 pub(in super::super) async fn open_among(
     tx: &Transaction,
     account_id: AccountId,
