@@ -27,11 +27,10 @@ impl Loads {
         let signal = Arc::new(Signal::default());
         let waker = Waker::from(Arc::clone(&signal));
         let mut begun = FuturesUnordered::new();
-        let mut is_first = true;
         poll_fn(|context| {
             signal.task.register(context.waker());
             loop {
-                if signal.taken() || std::mem::take(&mut is_first) {
+                if signal.taken() {
                     if let Poll::Ready(output) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
                         return Poll::Ready(output);
                     }
@@ -65,11 +64,19 @@ impl Spawn for Loads {
     }
 }
 
-/// Remembers that the work was woken, and wakes its task.
-#[derive(Default)]
+/// Remembers that the work was woken, and wakes its task. New work counts as woken.
 struct Signal {
     has_come: AtomicBool,
     task: AtomicWaker,
+}
+
+impl Default for Signal {
+    fn default() -> Self {
+        Self {
+            has_come: AtomicBool::new(true),
+            task: AtomicWaker::new(),
+        }
+    }
 }
 
 impl Signal {

@@ -143,7 +143,7 @@ async fn findings_are_counted_for_accounts_that_no_client_follows() {
 async fn a_check_of_findings_is_made_again_only_after_an_event_or_when_a_rule_waits_for_the_time() {
     let app = TestApp::start().await;
     app.top_up(50).await;
-    // It ends in three hours, and nobody completes it.
+    // It ends in three hours, and is not completed.
     app.book(app.booking("3", "lesson", 120..180)).await;
     app.look().await;
     let findings = async || list(&app, json!({})).await.at("/accounts/nodes/0/lastFindings").clone();

@@ -76,15 +76,15 @@ const TAMPERINGS: &[(&str, &str)] = &[
         "than its amount",
     ),
     (
-        "UPDATE credit_entry SET reverses_entry_id = {nobody} WHERE account_id = $1 AND sequence = 4",
+        "UPDATE credit_entry SET reverses_entry_id = {no_id} WHERE account_id = $1 AND sequence = 4",
         "reverses exists",
     ),
     (
-        "UPDATE credit_entry SET session_id = {nobody} WHERE account_id = $1 AND sequence = 4",
+        "UPDATE credit_entry SET session_id = {no_id} WHERE account_id = $1 AND sequence = 4",
         "session of an entry",
     ),
     (
-        "UPDATE credit_entry SET top_up_id = {nobody} WHERE account_id = $1 AND sequence = 2",
+        "UPDATE credit_entry SET top_up_id = {no_id} WHERE account_id = $1 AND sequence = 2",
         "is named by it",
     ),
     (
@@ -120,7 +120,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
         "what lots have left",
     ),
     (
-        "UPDATE credit_lot SET entry_id = {nobody} WHERE account_id = $1 AND kind = 'PAID'",
+        "UPDATE credit_lot SET entry_id = {no_id} WHERE account_id = $1 AND kind = 'PAID'",
         "that made a lot",
     ),
     (
@@ -144,7 +144,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
         "than was drawn",
     ),
     (
-        "UPDATE lot_movement SET entry_id = {nobody} WHERE account_id = $1 AND ordinal = 1",
+        "UPDATE lot_movement SET entry_id = {no_id} WHERE account_id = $1 AND ordinal = 1",
         "entry of a movement",
     ),
     (
@@ -204,7 +204,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
         "names the entry",
     ),
     (
-        "UPDATE session SET member_id = {nobody} WHERE account_id = $1",
+        "UPDATE session SET member_id = {no_id} WHERE account_id = $1",
         "member of a session",
     ),
     (
@@ -232,15 +232,15 @@ const TAMPERINGS: &[(&str, &str)] = &[
         "when and only when it is disputed or being refunded",
     ),
     (
-        "INSERT INTO top_up_hold (account_id, top_up_id, amount) VALUES ($1, {nobody}, 5)",
+        "INSERT INTO top_up_hold (account_id, top_up_id, amount) VALUES ($1, {no_id}, 5)",
         "top-up of a hold exists",
     ),
     (
-        "INSERT INTO top_up_hold (account_id, top_up_id, amount) VALUES ($1, {nobody}, 5)",
+        "INSERT INTO top_up_hold (account_id, top_up_id, amount) VALUES ($1, {no_id}, 5)",
         "disputes and refunds under way hold",
     ),
     (
-        "UPDATE idempotency_key SET top_up_id = {nobody} WHERE account_id = $1",
+        "UPDATE idempotency_key SET top_up_id = {no_id} WHERE account_id = $1",
         "idempotency key made exists",
     ),
     (
@@ -343,11 +343,11 @@ const TAMPERINGS: &[(&str, &str)] = &[
     ),
     ("UPDATE event SET nonce = 4 WHERE account_id = $1", "last event's nonce"),
     (
-        "UPDATE idempotency_key SET entry_id = {nobody} WHERE account_id = $1",
+        "UPDATE idempotency_key SET entry_id = {no_id} WHERE account_id = $1",
         "idempotency key made exists",
     ),
     (
-        "UPDATE idempotency_key SET session_id = {nobody} WHERE account_id = $1",
+        "UPDATE idempotency_key SET session_id = {no_id} WHERE account_id = $1",
         "idempotency key made exists",
     ),
     (
@@ -384,7 +384,7 @@ async fn make_accounts(scratch: &Scratch, count: i64) {
 /// Runs each statement on the account with its number, from 1.
 async fn tamper(scratch: &Scratch, tamperings: Vec<&'static str>) {
     let backend = scratch.database.backend();
-    let (zeros, nobody, no_bytes) = match backend {
+    let (zeros, no_id, no_bytes) = match backend {
         DbBackend::Sqlite => ("zeroblob(32)", "zeroblob(16)", "zeroblob(0)"),
         _ => (
             "decode(repeat('00', 32), 'hex')",
@@ -398,7 +398,7 @@ async fn tamper(scratch: &Scratch, tamperings: Vec<&'static str>) {
             let tamperings = tamperings.clone();
             Box::pin(async move {
                 for (number, sql) in (1_i64..).zip(tamperings) {
-                    let text = sql.replace("{zeros}", zeros).replace("{nobody}", nobody);
+                    let text = sql.replace("{zeros}", zeros).replace("{no_id}", no_id);
                     let text = text.replace("{no_bytes}", no_bytes);
                     let statement = Statement::from_sql_and_values(backend, text, [number.into()]);
                     let changed = tx.execute_raw(statement).await?.rows_affected();

@@ -20,6 +20,9 @@ use crate::primitives::credits::Credits;
 use crate::primitives::ids::{AccountId, EntryId, TopUpId};
 use crate::primitives::money::CreditPrice;
 
+/// A top-up that has not ended.
+const IN_PROGRESS: &str = "status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION')";
+
 /// The condition of the partial unique index that allows one such row per account.
 const OPEN_AUTOMATIC: &str = "origin = 'AUTO' AND (status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') \
      OR (status = 'FAILED' AND next_attempt_at IS NOT NULL))";
@@ -158,10 +161,12 @@ pub(in super::super) async fn open_among(
     account_id: AccountId,
     ids: &[TopUpId],
 ) -> Result<Vec<TopUpId>, Fault> {
-    let text = "SELECT id FROM top_up WHERE account_id = $1 AND (status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') \
-         OR next_attempt_at IS NOT NULL OR EXISTS (SELECT 1 FROM top_up_refund AS r \
-           WHERE r.account_id = $1 AND r.top_up_id = top_up.id AND r.status = 'PENDING'))";
-    let mut select = Select::of(tx, account_id, text);
+    let text = format!(
+        "SELECT id FROM top_up WHERE account_id = $1 AND ({IN_PROGRESS} OR next_attempt_at IS NOT NULL \
+         OR EXISTS (SELECT 1 FROM top_up_refund AS r \
+           WHERE r.account_id = $1 AND r.top_up_id = top_up.id AND r.status = 'PENDING'))"
+    );
+    let mut select = Select::of(tx, account_id, &text);
     let ids = ids.iter().map(|id| id.uuid()).collect();
     select.and_all(&[Condition::Uuids("id", ids)]);
     select.values(tx).await
@@ -173,8 +178,7 @@ pub(in super::super) async fn unfinished(
     account_id: AccountId,
     limit: u32,
 ) -> Result<Vec<TopUp>, Fault> {
-    let condition = "status IN ('PENDING', 'PROCESSING', 'REQUIRES_ACTION') ORDER BY created_at";
-    some(tx, account_id, condition, limit).await
+    some(tx, account_id, &format!("{IN_PROGRESS} ORDER BY created_at"), limit).await
 }
 
 async fn some(tx: &Transaction, account_id: AccountId, condition: &str, limit: u32) -> Result<Vec<TopUp>, Fault> {
