@@ -1,4 +1,5 @@
-"""Mail through a real SMTP server: over STARTTLS, and when the server is busy, refuses, hangs or goes away without a word.
+"""Mail through a real SMTP server: over STARTTLS, and when the server is busy, refuses, hangs or goes away without a word; and when the
+database does not take the record of a mail for some time.
 
 Usage: check.py CERTIFICATE KEY. The certificate is for localhost.
 """
@@ -12,22 +13,24 @@ from ledgerbell import Ledgerbell, MailServer, end, until
 
 # What is to become of a mail to each of these, by the name before the @.
 EXPECTED = {
+    # First, so that its late answer would be taken for the one of a mail after it.
+    "hanging": ("QUEUED", "temporarily refused the mail"),
     "ada": ("SENT", None),
     "greylisted": ("QUEUED", "temporarily refused the mail"),
     "closing": ("QUEUED", "temporarily refused the mail"),
     "gone": ("BOUNCED", "does not know this mailbox"),
     "spam": ("BOUNCED", "blocked the mail"),
     "dropped": ("QUEUED", "temporarily refused the mail"),
-    "hanging": ("QUEUED", "temporarily refused the mail"),
 }
-# A command that is not answered is given up after 20 s.
-HANG_SECONDS = 60
+# A mail that is not answered is given up after a minute.
+HANG_SECONDS = 62
 
 
 class Handler:
     def __init__(self):
         self.mails = []
         self.recovered = False
+        self.lock = None
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         name = address.split("@")[0]
@@ -44,6 +47,9 @@ class Handler:
     async def handle_DATA(self, server, session, envelope):
         name = envelope.rcpt_tos[0].split("@")[0]
         self.mails.append((name, session.ssl is not None, email.message_from_bytes(envelope.content)))
+        if name == "locked" and self.lock is None:
+            self.lock = self.bell.open()
+            self.lock.execute("BEGIN IMMEDIATE")
         if not self.recovered:
             if name == "spam":
                 return "554 5.7.1 this looks like spam"
@@ -64,6 +70,17 @@ def deliveries(bell, members):
     return {name: of(member) for name, member in members.items()}
 
 
+def check_record(bell, handler, send_to):
+    """While a mail is with the mail server, another program begins to hold the database's lock, for longer than a statement waits for it."""
+    send_to("locked")
+    until(lambda: "could not be recorded yet" in bell.said(), "the record fails", HANG_SECONDS)
+    assert len(handler.sent_to("locked")) == 1
+    handler.lock.rollback()
+    sent = "SELECT COUNT(*) FROM delivery WHERE status = 'SENT' AND address = 'locked@example.com' AND attempts = 1"
+    until(lambda: bell.count(sent) == 1, "the record is made")
+    assert len(handler.sent_to("locked")) == 1, "it is sent once"
+
+
 def main(certificate, key_file):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key_file)
@@ -72,6 +89,7 @@ def main(certificate, key_file):
     mail.start()
     settings = {"SSL_CERT_FILE": certificate}
     with Ledgerbell(f"smtp://localhost:{mail.port}?tls=required", settings) as bell:
+        handler.bell = bell
         server = bell.serve()
         try:
             create = """mutation { createAccount(input: { name: "Team", creditPrice: "1", currency: "EUR",
@@ -79,11 +97,15 @@ def main(certificate, key_file):
             account = bell.call(create)["createAccount"]["account"]["id"]
             add = """mutation ($input: AddMemberInput!) { addMember(input: $input) { member { id } } }"""
             send = """mutation ($id: ID!) { sendTestNotification(input: { memberId: $id, channel: EMAIL }) { alert { id } } }"""
-            members = {}
-            for name in EXPECTED:
+
+            def send_to(name):
+                """Sends mail to a new member, and gives their id."""
                 new = {"accountId": account, "name": name.title(), "email": f"{name}@example.com"}
-                members[name] = bell.call(add, input=new)["addMember"]["member"]["id"]
-                assert bell.call(send, id=members[name])["sendTestNotification"]["alert"]
+                member = bell.call(add, input=new)["addMember"]["member"]["id"]
+                assert bell.call(send, id=member)["sendTestNotification"]["alert"]
+                return member
+
+            members = {name: send_to(name) for name in EXPECTED}
             ended = "SELECT COUNT(*) FROM delivery WHERE channel = 'EMAIL' AND attempts = 1 AND status <> 'SENDING'"
             until(lambda: bell.count(ended) == len(EXPECTED), "every mail was tried", 2 * HANG_SECONDS)
             for name, found in deliveries(bell, members).items():
@@ -94,6 +116,7 @@ def main(certificate, key_file):
             bell.make_due("QUEUED")
             waiting = "SELECT COUNT(*) FROM delivery WHERE status IN ('QUEUED', 'SENDING')"
             until(lambda: bell.count(waiting) == 0, "what was not taken is sent again")
+            check_record(bell, handler, send_to)
         finally:
             end(server)
             mail.stop()
@@ -109,7 +132,7 @@ def main(certificate, key_file):
     for name in ["dropped", "hanging"]:
         first, second = handler.sent_to(name)
         assert first["Message-ID"] == second["Message-ID"], name
-    print(f"over TLS: {len(handler.mails)} mails were handed over; 421, 450 and silence were tried again, 550 and 554 came back")
+    print(f"over TLS: {len(handler.mails)} mails were handed over; 421, 450 and silence were tried again, 550 and 554 came back, a lost record was made again")
 
 
 main(*sys.argv[1:])

@@ -33,7 +33,8 @@ MOMENTS = ["recipient", "taken", "answered", "next"]
 class Handler:
     """Takes all mail, and kills the worker of the present life at a moment of a mail.
 
-    Arrivals are told apart by connection, which is a worker's life: what a worker has written may be read when it is dead already.
+    Arrivals are told apart by connection, which is a worker's life: what a worker has written may be read when it is dead already, and
+    the next one sends.
     """
 
     def __init__(self):
@@ -62,7 +63,7 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         message = email.message_from_bytes(envelope.content)
-        self.arrivals.append((session.peer, message["Message-ID"]))
+        self.arrivals.append((session.number, message["Message-ID"]))
         self.taken_now = True
         self.at("taken")
         return "250 taken"
@@ -190,15 +191,17 @@ def check_inboxes(bell):
     return mails
 
 
-def check_mails(handler, mails):
+def check_mails(bell, handler, mails):
     """Gives how many arrived twice, after looking at when."""
     arrived = collections.Counter(message_id for _, message_id in handler.arrivals)
     assert set(arrived) == {f"<{mail}@bell.example>" for mail in mails}, "mails were lost, or came from nowhere"
-    last_of_life = dict(handler.arrivals)
-    latest = {message_id: at for at, (_, message_id) in enumerate(handler.arrivals)}
-    for at, (life, message_id) in enumerate(handler.arrivals):
+    # As they were sent, one life after the other.
+    arrivals = sorted(handler.arrivals, key=lambda arrival: arrival[0])
+    last_of_life = dict(arrivals)
+    latest = {message_id: at for at, (_, message_id) in enumerate(arrivals)}
+    for at, (life, message_id) in enumerate(arrivals):
         if latest[message_id] != at:
-            assert last_of_life[life] == message_id, f"{message_id} was sent again, but nobody died over it"
+            assert last_of_life[life] == message_id, f"{message_id} was sent again, but no worker died over it. They said: {bell.said()}"
     again = len(handler.arrivals) - len(arrived)
     assert again <= DEATHS, again
     return again
@@ -222,8 +225,8 @@ def main(seed="1"):
         mails = check_inboxes(bell)
         end(server)
         bell.run("verify")
-    mail.stop()
-    again = check_mails(handler, mails)
+        mail.stop()
+        again = check_mails(bell, handler, mails)
     deaths = ", ".join(f"{count} {moment}" for moment, count in died.items())
     print(f"{DEATHS} deaths (seed {seed}: {deaths}): {ALERTS} alerts, each in the app once; {len(mails)} mails, each arrived, {again} of them twice")
     print(f"{due - begin:.0f} s until all was due, {done - due:.0f} s until all had arrived")

@@ -1,5 +1,6 @@
 """A Ledgerbell that a test starts and ends, its database, and mail servers for it."""
 
+import itertools
 import json
 import logging
 import os
@@ -50,14 +51,14 @@ class Ledgerbell:
             "LEDGERBELL_MODE": "development",
             "LEDGERBELL_LISTEN": f"127.0.0.1:{self.port}",
             "LEDGERBELL_DATA_DIR": self.directory.name,
-            "LEDGERBELL_LOG_LEVEL": "error",
+            "LEDGERBELL_LOG_LEVEL": "warn",
             "LEDGERBELL_MAIL_SMTP_URL": smtp_url,
             "LEDGERBELL_MAIL_FROM": "Bell <bell@bell.example>",
             "LEDGERBELL_APP_URL": "https://app.example/credits",
             **(settings or {}),
         }
         self.run("migrate")
-        self.rows = sqlite3.connect(f"{self.directory.name}/ledgerbell.db", timeout=PATIENCE_SECONDS, isolation_level=None)
+        self.rows = self.open()
 
     def __enter__(self):
         return self
@@ -75,9 +76,20 @@ class Ledgerbell:
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout
 
+    def open(self):
+        """A connection to the database, which any thread may use."""
+        path = f"{self.directory.name}/ledgerbell.db"
+        return sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
+
     def start(self, *arguments):
-        self.processes.append(subprocess.Popen([EXECUTABLE, *arguments], env=self.environment))
+        with open(f"{self.directory.name}/log", "a") as log:
+            self.processes.append(subprocess.Popen([EXECUTABLE, *arguments], env=self.environment, stdout=log, stderr=log))
         return self.processes[-1]
+
+    def said(self):
+        """What all processes have said so far."""
+        with open(f"{self.directory.name}/log") as log:
+            return log.read()
 
     def serve(self, *flags):
         """A serving process; to be ended by `end`."""
@@ -133,6 +145,14 @@ class MailServer(Controller):
 
 
 class Conversation(SMTP):
+    """A session has a number, in the order of connecting."""
+
+    numbers = itertools.count()
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        self.session.number = next(self.numbers)
+
     async def push(self, status):
         await super().push(status)
         if hasattr(self.event_handler, "answered"):

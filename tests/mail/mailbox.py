@@ -138,8 +138,10 @@ def main():
             # Sent again, it is the same mail.
             query = """query ($id: ID!) { node(id: $id) { ... on Member { deliveries(first: 9, filter: { channels: [EMAIL],
                 alertKinds: [BALANCE_DEPLETED] }) { nodes { id status } } } } }"""
-            sent = bell.call(query, id=juergen)["node"]["deliveries"]["nodes"]
-            assert [one["status"] for one in sent] == ["SENT"], sent
+            deliveries = lambda: bell.call(query, id=juergen)["node"]["deliveries"]["nodes"]
+            # It arrives before that is recorded.
+            until(lambda: [one["status"] for one in deliveries()] == ["SENT"], "one mail is recorded as sent")
+            sent = deliveries()
             bell.rows.execute("UPDATE delivery SET sent_at = sent_at - 60000 WHERE channel = 'EMAIL'")
             again = "mutation ($id: ID!) { resendDelivery(input: { deliveryId: $id }) { userErrors { code } } }"
             assert bell.call(again, id=sent[0]["id"])["resendDelivery"]["userErrors"] == []

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
+use crate::domain::database::record_within;
 use crate::domain::fault::Fault;
 use crate::primitives::trace;
 
 use super::mailer::{Mail, MailError};
 use super::model::next_try;
-use super::outbox::{CLAIM_MILLIS, LONGEST_TRY_MILLIS, Outbox};
+use super::outbox::{CLAIM_MILLIS, LONGEST_TRY_MILLIS, Outbox, RECORDED_WITHIN};
 use super::store::{self, AddressNotice};
 use super::wording::Reader;
 
@@ -73,11 +74,13 @@ impl Outbox {
             }
         };
         let notice = Arc::new(notice);
-        self.database
-            .transaction(move |tx| {
+        let end = || {
+            let notice = Arc::clone(&notice);
+            self.database.transaction(move |tx| {
                 let notice = Arc::clone(&notice);
                 Box::pin(async move { store::end_address_notice(tx, &notice, next).await })
             })
-            .await
+        };
+        record_within(RECORDED_WITHIN, "the response of the mail system", end).await
     }
 }

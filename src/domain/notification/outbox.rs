@@ -1,15 +1,16 @@
 //! Mail on its way: claimed, sent, retried, given up, bounced.
 //!
 //! A mail arrives at least once. It can arrive twice only if the response of the mail system, or the record of it, is lost. That
-//! happens when the process or the database fails after the mail system accepted the mail, before the claim ends. The second
-//! mail has the same Message-ID.
+//! happens when the process fails after the mail system accepted the mail, or when the database fails for longer than
+//! [`RECORDED_WITHIN`]. The second mail has the same Message-ID.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use crate::domain::database::Database;
+use crate::domain::database::{Database, record_within};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::Ledger;
 use crate::domain::member::MailBounds;
@@ -36,6 +37,9 @@ pub(super) const CLAIM_MILLIS: i64 = 10 * MINUTE;
 /// No try starts with less than this left of its claim. If a server hangs, the later mails of one claim would otherwise be sent by
 /// two processes.
 pub(super) const LONGEST_TRY_MILLIS: i64 = 2 * MINUTE;
+/// How long the response of the mail system is recorded again while the database fails. With the time that the mail system may take, it
+/// is within a try.
+pub(super) const RECORDED_WITHIN: Duration = Duration::from_mins(1);
 /// Maximum length that is kept of an error of the mail system.
 const LONGEST_ERROR: usize = 500;
 
@@ -171,7 +175,8 @@ impl Outbox {
                 return Ok(self.conclude(&sent, (first, answer), email).await?);
             }
         };
-        let concluded = self.conclude(&sent, (first, answer), email).await;
+        let conclude = || self.conclude(&sent, (first, answer.clone()), email.clone());
+        let concluded = record_within(RECORDED_WITHIN, "the response of the mail system", conclude).await;
         concluded.map_err(Unsent::HandedOver)
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::domain::database::Database;
+use crate::domain::database::{Database, record_within};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::Ledger;
 use crate::primitives::clock::{Clock, SECOND, Timestamp};
@@ -200,12 +200,20 @@ impl Sending {
     ) -> Result<(), Fault> {
         let failure = attempt.failure;
         let work = Arc::new((ended, attempt));
-        let recorded = self.database.transaction(move |tx| {
+        let record = || {
             let work = Arc::clone(&work);
-            Box::pin(async move { store::end_attempt(tx, &work.0, &work.1).await })
-        });
-        let recorded: Result<(), Fault> = recorded.await;
-        recorded?;
+            self.database.transaction(move |tx| {
+                let work = Arc::clone(&work);
+                Box::pin(async move { store::end_attempt(tx, &work.0, &work.1).await })
+            })
+        };
+        // The claim lasts for two attempts.
+        record_within(
+            self.transport.time_limit(),
+            "the response of a webhook endpoint",
+            record,
+        )
+        .await?;
         let (of, now) = ((endpoint.account_id, endpoint.id), self.clock.now());
         match failure {
             None if endpoint.failing_since.is_none() => Ok(()),
