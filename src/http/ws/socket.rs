@@ -39,8 +39,11 @@ use crate::http::server::ConnectionSlot;
 use crate::http::ws::message;
 use crate::primitives::clock::Alarm;
 
-/// The size of the read buffer and of the write buffer, in bytes.
-const BUFFER: usize = 4 * 1024;
+/// The size of the read buffer, in bytes. All of it is written before each read, so it is memory of each idle socket. Most messages of clients
+/// are shorter; the buffer grows with a longer one.
+const READ_BUFFER: usize = 1_024;
+/// Messages are written once they have this length together, in bytes.
+const WRITE_BUFFER: usize = 4 * 1024;
 /// A longer message is sent in fragments of this size, so that the socket's buffer stays small.
 const PIECE: usize = 16 * 1024;
 /// The number of steps before a socket lets other tasks run.
@@ -55,8 +58,8 @@ type SigningIn = BoxFuture<'static, Result<Caller, Refused>>;
 pub(super) async fn run(upgraded: Upgraded, opened: Opened) {
     let message_bytes = opened.limits.message_bytes;
     let config = WebSocketConfig::default()
-        .read_buffer_size(BUFFER)
-        .write_buffer_size(BUFFER)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
         .max_write_buffer_size(4 * PIECE)
         .max_message_size(Some(message_bytes))
         .max_frame_size(Some(message_bytes));
