@@ -58,6 +58,9 @@ impl TemplateError {
     }
 }
 
+/// The text of each template by its name.
+type Sources = BTreeMap<String, String>;
+
 /// The templates of all languages.
 pub struct Templates {
     environment: Environment<'static>,
@@ -118,20 +121,24 @@ impl Templates {
             languages: BTreeMap::new(),
             fallback: Language::default(),
         };
+        let mut sources = Sources::new();
         for (name, text) in FORMS {
-            templates.add_form(name, text)?;
+            sources.insert(name.to_owned(), text.to_owned());
         }
         for (name, text) in BUILT_IN {
-            templates.add_language(name, text)?;
+            templates.add_language(&mut sources, name, text)?;
         }
         if let Some(folder) = folder {
-            templates.add_folder(folder)?;
+            templates.add_folder(&mut sources, folder)?;
         }
+        templates.compile(sources)?;
         templates.try_all()?;
+        // A compiled template takes kilobytes, and most are rarely used: each is compiled again when it is used first.
+        templates.environment.clear_templates();
         Ok(templates)
     }
 
-    fn add_folder(&mut self, folder: &Path) -> Result<(), TemplateError> {
+    fn add_folder(&mut self, sources: &mut Sources, folder: &Path) -> Result<(), TemplateError> {
         let shown = folder.display().to_string();
         let files = std::fs::read_dir(folder).map_err(|error| TemplateError::new(&shown, &error))?;
         for file in files {
@@ -144,32 +151,33 @@ impl Templates {
             }
             let text = std::fs::read_to_string(&path).map_err(|error| TemplateError::new(&name, &error))?;
             match language {
-                Some(language) => self.add_language(&language.to_lowercase(), &text)?,
-                None => self.add_form(&name, &text)?,
+                Some(language) => self.add_language(sources, &language.to_lowercase(), &text)?,
+                None => drop(sources.insert(name, text)),
             }
         }
         Ok(())
     }
 
-    fn add_form(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
-        self.environment
-            .add_template_owned(name.to_owned(), text.to_owned())
-            .map_err(|error| TemplateError::new(name, &error))
-    }
-
-    fn add_language(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
+    fn add_language(&mut self, sources: &mut Sources, name: &str, text: &str) -> Result<(), TemplateError> {
         let language: Language = toml::from_str(text).map_err(|error| TemplateError::new(name, &error))?;
         fixed::check_details(name, &language)?;
         for (key, text) in language.texts() {
-            let name = format!("{name}/{key}");
-            self.environment
-                .add_template_owned(name.clone(), text.to_owned())
-                .map_err(|error| TemplateError::new(&name, &error))?;
+            sources.insert(format!("{name}/{key}"), text.to_owned());
         }
         if name == FALLBACK {
             self.fallback = language.clone();
         }
         self.languages.insert(name.to_owned(), language);
+        Ok(())
+    }
+
+    fn compile(&mut self, sources: Sources) -> Result<(), TemplateError> {
+        let names: Vec<String> = sources.keys().cloned().collect();
+        self.environment.set_loader(move |name| Ok(sources.get(name).cloned()));
+        for name in names {
+            let compiled = self.environment.get_template(&name);
+            compiled.map_err(|error| TemplateError::new(&name, &error))?;
+        }
         Ok(())
     }
 
