@@ -7,6 +7,7 @@ mod foundation;
 mod pages;
 mod webhook_endpoints;
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -163,12 +164,20 @@ fn make_data_directory(settings: &Settings) -> Result<(), StartError> {
     Ok(())
 }
 
+/// The maximum number of connections that read SQLite. Its reads are work of the processors of this machine: more of them at once take memory
+/// and are no faster. Two more let short reads pass long ones.
+fn readers(settings: &Settings) -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let useful = u32::try_from(processors).unwrap_or(u32::MAX).saturating_add(2);
+    settings.database.max_connections.min(useful)
+}
+
 /// Opens the configured database for commands that do not change it.
 pub async fn open_database_to_read(settings: &Settings) -> Result<Database, StartError> {
     tighten_files(settings);
     let options = OpenOptions {
         max_connections: settings.database.max_connections,
-        readers: settings.database.max_connections,
+        readers: readers(settings),
         // Statements that read everything take longer than those of requests.
         statement_timeout: LONGEST_LOOK,
         ..OpenOptions::default()
@@ -181,7 +190,7 @@ pub async fn open_database(settings: &Settings) -> Result<Database, StartError> 
     make_data_directory(settings)?;
     let options = OpenOptions {
         max_connections: settings.database.max_connections,
-        readers: settings.database.max_connections,
+        readers: readers(settings),
         ..OpenOptions::default()
     };
     Ok(database::open(settings.database.url.reveal(), options).await?)
