@@ -4,6 +4,7 @@
 # SERVER=path    measures this executable, and builds none
 # POSTGRES=url   measures on this Postgres, which must be on this machine; otherwise a private one is started, and stopped at the end
 # PEERS=1        measures other servers too, from npm
+# SYNC_MILLIS=2  postings: each sync of a file by a database takes so much longer, as on disks that are reached through a network; needs cc
 # TMPDIR         where databases are; /var/tmp, because /tmp may be in memory
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -60,6 +61,13 @@ if [ "$peers" = 1 ]; then
     (cd benches/peers && npm install --no-audit --no-fund --no-package-lock --loglevel=error) || fail "npm install failed"
 fi
 
+if [ -n "${SYNC_MILLIS:-}" ]; then
+    [ "$name" = postings ] && [ -z "${POSTGRES:-}" ] || fail "SYNC_MILLIS is for postings, on a Postgres that this script starts"
+    step "each sync takes $SYNC_MILLIS ms longer (benches/postings/slow_commits.c)"
+    cc -O2 -shared -fPIC -o "$PWD/target/slow_commits.so" benches/postings/slow_commits.c -ldl || fail "slow_commits.c cannot be built"
+    # Everything that is started from here inherits it: Postgres, the server with its SQLite, and the peers.
+    export LD_PRELOAD=$PWD/target/slow_commits.so LEDGERBELL_BENCH_SYNC_MICROS=$((SYNC_MILLIS * 1000))
+fi
 if [ -n "${POSTGRES:-}" ]; then
     postgres_url=$POSTGRES
     step "Postgres: $postgres_url (POSTGRES)"

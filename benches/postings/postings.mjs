@@ -2,6 +2,7 @@
 // posting, and on SQLite beside one commit for each posting on a bare connection.
 //
 //   scripts/bench.sh postings [--seconds 5] [--rounds 3] [--accounts 1000]
+//   SYNC_MILLIS=2 scripts/bench.sh postings: on disks that need so much longer for a commit
 //   POSTGRES=url scripts/bench.sh postings --citus: the same on a Citus cluster, whose coordinator is at the URL, without SQLite
 //
 // Each pair is measured in turn, and the median of the rounds counts. Processor time is that of the server and of Postgres; the clients of
@@ -14,7 +15,7 @@ import { Ground, median, optionsOf } from "../ground.mjs";
 import { Load, body } from "../load.mjs";
 import { processorTime } from "../processes.mjs";
 import { draw } from "../report/chart.mjs";
-import { record, short } from "../report/rows.mjs";
+import { measuring, record, short } from "../report/rows.mjs";
 
 const options = optionsOf({ seconds: "5", rounds: "3", accounts: "1000", load: "target/dist/load", commits: "target/dist/bare_commits" });
 const [SECONDS, ROUNDS, ACCOUNTS] = [options.seconds, options.rounds, options.accounts].map(Number);
@@ -30,11 +31,16 @@ const POSTING = body(`mutation P($i: AdjustCreditsInput!) { adjustCredits(input:
 });
 const TRANSACTION = join(dirname(fileURLToPath(import.meta.url)), "posting.sql");
 
-/** What the rows call the database. */
-const POSTGRES = options.citus ? "Citus" : "Postgres";
+/** How much longer than on this machine's disk a sync takes. */
+const SYNC_MILLIS = Number(process.env.LEDGERBELL_BENCH_SYNC_MICROS ?? 0) / 1_000;
+const AS_SLOW = SYNC_MILLIS ? `, commits ${SYNC_MILLIS} ms longer` : "";
+/** What the rows call the databases. */
+const POSTGRES = `${options.citus ? "Citus" : "Postgres"}${AS_SLOW}`;
+const SQLITE = `SQLite with synchronous = FULL${AS_SLOW}`;
 
 const ground = new Ground(options, "postings");
 const peer = new Ground(options, "postings_peer");
+if (SYNC_MILLIS) measuring({ bench: "postings, slow commits" });
 
 /** Starts a server with accounts, and returns a function that posts from clients over the first accounts. */
 async function prepare(database) {
@@ -114,15 +120,15 @@ function recordBoth(work, beside, { ratios }, least) {
 async function onSqlite(many, lines) {
   const sqlite = await prepare("SQLite");
   for (const clients of CLIENTS.slice(0, -1)) lines.sqlite.push([clients, (await sqlite.post(clients, ACCOUNTS)).rate]);
-  const work = `SQLite with synchronous = FULL, ${many}, 64 clients`;
+  const work = `${SQLITE}, ${many}, 64 clients`;
   const measured = await compare(work, () => sqlite.post(64, ACCOUNTS), bareCommits);
   lines.sqlite.push([64, measured.own.rate]);
   lines.bare = CLIENTS.map((clients) => [clients, measured.other.rate]);
   recordBoth(work, "one commit for each posting on bare SQLite", measured, SQLITE_GOAL);
   await sqlite.stop();
 
-  draw("throughput", {
-    title: `Postings a second, spread over ${many}`,
+  draw(SYNC_MILLIS ? "throughput-slow-commits" : "throughput", {
+    title: `Postings a second, spread over ${many}${AS_SLOW}`,
     x: "clients",
     y: "postings a second",
     growing: true,

@@ -15,6 +15,7 @@ const HEAD = ["| Work | Beside | Measured | Goal | | Build, commit, date |", "|-
 /** The sections in their order, with the bench of their rows and their pictures. */
 const SECTIONS = [
   { bench: "postings", title: "Postings: `make bench`", pictures: ["throughput"] },
+  { bench: "postings, slow commits", title: "Postings where a commit takes longer: `SYNC_MILLIS=2 scripts/bench.sh postings`", pictures: ["throughput-slow-commits"] },
   { bench: "live", title: "Live messages: `make bench-live`", pictures: ["sockets"] },
   { bench: "page", title: "A page of the credit log: `make bench-page PEERS=1`", pictures: [] },
   { bench: "fields", title: "A page against its fields: `make bench-fields PEERS=1`", pictures: ["fields", "fields-with-postgres"] },
