@@ -67,7 +67,7 @@ const LOG: &str =
 const COUNTED: &[Counted] = &[
     Counted {
         name: "a page of 50 entries",
-        instructions: 12_611_000,
+        instructions: 10_252_000,
         run: Run::Operation(asked(Who::Owner, PAGE)),
     },
     Counted {

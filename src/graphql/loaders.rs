@@ -13,7 +13,7 @@ use super::loads::{Loads, NoDelay};
 use crate::domain::Services;
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::Balance;
-use crate::domain::ledger::credit_log::{Entry, LotDraw, NamingEntries};
+use crate::domain::ledger::credit_log::{Entry, LotDraw, Names, NamingEntries};
 use crate::domain::ledger::model::Lot;
 use crate::domain::ledger::sessions::SessionView;
 use crate::domain::member::{ApiKey, ApiKeyName, Contact, KnownAccount, Member};
@@ -226,6 +226,22 @@ impl Loaders {
             .into_iter()
             .map(|(SessionKey(_, id), session)| (id, session))
             .collect())
+    }
+
+    /// Loads names of members and sessions at once, by one statement.
+    pub(super) async fn names_now(
+        &self,
+        account_id: AccountId,
+        members: &HashSet<MemberId>,
+        sessions: &HashSet<SessionId>,
+    ) -> Result<Names, ApiError> {
+        let Source { services, actor } = self.batches.loader();
+        let members: Vec<_> = members.iter().copied().collect();
+        let sessions: Vec<_> = sessions.iter().copied().collect();
+        Ok(services
+            .credit_log
+            .names(actor, account_id, &members, &sessions)
+            .await?)
     }
 
     /// Loads names of API keys at once, as [`Self::members_now`] loads members.

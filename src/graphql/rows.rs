@@ -188,6 +188,22 @@ impl<R: Row> Columns<R> {
     }
 }
 
+/// The columns of an object that can be read in two ways.
+pub(super) enum Narrowest<N: Row, R: Row> {
+    /// Columns that the narrow row has, which costs less to read.
+    Narrow(Columns<N>),
+    /// Columns of which the narrow row lacks some.
+    Whole(Columns<R>),
+}
+
+impl<N: Row, R: Row> Narrowest<N, R> {
+    /// Plans the columns of a selection. `None` if the executor must resolve it.
+    pub(super) fn of(selected: Selected<'_>) -> Option<Self> {
+        let narrow = Columns::of(selected).map(Self::Narrow);
+        narrow.or_else(|| Columns::of(selected).map(Self::Whole))
+    }
+}
+
 /// The JSON of a list while it is written.
 #[derive(Default)]
 pub(super) struct Json(Vec<u8>);

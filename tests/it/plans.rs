@@ -444,3 +444,59 @@ async fn sums_use_an_index(ground: &Ground) {
         }
     }
 }
+
+/// Names are looked up by their ids, however many members and sessions an account has.
+#[tokio::test]
+async fn names_are_looked_up_by_their_ids() {
+    for ground in Ground::each().await {
+        let is_sqlite = ground.backend() == DbBackend::Sqlite;
+        insert_account(&ground, ACCOUNT, "UTC").await;
+        if !is_sqlite {
+            // Postgres rightly scans a small table.
+            ground.load(&many_names()).await;
+        }
+        let log = CreditLog::new(ground.database.clone());
+        let (members, sessions) = ([1, 2], [3, 4]);
+        let members = members.map(|number| MemberId::from_uuid(uuid(10, number)));
+        let sessions = sessions.map(|number| SessionId::from_uuid(uuid(11, number)));
+        ground.take_asked();
+        let names = log.names(&Actor::System, ACCOUNT, &members, &sessions).await;
+        let names = names.expect("names");
+        let statements = ground.take_asked();
+        assert_eq!(statements.len(), 1);
+        let (how, column) = if is_sqlite {
+            ("EXPLAIN QUERY PLAN", 3)
+        } else {
+            ("EXPLAIN", 0)
+        };
+        for row in explain(&ground, how, &statements[0]).await {
+            let step: String = row.try_get_by_index(column).expect("a step");
+            let walks =
+                step.starts_with("SCAN member") || step.starts_with("SCAN session") || step.contains("Seq Scan");
+            assert!(!walks, "{step}");
+        }
+        if !is_sqlite {
+            assert_eq!(names.members[&members[0]].text, "Member 1");
+            assert_eq!(names.sessions[&sessions[1]].text, "Lesson 4");
+            assert_eq!((names.members.len(), names.sessions.len()), (2, 2));
+        }
+    }
+}
+
+/// Returns statements that insert ten thousand members and as many sessions on Postgres.
+fn many_names() -> [String; 3] {
+    let id = |room: &str, number: &str| format!("CAST('{room}' || lpad(to_hex({number}), 31, '0') AS uuid)");
+    let (account, member, session) = (ACCOUNT.number(), id("a", "n"), id("b", "n"));
+    [
+        format!(
+            "INSERT INTO member (account_id, id, name, role, version, created_at) \
+             SELECT {account}, {member}, 'Member ' || n, 'MEMBER', 1, 0 FROM generate_series(1, 10000) AS s(n)"
+        ),
+        format!(
+            "INSERT INTO session (account_id, id, member_id, title, status, starts_at, ends_at, booked, held, refunded, booked_at, \
+             hold_expires_at, search_text, processing_announced) SELECT {account}, {session}, {member}, 'Lesson ' || n, 'EXPIRED', \
+             0, 1, 10000, 0, 0, 0, 1, '', true FROM generate_series(1, 10000) AS s(n)"
+        ),
+        "VACUUM ANALYZE member, session".to_owned(),
+    ]
+}

@@ -344,6 +344,50 @@ async fn written_rows_are_the_bytes_of_the_executor() {
     }
 }
 
+/// Names of members and sessions are read without the rest of their rows. One object may be shown in both ways.
+#[tokio::test]
+async fn objects_that_are_shown_by_name_are_the_bytes_of_the_executor() {
+    let team = Team::new().await;
+    for selection in [
+        "actor { label }",
+        "member { name }",
+        "session { title }",
+        "member { __typename externalId id n: name }",
+        "session { externalId t: title id __typename }",
+        "actor { label member { name } } member { name } session { title }",
+        "member { name } actor { label member { id role } }",
+        "member { role name } actor { label member { name } } session { title status }",
+        "named: session { title } session { title refunded } m: member { name } member { version }",
+    ] {
+        for actor in [&team.german, &team.member, &Actor::System] {
+            let id = team.app.team.id();
+            let documents = in_both_forms(&["sequence".to_owned(), selection.to_owned()], |selection| {
+                format!("{{ account(id: \"{id}\") {{ creditLog(first: 100) {{ nodes {{ {selection} }} }} }} }}")
+            });
+            assert!(team.compare(actor, documents).await, "{selection}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_statement_reads_all_names_of_a_page() {
+    let team = Team::new().await;
+    let statements = async |selection: &str| {
+        let document = format!("{{ account {{ creditLog(first: 100) {{ nodes {{ {selection} }} }} }} }}");
+        let before = team.app.app().database().statements();
+        team.app.response_to(team.member.clone(), &document).await;
+        team.app.app().database().statements() - before
+    };
+    let without = statements("id").await;
+    for selection in [
+        "member { name }",
+        "session { title }",
+        "member { name } session { title externalId }",
+    ] {
+        assert_eq!(statements(selection).await, without + 1, "{selection}");
+    }
+}
+
 /// The executor merges the values of a field that is selected twice, anywhere on the way to a list.
 #[tokio::test]
 async fn a_list_that_is_selected_twice_is_merged() {

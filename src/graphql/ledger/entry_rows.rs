@@ -8,21 +8,25 @@ use std::sync::Arc;
 
 use super::entry::{Actor, CreditEntry, CreditEntryEdge, CreditEntryKind, PAYMENT_GATEWAY, SYSTEM};
 use super::session::{Session, SessionStatus};
+use crate::domain::ledger::credit_log::{Name, Names};
 use crate::domain::ledger::model::ACCOUNT_CLOSED;
 use crate::domain::member::{ApiKeyName, Member};
 use crate::domain::notification::Wording;
 use crate::graphql::context::Scope;
 use crate::graphql::errors::ApiError;
 use crate::graphql::member::MemberRole;
-use crate::graphql::rows::{Columns, Json, Listed, Row, fields};
+use crate::graphql::rows::{Columns, Json, Listed, Narrowest, Row, fields};
 use crate::primitives::actor::Cause;
 use crate::primitives::ids::{ApiKeyId, MemberId, SessionId};
+
+type MemberColumns = Narrowest<Name<MemberId>, Member>;
+type SessionColumns = Narrowest<Name<SessionId>, Session>;
 
 fields! {
     /// A field of an entry.
     EntryField {
         Id, Sequence, OccurredAt, Kind, Amount, BalanceBefore, BalanceAfter, Description, Hash,
-        Actor(Columns<Actor>), Member(Columns<Member>), Session(Columns<Session>),
+        Actor(Columns<Actor>), Member(MemberColumns), Session(SessionColumns),
     }
 
     /// A field of an edge.
@@ -32,7 +36,17 @@ fields! {
 
     /// A field of who caused an entry.
     ActorField {
-        Kind, Id, Label, Member(Columns<Member>),
+        Kind, Id, Label, Member(MemberColumns),
+    }
+
+    /// A field of a member that belongs to its name.
+    MemberNameField {
+        Id, ExternalId, Name,
+    }
+
+    /// A field of a session that belongs to its name.
+    SessionNameField {
+        Id, ExternalId, Title,
     }
 
     /// A field of a member.
@@ -67,10 +81,7 @@ impl Row for CreditEntry {
             EntryField::Hash => json.plain(self.hash_text()),
             EntryField::Actor(columns) => columns.write(&Actor::new(entry.account_id, entry.cause), related, json),
             EntryField::Member(columns) => related.write_member(entry.member_id, columns, json),
-            EntryField::Session(columns) => {
-                let session = entry.session_id.and_then(|id| related.sessions.get(&id));
-                json.optional(session, |json, session| columns.write(session, &related.words, json));
-            }
+            EntryField::Session(columns) => related.write_session(entry.session_id, columns, json),
         }
     }
 }
@@ -122,7 +133,7 @@ impl Row for Actor {
             }
             (ActorField::Id, Cause::System | Cause::PaymentGateway) => json.null(),
             (ActorField::Label, Cause::Member(id)) => {
-                json.optional(related.members.get(&id), |json, member| json.text(&member.name));
+                json.optional(related.names.members.get(&id), |json, name| json.text(&name.text));
             }
             (ActorField::Label, Cause::ApiKey(id, _)) => {
                 json.optional(related.api_keys.get(&id), |json, key| json.text(&key.name));
@@ -130,6 +141,34 @@ impl Row for Actor {
             (ActorField::Label, Cause::System) => json.text(SYSTEM),
             (ActorField::Label, Cause::PaymentGateway) => json.text(&related.words.written(PAYMENT_GATEWAY)),
             (ActorField::Member(columns), cause) => related.write_member(cause.member_id(), columns, json),
+        }
+    }
+}
+
+impl Row for Name<MemberId> {
+    const TYPE: &'static str = <Member as Row>::TYPE;
+    type Field = MemberNameField;
+    type Related = ();
+
+    fn write(&self, field: &MemberNameField, (): &(), json: &mut Json) {
+        match field {
+            MemberNameField::Id => json.plain(self.id.global(self.account_id)),
+            MemberNameField::ExternalId => json.optional(self.external_id.as_deref(), Json::text),
+            MemberNameField::Name => json.text(&self.text),
+        }
+    }
+}
+
+impl Row for Name<SessionId> {
+    const TYPE: &'static str = <Session as Row>::TYPE;
+    type Field = SessionNameField;
+    type Related = ();
+
+    fn write(&self, field: &SessionNameField, (): &(), json: &mut Json) {
+        match field {
+            SessionNameField::Id => json.plain(self.id.global(self.account_id)),
+            SessionNameField::ExternalId => json.optional(self.external_id.as_deref(), Json::text),
+            SessionNameField::Title => json.text(&self.text),
         }
     }
 }
@@ -196,21 +235,37 @@ impl Words {
 /// What the entries of a page refer to. They are of one account.
 #[derive(Default)]
 pub(crate) struct Related {
+    names: Names,
     members: HashMap<MemberId, Member>,
     sessions: HashMap<SessionId, Session>,
     api_keys: HashMap<ApiKeyId, ApiKeyName>,
     words: Words,
 }
 
+/// How a related object is shown. One object may be shown in both ways.
+#[derive(Clone, Copy, Default)]
+struct Shown {
+    by_name: bool,
+    whole: bool,
+}
+
+impl Shown {
+    fn add<N: Row, R: Row>(&mut self, columns: &Narrowest<N, R>) {
+        match columns {
+            Narrowest::Narrow(_) => self.by_name = true,
+            Narrowest::Whole(_) => self.whole = true,
+        }
+    }
+}
+
 /// Which related objects the columns contain.
 #[derive(Clone, Copy, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "they are independent")]
 struct Needs {
-    members: bool,
-    members_who_acted: bool,
-    names: bool,
+    members: Shown,
+    members_who_acted: Shown,
+    labels: bool,
     api_keys: bool,
-    sessions: bool,
+    sessions: Shown,
     words: bool,
 }
 
@@ -220,12 +275,13 @@ impl Needs {
         for field in fields {
             match field {
                 EntryField::Description => needs.words = true,
-                EntryField::Member(_) => needs.members = true,
+                EntryField::Member(columns) => needs.members.add(columns),
                 EntryField::Session(columns) => {
-                    needs.sessions = true;
-                    needs.words |= columns
-                        .fields()
-                        .any(|field| matches!(field, SessionField::CancelReason));
+                    needs.sessions.add(columns);
+                    if let Narrowest::Whole(columns) = columns {
+                        let mut fields = columns.fields();
+                        needs.words |= fields.any(|field| matches!(field, SessionField::CancelReason));
+                    }
                 }
                 EntryField::Actor(columns) => needs.add_actor(columns),
                 _ => {}
@@ -240,13 +296,54 @@ impl Needs {
                 ActorField::Kind => {}
                 ActorField::Id => self.api_keys = true,
                 ActorField::Label => {
-                    self.names = true;
+                    self.labels = true;
                     self.api_keys = true;
                     self.words = true;
                 }
-                ActorField::Member(_) => self.members_who_acted = true,
+                ActorField::Member(columns) => self.members_who_acted.add(columns),
             }
         }
+    }
+}
+
+/// The ids of related objects.
+#[derive(Default)]
+struct Ids {
+    members: HashSet<MemberId>,
+    sessions: HashSet<SessionId>,
+    named_members: HashSet<MemberId>,
+    named_sessions: HashSet<SessionId>,
+    /// Members and keys without whom no label can be written. The members are also among those that are named.
+    labeled_members: HashSet<MemberId>,
+    api_keys: HashSet<ApiKeyId>,
+}
+
+impl Ids {
+    fn of(entries: &[&CreditEntry], needs: Needs) -> Self {
+        let mut ids = Self::default();
+        for CreditEntry(entry) in entries {
+            for (id, shown) in [
+                (entry.member_id, needs.members),
+                (entry.cause.member_id(), needs.members_who_acted),
+            ] {
+                ids.members.extend(id.filter(|_| shown.whole));
+                ids.named_members.extend(id.filter(|_| shown.by_name));
+            }
+            ids.sessions.extend(entry.session_id.filter(|_| needs.sessions.whole));
+            ids.named_sessions
+                .extend(entry.session_id.filter(|_| needs.sessions.by_name));
+            match entry.cause {
+                Cause::Member(id) if needs.labels => {
+                    ids.labeled_members.insert(id);
+                }
+                Cause::ApiKey(id, _) if needs.api_keys => {
+                    ids.api_keys.insert(id);
+                }
+                _ => {}
+            }
+        }
+        ids.named_members.extend(&ids.labeled_members);
+        ids
     }
 }
 
@@ -257,47 +354,54 @@ impl Related {
             return Some(Self::default());
         };
         let account_id = first.account_id;
-        let (mut members, mut must_have, mut sessions, mut api_keys) =
-            (HashSet::new(), HashSet::new(), HashSet::new(), HashSet::new());
-        for CreditEntry(entry) in entries {
-            members.extend(entry.member_id.filter(|_| needs.members));
-            members.extend(entry.cause.member_id().filter(|_| needs.members_who_acted));
-            sessions.extend(entry.session_id.filter(|_| needs.sessions));
-            match entry.cause {
-                Cause::Member(id) if needs.names => {
-                    must_have.insert(id);
-                }
-                Cause::ApiKey(id, _) if needs.api_keys => {
-                    api_keys.insert(id);
-                }
-                _ => {}
-            }
-        }
-        members.extend(&must_have);
+        let ids = Ids::of(entries, needs);
         let loaders = &scope.loaders;
         let read = tokio::try_join!(
-            loaders.members_now(account_id, &members),
-            loaders.sessions_now(account_id, &sessions),
-            loaders.api_key_names_now(&api_keys),
+            loaders.names_now(account_id, &ids.named_members, &ids.named_sessions),
+            loaders.members_now(account_id, &ids.members),
+            loaders.sessions_now(account_id, &ids.sessions),
+            loaders.api_key_names_now(&ids.api_keys),
             Words::read(scope, needs.words),
         );
-        let (members, sessions, found_keys, words) = read.ok()?;
-        let has_all = must_have.iter().all(|id| members.contains_key(id))
-            && api_keys.iter().all(|id| found_keys.contains_key(id));
+        let (names, members, sessions, api_keys, words) = read.ok()?;
+        let has_all = ids.labeled_members.iter().all(|id| names.members.contains_key(id))
+            && ids.api_keys.iter().all(|id| api_keys.contains_key(id));
         let sessions = sessions.into_iter();
         has_all.then(|| Self {
+            names,
             members,
             sessions: sessions
                 .map(|(id, view)| (id, Session::new(account_id, view)))
                 .collect(),
-            api_keys: found_keys,
+            api_keys,
             words,
         })
     }
 
-    fn write_member(&self, id: Option<MemberId>, columns: &Columns<Member>, json: &mut Json) {
-        let member = id.and_then(|id| self.members.get(&id));
-        json.optional(member, |json, member| columns.write(member, &(), json));
+    fn write_member(&self, id: Option<MemberId>, columns: &MemberColumns, json: &mut Json) {
+        match columns {
+            Narrowest::Narrow(columns) => {
+                let name = id.and_then(|id| self.names.members.get(&id));
+                json.optional(name, |json, name| columns.write(name, &(), json));
+            }
+            Narrowest::Whole(columns) => {
+                let member = id.and_then(|id| self.members.get(&id));
+                json.optional(member, |json, member| columns.write(member, &(), json));
+            }
+        }
+    }
+
+    fn write_session(&self, id: Option<SessionId>, columns: &SessionColumns, json: &mut Json) {
+        match columns {
+            Narrowest::Narrow(columns) => {
+                let name = id.and_then(|id| self.names.sessions.get(&id));
+                json.optional(name, |json, name| columns.write(name, &(), json));
+            }
+            Narrowest::Whole(columns) => {
+                let session = id.and_then(|id| self.sessions.get(&id));
+                json.optional(session, |json, session| columns.write(session, &self.words, json));
+            }
+        }
     }
 }
 

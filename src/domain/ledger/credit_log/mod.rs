@@ -32,7 +32,9 @@ use crate::primitives::page::{Page, PageRequest, SortOrder};
 
 pub use explanation::{BalanceAt, HoldAt, HoldPosition};
 pub use filter::{ActorKind, ActorRef, AmountRange, CreditLogFilter, DateRange, Direction};
-pub use model::{CreditTotals, Entry, ExportRow, LotDraw, NamingEntries, UsageGroup, UsageGrouping, UsageScope};
+pub use model::{
+    CreditTotals, Entry, ExportRow, LotDraw, Name, Names, NamingEntries, UsageGroup, UsageGrouping, UsageScope,
+};
 pub use servers::LogEnd;
 use servers::{PageQuery, Replicated, TotalsQuery, UsageQuery};
 use store::selection::{Asked, Selection, account_zone};
@@ -214,6 +216,19 @@ impl CreditLog {
     ) -> Result<HashMap<EntryId, Vec<LotDraw>>, QueryError> {
         actor.require(account_id, Permission::ReadCreditLog)?;
         Ok(store::draws(&self.database, account_id, ids).await?)
+    }
+
+    /// Returns the names of members and sessions for rows that the caller may see, by one statement. Any caller of the account may
+    /// see names of members.
+    pub async fn names(
+        &self,
+        actor: &Actor,
+        account_id: AccountId,
+        members: &[MemberId],
+        sessions: &[SessionId],
+    ) -> Result<Names, QueryError> {
+        let own = own_only(actor, account_id)?;
+        Ok(store::names::of(&self.database, account_id, members, sessions, own).await?)
     }
 
     /// Returns what the filter asks for, as far as the caller may see it. Who may see what, and the account's zone, are read from the

@@ -1,12 +1,14 @@
 //! Values that the credit log returns.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 
 use crate::domain::ledger::model::{EntryKind, Lot};
 use crate::primitives::actor::Cause;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::MemberId;
+use crate::primitives::ids::{AccountId, MemberId, SessionId};
 
 pub use crate::domain::ledger::model::Entry;
 
@@ -127,4 +129,26 @@ pub struct NamingEntries {
     pub entries: Vec<Entry>,
     /// The total number of such entries.
     pub total: i64,
+}
+
+/// What a reader calls an object that an entry refers to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name<I> {
+    /// The account of the object.
+    pub account_id: AccountId,
+    /// The object.
+    pub id: I,
+    /// The platform's own id of the object.
+    pub external_id: Option<String>,
+    /// The name of a member, or the title of a session.
+    pub text: String,
+}
+
+/// The names of objects that entries refer to. Those that do not exist are absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The names of members.
+    pub members: HashMap<MemberId, Name<MemberId>>,
+    /// The names of sessions.
+    pub sessions: HashMap<SessionId, Name<SessionId>>,
 }

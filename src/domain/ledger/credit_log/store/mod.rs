@@ -1,6 +1,7 @@
 //! SQL of the credit log.
 
 pub(super) mod explanation;
+pub(super) mod names;
 pub(super) mod selection;
 pub(super) mod servers;
 pub(super) mod usage;
