@@ -120,29 +120,43 @@ impl Rows {
     /// Returns `INSERT INTO table (…) SELECT … FROM r WHERE true`, followed by `conflict`, such as `ON CONFLICT (…) DO UPDATE
     /// SET …`.
     pub fn insert(&self, backend: DbBackend, table: &str, conflict: &str) -> Statement {
-        let (names, relation) = (self.names(), self.relation(backend, 1));
-        // Without WHERE, SQLite reads ON CONFLICT as the condition of a join.
-        let sql = format!("INSERT INTO {table} ({names}) SELECT {names} FROM {relation} WHERE true {conflict}");
-        self.statement(backend, sql)
+        self.statement(backend, self.insert_text(backend, 1, table, conflict))
     }
 
     /// Returns the statement that inserts these rows into the table of an entity.
     pub fn insert_into<E: EntityTrait>(&self, backend: DbBackend) -> Statement {
-        self.insert(backend, E::default().table_name(), "")
+        self.statement(backend, self.insert_into_text::<E>(backend, 1))
     }
 
     /// Returns the statement that inserts these rows into the table of an entity, or replaces in rows with the same primary key
     /// all other columns of the record, where `condition` is empty or ` WHERE …` is met.
     pub fn save<E: EntityTrait>(&self, backend: DbBackend, condition: &str) -> Statement {
-        self.upsert::<E>(backend, &[], condition)
+        let conflict = self.conflict::<E>(&[]) + condition;
+        self.insert(backend, E::default().table_name(), &conflict)
     }
 
     /// As [`Self::save`], but these columns of a stored row become the value of an expression.
     pub fn save_with<E: EntityTrait>(&self, backend: DbBackend, computed: &[(&str, &str)]) -> Statement {
-        self.upsert::<E>(backend, computed, "")
+        self.insert(backend, E::default().table_name(), &self.conflict::<E>(computed))
     }
 
-    fn upsert<E: EntityTrait>(&self, backend: DbBackend, computed: &[(&str, &str)], condition: &str) -> Statement {
+    /// Returns the text of [`Self::insert_into`], with the rows as the parameter of this number.
+    pub(super) fn insert_into_text<E: EntityTrait>(&self, backend: DbBackend, parameter: usize) -> String {
+        self.insert_text(backend, parameter, E::default().table_name(), "")
+    }
+
+    /// Returns the text of [`Self::save`] without a condition, with the rows as the parameter of this number.
+    pub(super) fn save_text<E: EntityTrait>(&self, backend: DbBackend, parameter: usize) -> String {
+        self.insert_text(backend, parameter, E::default().table_name(), &self.conflict::<E>(&[]))
+    }
+
+    fn insert_text(&self, backend: DbBackend, parameter: usize, table: &str, conflict: &str) -> String {
+        let (names, relation) = (self.names(), self.relation(backend, parameter));
+        // Without WHERE, SQLite reads ON CONFLICT as the condition of a join.
+        format!("INSERT INTO {table} ({names}) SELECT {names} FROM {relation} WHERE true {conflict}")
+    }
+
+    fn conflict<E: EntityTrait>(&self, computed: &[(&str, &str)]) -> String {
         let keys: Vec<&'static str> = E::PrimaryKey::iter().map(|key| key.into_column().as_str()).collect();
         let others: Vec<String> = self
             .columns
@@ -153,12 +167,7 @@ impl Rows {
                 None => format!("{name} = excluded.{name}"),
             })
             .collect();
-        let conflict = format!(
-            "ON CONFLICT ({}) DO UPDATE SET {}{condition}",
-            keys.join(", "),
-            others.join(", ")
-        );
-        self.insert(backend, E::default().table_name(), &conflict)
+        format!("ON CONFLICT ({}) DO UPDATE SET {}", keys.join(", "), others.join(", "))
     }
 
     /// Returns a statement whose only parameter, `$1`, is these rows.

@@ -36,6 +36,7 @@ mod shared;
 mod transaction;
 mod trouble;
 mod witness;
+pub(in crate::domain) mod writes;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -79,6 +80,7 @@ pub struct Database {
     witness: Option<Arc<Witness>>,
     shared: Arc<Shared>,
     schema: DatabaseConnection,
+    is_sharded: bool,
 }
 
 impl Database {
@@ -109,6 +111,17 @@ impl Database {
             writer,
             shared,
             schema,
+            is_sharded: false,
+        }
+    }
+
+    /// Returns the same connections, where the rows of accounts are on several servers behind one address. It is then sent only statements
+    /// that such a database accepts.
+    #[must_use]
+    pub fn sharded(self) -> Self {
+        Self {
+            is_sharded: true,
+            ..self
         }
     }
 
@@ -283,7 +296,8 @@ impl Database {
             Mode::Snapshot => &self.reader.pool,
         };
         let session = Session::acquire(pool, &self.shared).await?;
-        Transaction::begin(session, pool.backend(), mode).await
+        let tx = Transaction::begin(session, pool.backend(), mode).await?;
+        Ok(tx.with_joined_writes(self.backend() == DbBackend::Postgres && !self.is_sharded))
     }
 
     /// Runs the work once, then commits or rolls back. After a COMMIT that fails the result is unknown. Running the work again

@@ -14,6 +14,7 @@ use super::session::{Mode, Session};
 #[derive(Debug)]
 pub struct Transaction {
     backend: DbBackend,
+    joins_writes: bool,
     progress: Mutex<Progress>,
 }
 
@@ -36,8 +37,19 @@ impl Transaction {
         };
         Ok(Self {
             backend,
+            joins_writes: false,
             progress: Mutex::new(progress),
         })
+    }
+
+    /// Returns the same transaction. One statement may then write to several tables: see [`Self::joins_writes`].
+    pub(super) fn with_joined_writes(self, joins_writes: bool) -> Self {
+        Self { joins_writes, ..self }
+    }
+
+    /// Whether one statement may write to several tables.
+    pub(super) const fn joins_writes(&self) -> bool {
+        self.joins_writes
     }
 
     /// Commits, and returns the connection, which is outside of the transaction.

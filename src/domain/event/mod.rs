@@ -33,4 +33,4 @@ pub use ledgerbell_core::event::{
 };
 pub use ledgerbell_core::primitives::status::{AlertMark, ApiKeyChange, PurchaseLimit};
 pub use rung::Rung;
-pub(in crate::domain) use store::{after, append, between, delete_until, last_before, two_oldest};
+pub(in crate::domain) use store::{after, append, append_with, between, delete_until, last_before, two_oldest};

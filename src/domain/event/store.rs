@@ -8,6 +8,7 @@ use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, columns_of};
 use crate::domain::database::scope::AccountScope;
 use crate::domain::database::select::{Condition, Select};
+use crate::domain::database::writes::Writes;
 use crate::domain::database::{Database, Transaction};
 use crate::domain::fault::Fault;
 use crate::primitives::clock::Timestamp;
@@ -35,8 +36,16 @@ struct EventRow {
 /// Writes events in the caller's transaction, by one statement whatever their number. Their sequences come from rows that the
 /// transaction has locked.
 pub(in crate::domain) async fn append(tx: &Transaction, events: &[(AccountId, &Event)]) -> Result<(), Fault> {
-    let rows = Rows::of(events.iter().map(|(account_id, event)| (*account_id, row(event))));
-    records::insert_all::<entity::event::Entity>(tx, &rows).await
+    records::insert_all::<entity::event::Entity>(tx, &rows(events)).await
+}
+
+/// As [`append`], together with rows of other tables.
+pub(in crate::domain) fn append_with(writes: &mut Writes<'_>, events: &[(AccountId, &Event)]) {
+    writes.insert_all::<entity::event::Entity>(&rows(events));
+}
+
+fn rows(events: &[(AccountId, &Event)]) -> Rows {
+    Rows::of(events.iter().map(|(account_id, event)| (*account_id, row(event))))
 }
 
 fn row(event: &Event) -> EventRow {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::domain::database::writes::Writes;
 use crate::domain::database::{MayFault, Transaction, Work};
 use crate::domain::event::{self, Event, EventContent, LiveCursor};
 use crate::domain::fault::Fault;
@@ -198,7 +199,9 @@ impl LockedAccount {
     ) -> Result<(), Fault> {
         let mut work = store::Work::new(self.header.clone(), Vec::new(), self.now);
         work.changes.keys.push((key, operation, record));
-        store::insert_keys(tx, &[work]).await
+        let mut writes = Writes::of(tx);
+        store::insert_keys(&mut writes, &[work]);
+        writes.send().await
     }
 
     /// Returns what refunds in progress of a top-up hold.
@@ -252,6 +255,8 @@ impl LockedAccount {
     async fn write(tx: &Transaction, locked: &[Self]) -> Result<(), Fault> {
         let changed = locked.iter().filter(|account| account.header != account.written);
         let headers: Vec<&AccountHeader> = changed.map(|account| &account.header).collect();
-        store::update_headers(tx, &headers).await
+        let mut writes = Writes::of(tx);
+        store::update_headers(&mut writes, &headers);
+        writes.send().await
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, Fields, FromRow, columns_of};
 use crate::domain::database::scope::AccountScope;
+use crate::domain::database::writes::Writes;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::searchable;
 use crate::domain::ledger::model::{Entry, HASH_VERSION, LotMovement, PastEntry, SessionRef};
@@ -112,11 +113,12 @@ pub(in crate::domain::ledger) async fn taken_back(
 }
 
 /// Writes new entries with their movements, and the reversed parts of old ones.
-pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
+pub(super) async fn save(tx: &Transaction, writes: &mut Writes<'_>, works: &[Work]) -> Result<(), Fault> {
     let (entries, movements) = new_rows(works);
-    records::insert_all::<credit_entry::Entity>(tx, &entries).await?;
-    records::insert_all::<lot_movement::Entity>(tx, &movements).await?;
+    writes.insert_all::<credit_entry::Entity>(&entries);
+    writes.insert_all::<lot_movement::Entity>(&movements);
     let (taken_back, returned) = past_rows(works);
+    writes.save_all::<lot_movement::Entity>(&returned);
     let sql = |scope: AccountScope, relation| {
         let account = scope.condition("credit_entry");
         format!(
@@ -124,8 +126,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
              WHERE credit_entry.account_id = r.account_id{account} AND credit_entry.sequence = r.sequence"
         )
     };
-    AccountScope::execute(tx, &taken_back, sql).await?;
-    records::save_all::<lot_movement::Entity>(tx, &returned).await
+    AccountScope::execute(tx, &taken_back, sql).await
 }
 
 fn new_rows(works: &[Work]) -> (Rows, Rows) {

@@ -10,6 +10,7 @@ use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, column_list};
 use crate::domain::database::scope::AccountScope;
 use crate::domain::database::select::{Condition, Select, Source};
+use crate::domain::database::writes::Writes;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountHeader;
 use crate::primitives::clock::Timestamp;
@@ -72,10 +73,10 @@ pub(in crate::domain::ledger) async fn insert(tx: &Transaction, header: &Account
 }
 
 /// Writes the figures of accounts that are locked.
-pub(in crate::domain::ledger) async fn update(tx: &Transaction, headers: &[&AccountHeader]) -> Result<(), Fault> {
+pub(in crate::domain::ledger) fn update(writes: &mut Writes<'_>, headers: &[&AccountHeader]) {
     let rows = Rows::of(headers.iter().map(|header| HeaderRow::from(*header)));
     // An upsert uses the key whatever the planner estimates. The rows exist, because they are locked.
-    records::save_all::<account_state::Entity>(tx, &rows).await
+    writes.save_all::<account_state::Entity>(&rows);
 }
 
 /// Returns the next accounts by their numbers.

@@ -2,18 +2,16 @@
 
 use entity::hold_movement;
 
-use crate::domain::database::Transaction;
 use crate::domain::database::bulk::Rows;
-use crate::domain::database::records;
-use crate::domain::fault::Fault;
+use crate::domain::database::writes::Writes;
 
 use super::Work;
 
 /// Writes the changes of holds.
-pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
+pub(super) fn save(writes: &mut Writes<'_>, works: &[Work]) {
     let movements = works.iter().flat_map(|work| {
         let movements = work.changes.hold_movements.iter();
         movements.map(move |movement| (work.account_id(), movement))
     });
-    records::insert_all::<hold_movement::Entity>(tx, &Rows::of(movements)).await
+    writes.insert_all::<hold_movement::Entity>(&Rows::of(movements));
 }

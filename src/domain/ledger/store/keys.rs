@@ -8,6 +8,7 @@ use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, Fields, FromRow, columns_of};
 use crate::domain::database::scope::AccountScope;
 use crate::domain::database::select::{Condition, Select, Source, Value};
+use crate::domain::database::writes::Writes;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{KeyRecord, MemberRef, MemberStanding, Origin};
 use crate::primitives::clock::Timestamp;
@@ -178,7 +179,7 @@ pub(in crate::domain::ledger) async fn expire(
 }
 
 /// Stores the keys of accepted commands.
-pub(in crate::domain::ledger) async fn insert(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
+pub(in crate::domain::ledger) fn insert(writes: &mut Writes<'_>, works: &[Work]) {
     let rows = Rows::of(works.iter().flat_map(|work| {
         let keys = work.changes.keys.iter();
         keys.map(move |((origin, key), operation, record)| KeyRow {
@@ -191,7 +192,7 @@ pub(in crate::domain::ledger) async fn insert(tx: &Transaction, works: &[Work]) 
             record: record.clone(),
         })
     }));
-    records::insert_all::<idempotency_key::Entity>(tx, &rows).await
+    writes.insert_all::<idempotency_key::Entity>(&rows);
 }
 
 /// The members that sessions are booked for, and those on whose behalf keys act.

@@ -7,6 +7,7 @@ use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, columns_of};
 use crate::domain::database::scope::AccountScope;
+use crate::domain::database::writes::Writes;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::{Lot, MAX_LOTS, ShiftExpiries};
 use crate::primitives::clock::Timestamp;
@@ -154,12 +155,12 @@ async fn load_held_before(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(),
 }
 
 /// Writes lots that were made or changed.
-pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
+pub(super) fn save(writes: &mut Writes<'_>, works: &[Work]) {
     let changed = works.iter().flat_map(|work| {
         let lots = work.changes.lots.iter().filter_map(move |id| work.state.lots.get(id));
         lots.map(move |lot| (work.account_id(), lot))
     });
-    records::save_all::<credit_lot::Entity>(tx, &Rows::of(changed)).await
+    writes.save_all::<credit_lot::Entity>(&Rows::of(changed));
 }
 
 /// Moves what expires by the length of a freeze: all lots that had not expired when it began, and all holds.

@@ -6,8 +6,9 @@ use entity::{session, session_hold};
 
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::records::{self, Fields, FromRow, columns_of};
+use crate::domain::database::records::{Fields, FromRow, columns_of};
 use crate::domain::database::scope::AccountScope;
+use crate::domain::database::writes::Writes;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::credit_log::search::searchable;
 use crate::domain::ledger::model::{AccountStatus, HoldPart, MAX_DUE, Session, SessionRef};
@@ -240,9 +241,10 @@ fn add(work: &mut Work, session: Session) {
 }
 
 /// Writes sessions that were made or changed, and their holds.
-pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
-    records::save_all::<session::Entity>(tx, &session_rows(works)).await?;
+pub(super) async fn save(tx: &Transaction, writes: &mut Writes<'_>, works: &[Work]) -> Result<(), Fault> {
     let (parts, gone) = part_rows(works);
+    writes.save_all::<session::Entity>(&session_rows(works));
+    writes.save_all::<session_hold::Entity>(&parts);
     let sql = |scope: AccountScope, relation| {
         let probe = scope.probe("session_hold", "t.session_id = r.session_id AND t.ordinal = r.ordinal");
         let account = scope.condition("session_hold");
@@ -251,8 +253,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
              (SELECT t.account_id, t.session_id, t.ordinal FROM {relation} {probe}){account}"
         )
     };
-    AccountScope::execute(tx, &gone, sql).await?;
-    records::save_all::<session_hold::Entity>(tx, &parts).await
+    AccountScope::execute(tx, &gone, sql).await
 }
 
 /// Sessions that are no longer open come first: one may release its external id for another one within the

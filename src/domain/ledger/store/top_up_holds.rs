@@ -6,6 +6,7 @@ use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::records::{self, FromRow, columns_of};
 use crate::domain::database::scope::AccountScope;
+use crate::domain::database::writes::Writes;
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::TopUpHold;
 use crate::primitives::credits::Credits;
@@ -54,7 +55,7 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
 }
 
 /// Writes changed holds, and deletes released ones.
-pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> {
+pub(super) async fn save(tx: &Transaction, writes: &mut Writes<'_>, works: &[Work]) -> Result<(), Fault> {
     let (mut kept, mut released) = (Vec::new(), Vec::new());
     for work in works {
         for top_up_id in &work.changes.top_up_holds {
@@ -70,7 +71,7 @@ pub(super) async fn save(tx: &Transaction, works: &[Work]) -> Result<(), Fault> 
             }
         }
     }
-    records::save_all::<top_up_hold::Entity>(tx, &Rows::of(kept)).await?;
+    writes.save_all::<top_up_hold::Entity>(&Rows::of(kept));
     let sql = |scope: AccountScope, relation| {
         format!(
             "DELETE FROM top_up_hold WHERE (account_id, top_up_id) IN (SELECT t.account_id, t.top_up_id FROM {relation} {}){}",

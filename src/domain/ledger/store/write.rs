@@ -3,6 +3,7 @@
 use crate::domain::database::Transaction;
 use crate::domain::database::bulk::{Record, Rows};
 use crate::domain::database::scope::AccountScope;
+use crate::domain::database::writes::Writes;
 use crate::domain::event::{self, Event};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::AccountHeader;
@@ -19,20 +20,27 @@ struct Times {
     now: Timestamp,
 }
 
-/// Writes the changes of the accepted commands of a batch, by one statement for each table with changes.
+/// Writes the changes of the accepted commands of a batch: where the database can, by one statement for all tables with new rows.
+/// What is only changed or deleted comes before, and concerns other rows.
 pub(in crate::domain::ledger) async fn write(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
-    entries::save(tx, works).await?;
-    lots::save(tx, works).await?;
-    sessions::save(tx, works).await?;
-    top_up_holds::save(tx, works).await?;
-    hold_movements::save(tx, works).await?;
-    keys::insert(tx, works).await?;
-    event::append(tx, &events(works)).await?;
-    lots::shift_expiries(tx, works).await?;
-    find_next_times(tx, works).await?;
+    let mut writes = Writes::of(tx);
+    entries::save(tx, &mut writes, works).await?;
+    lots::save(&mut writes, works);
+    sessions::save(tx, &mut writes, works).await?;
+    top_up_holds::save(tx, &mut writes, works).await?;
+    hold_movements::save(&mut writes, works);
+    keys::insert(&mut writes, works);
+    event::append_with(&mut writes, &events(works));
+    if works.iter().any(Work::deals_with_due) {
+        // These statements read and change the new rows.
+        writes.send().await?;
+        lots::shift_expiries(tx, works).await?;
+        find_next_times(tx, works).await?;
+    }
     let changed = works.iter().filter(|work| work.changes.accepted);
     let headers: Vec<&AccountHeader> = changed.map(|work| &work.state.header).collect();
-    header::update(tx, &headers).await
+    header::update(&mut writes, &headers);
+    writes.send().await
 }
 
 fn events(works: &[Work]) -> Vec<(AccountId, &Event)> {

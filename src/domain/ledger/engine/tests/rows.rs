@@ -1,6 +1,8 @@
 //! The loader provides all that the core needs, and the writer stores what was decided: random histories through the
 //! database have the same hashes as those through the core with everything in memory.
 
+use std::sync::Mutex;
+
 use super::*;
 use crate::domain::ledger::model::{AccountState, ContraAccount, EntryKind, MemberStanding, Refusal, decide};
 use crate::primitives::ids::{EntryId, SessionId, TopUpId};
@@ -250,7 +252,10 @@ impl Twin {
     }
 }
 
-async fn a_history(scratch: Scratch, accounts_per_transaction: usize, seed: u64) {
+async fn a_history(mut scratch: Scratch, accounts_per_transaction: usize, seed: u64) {
+    if accounts_per_transaction == 1 {
+        scratch.database = scratch.database.sharded();
+    }
     let settings = EngineSettings {
         accounts_per_transaction,
         ..scratch.settings()
@@ -320,6 +325,55 @@ async fn with_one_account_in_a_transaction_it_is_the_same() {
     a_history(sqlite().await, 1, 5).await;
     if let Some(scratch) = postgres().await {
         a_history(scratch, 1, 6).await;
+    }
+}
+
+/// Returns the statements of a posting other than those that read.
+async fn written(mut scratch: Scratch) -> Vec<String> {
+    let texts = Arc::<Mutex<Vec<String>>>::default();
+    let observed = Arc::clone(&texts);
+    scratch.database = scratch.database.observed_by(move |statement| {
+        if !statement.sql.starts_with("SELECT") {
+            observed.lock().expect("lock").push(statement.sql.clone());
+        }
+    });
+    let room = Room::new(scratch);
+    let account = room.account(2).await;
+    room.post(account, "first", grant(5)).await.expect("granted");
+    texts.lock().expect("lock").clear();
+    room.post(account, "second", grant(5)).await.expect("granted");
+    let written = std::mem::take(&mut *texts.lock().expect("lock"));
+    room.end(&[account]).await;
+    written
+}
+
+#[tokio::test]
+async fn the_rows_of_all_tables_are_one_statement_where_the_database_can() {
+    let tables = [
+        "credit_entry",
+        "lot_movement",
+        "credit_lot",
+        "idempotency_key",
+        "event",
+        "account_state",
+    ];
+    let insert = |table: &str| format!("INSERT INTO {table} (");
+    let are_separate = |written: &[String]| {
+        written.len() == tables.len()
+            && tables
+                .iter()
+                .zip(written)
+                .all(|(table, text)| text.starts_with(&insert(table)))
+    };
+    let by_sqlite = written(sqlite().await).await;
+    assert!(are_separate(&by_sqlite), "{by_sqlite:#?}");
+    if let (Some(one), Some(mut several)) = (postgres().await, postgres().await) {
+        let joined = written(one).await;
+        let has_all = |text: &String| tables.iter().all(|table| text.contains(&insert(table)));
+        assert!(joined.len() == 1 && joined.iter().all(has_all), "{joined:#?}");
+        several.database = several.database.sharded();
+        let sharded = written(several).await;
+        assert!(are_separate(&sharded), "{sharded:#?}");
     }
 }
 
