@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::nats::Nats;
 use super::rings::Rings;
@@ -35,9 +36,11 @@ impl BusBell {
     /// Starts the bell over LISTEN and NOTIFY of the Postgres at this URL.
     pub fn over_postgres(url: &str, hub: Hub, pulse: Pulse) -> Arc<Self> {
         let (rings, stop) = (Arc::<Rings>::default(), CancellationToken::new());
-        let ringing = postgres::ring_on(url.to_owned(), Arc::clone(&rings), stop.clone());
+        let process = Uuid::new_v4().to_string();
+        let ringing = postgres::ring_on(url.to_owned(), process.clone(), Arc::clone(&rings), stop.clone());
+        let listening = postgres::listen_on(url.to_owned(), process, hub.clone(), pulse);
         Arc::new(Self {
-            listening: Some(tokio::spawn(postgres::listen_on(url.to_owned(), hub.clone(), pulse))),
+            listening: Some(tokio::spawn(listening)),
             ringing: Mutex::new(Some(tokio::spawn(ringing))),
             hub,
             rings,

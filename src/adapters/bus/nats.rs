@@ -17,9 +17,9 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::rings::{Rings, rings_in};
+use super::rings::{Rings, forward};
 use crate::adapters::is_this_machine;
-use crate::domain::event::{BELL, Bell as _, Hub};
+use crate::domain::event::{BELL, Hub};
 use crate::domain::pulse::{Pulse, TurnResult};
 use crate::primitives::secret::Secret;
 
@@ -398,13 +398,7 @@ impl Line {
         let text = std::str::from_utf8(payload).unwrap_or_default();
         let (sender, rings) = text.split_once(' ').unwrap_or((text, ""));
         let is_own = sender == process;
-        for (account_id, sequence) in rings_in(rings) {
-            if is_own {
-                self.hub.heard(account_id, sequence);
-            } else {
-                self.hub.ring(account_id, sequence);
-            }
-        }
+        forward(rings, is_own, &self.hub);
         is_own
     }
 }

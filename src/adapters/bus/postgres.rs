@@ -1,8 +1,10 @@
 //! The bell between several processes on one Postgres: LISTEN and NOTIFY.
 //!
 //! A NOTIFY inside a transaction takes a lock at the commit that all such commits of the server share. So it is sent after the
-//! commit, on a separate connection. Rings within a few milliseconds are sent together. The hub finds events whose ring was
+//! commit, on a separate connection. Rings of a few milliseconds are sent together. The hub finds events whose ring was
 //! lost, or that happened while a connection was down.
+//!
+//! A message begins with the process that sent it, which has rung its own hub before. Versions without that ignore the word.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,9 +13,9 @@ use sea_orm::sqlx::postgres::{PgConnection, PgListener, PgNotification, PgPoolOp
 use sea_orm::sqlx::{self, Connection as _};
 use tokio_util::sync::CancellationToken;
 
-use super::rings::{Rings, rings_in};
+use super::rings::{Rings, forward};
 use crate::adapters::database::{are_one_session, connect_options};
-use crate::domain::event::{BELL, Bell as _, Hub};
+use crate::domain::event::{BELL, Hub};
 use crate::domain::pulse::{Pulse, TurnResult};
 
 const CHANNEL: &str = "ledgerbell_event";
@@ -57,13 +59,14 @@ pub async fn hear(url: &str) -> Result<Duration, String> {
     }
 }
 
-/// Sends rings until `stop`, and then the last ones.
-pub(super) async fn ring_on(url: String, rings: Arc<Rings>, stop: CancellationToken) {
+/// Sends rings of this process until `stop`, and then the last ones.
+pub(super) async fn ring_on(url: String, process: String, rings: Arc<Rings>, stop: CancellationToken) {
     let mut connection = None;
     let mut pause = PAUSES.0;
     loop {
         let goes_on = rings.gathered(&stop).await;
         for text in rings.take() {
+            let text = format!("{process} {text}");
             match in_time(notify(&url, connection.take(), &text)).await {
                 Ok(open) => {
                     connection = Some(open);
@@ -108,12 +111,12 @@ async fn send(connection: &mut PgConnection, text: &str) -> Result<(), sqlx::Err
 }
 
 /// Forwards the rings of other processes to the hub, without end.
-pub(super) async fn listen_on(url: String, hub: Hub, pulse: Pulse) {
+pub(super) async fn listen_on(url: String, process: String, hub: Hub, pulse: Pulse) {
     hub.bells_are_wanted().await;
     pulse.announce(BELL, Some(QUIET + ANSWERS_WITHIN));
     let mut pause = PAUSES.0;
     loop {
-        if let Err(error) = listen(&url, &hub, &pulse, &mut pause).await {
+        if let Err(error) = listen((&url, &process), &hub, &pulse, &mut pause).await {
             pulse.end(BELL, TurnResult::Failed);
             tracing::warn!(%error, "notifications of other processes are not received; their events are found by polling");
         }
@@ -138,7 +141,12 @@ async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
 }
 
 /// Forwards rings to the hub until the connection is lost and cannot be replaced.
-async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Result<(), sqlx::Error> {
+async fn listen(
+    (url, process): (&str, &str),
+    hub: &Hub,
+    pulse: &Pulse,
+    pause: &mut Duration,
+) -> Result<(), sqlx::Error> {
     let mut listener = in_time(listener(url)).await?;
     in_time(listener.listen(CHANNEL)).await?;
     *pause = PAUSES.0;
@@ -151,10 +159,9 @@ async fn listen(url: &str, hub: &Hub, pulse: &Pulse, pause: &mut Duration) -> Re
         pulse.end(BELL, TurnResult::Succeeded);
         while let Some(notification) = next(&mut listener, pulse).await? {
             pulse.end(BELL, TurnResult::Succeeded);
-            for (account_id, sequence) in rings_in(notification.payload()) {
-                hub.heard(account_id, sequence);
-                hub.ring(account_id, sequence);
-            }
+            let text = notification.payload();
+            let is_own = text.split(' ').next() == Some(process);
+            forward(text, is_own, hub);
         }
     }
 }

@@ -5,12 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::event::{Bell as _, Hub};
 use crate::primitives::ids::AccountId;
 
-/// Rings within this time are sent together.
-const GATHERED: Duration = Duration::from_millis(10);
+/// The shortest time between two messages: the rings meanwhile are sent together. After a quiet time a ring is sent at once.
+const SPACED: Duration = Duration::from_millis(20);
 /// The longest text of one message, in bytes; Postgres refuses 8,000.
 const LONGEST_TEXT: usize = 7_900;
 
@@ -19,6 +21,8 @@ const LONGEST_TEXT: usize = 7_900;
 pub(super) struct Rings {
     heads: Mutex<HashMap<AccountId, i64>>,
     added: Notify,
+    /// When there were rings to take last.
+    taken_at: Mutex<Option<Instant>>,
 }
 
 impl Rings {
@@ -30,11 +34,13 @@ impl Rings {
         self.added.notify_one();
     }
 
-    /// Waits for rings, and a little longer for those that are sent with them. Returns whether more may follow.
+    /// Waits for rings, and for the time of the next message. Returns whether more may follow.
     pub(super) async fn gathered(&self, stop: &CancellationToken) -> bool {
         let goes_on = stop.run_until_cancelled(self.added.notified()).await.is_some();
-        if goes_on {
-            stop.run_until_cancelled(tokio::time::sleep(GATHERED)).await;
+        let taken_at = *self.taken_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if goes_on && let Some(taken_at) = taken_at {
+            stop.run_until_cancelled(tokio::time::sleep_until(taken_at + SPACED))
+                .await;
         }
         goes_on
     }
@@ -52,6 +58,9 @@ impl Rings {
     /// Removes the pending rings and returns them as as few texts as possible.
     pub(super) fn take(&self) -> Vec<String> {
         let heads = std::mem::take(&mut *self.heads());
+        if !heads.is_empty() {
+            *self.taken_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
         let mut texts: Vec<String> = Vec::new();
         for (account_id, sequence) in heads {
             let ring = format!("{}:{sequence}", account_id.number());
@@ -71,8 +80,19 @@ impl Rings {
     }
 }
 
+/// Rings the hub as a text requests. For rings of this process, which rang its hub when it sent them, only notes how long they took.
+pub(super) fn forward(text: &str, is_own: bool, hub: &Hub) {
+    for (account_id, sequence) in rings_in(text) {
+        if is_own {
+            hub.heard(account_id, sequence);
+        } else {
+            hub.ring(account_id, sequence);
+        }
+    }
+}
+
 /// Parses the rings in a text. Invalid parts are ignored: every user of the database or the NATS server may be able to send one.
-pub(super) fn rings_in(text: &str) -> impl Iterator<Item = (AccountId, i64)> {
+fn rings_in(text: &str) -> impl Iterator<Item = (AccountId, i64)> {
     text.split(' ').filter_map(|ring| {
         let (account, sequence) = ring.split_once(':')?;
         Some((AccountId::from_number(account.parse().ok()?), sequence.parse().ok()?))
@@ -95,6 +115,18 @@ mod tests {
         let received: HashMap<_, _> = texts.iter().flat_map(|text| rings_in(text)).collect();
         assert_eq!(received, sent);
         assert_eq!(rings.take(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn messages_under_constant_load_have_an_interval() {
+        let (rings, stop) = (Rings::default(), CancellationToken::new());
+        let began = Instant::now();
+        for round in 0..3 {
+            rings.add(AccountId::from_number(1), i64::from(round));
+            assert!(rings.gathered(&stop).await);
+            assert!(began.elapsed() >= SPACED * round);
+            assert_eq!(rings.take(), [format!("1:{round}")]);
+        }
     }
 
     #[test]

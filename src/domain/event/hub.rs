@@ -105,12 +105,12 @@ impl Hub {
         *self.0.listeners.borrow() > 0
     }
 
-    /// The bus sends this bell, which this process hears too if it listens.
+    /// The bus sends this bell of this process, which hears it too if it listens.
     pub fn sent(&self, account_id: AccountId, event_sequence: i64) {
         self.0.echo.sent(account_id, event_sequence);
     }
 
-    /// The bus has delivered a bell, perhaps one of this process.
+    /// The bus has delivered a bell of this process.
     pub fn heard(&self, account_id: AccountId, event_sequence: i64) {
         self.0.echo.heard(account_id, event_sequence);
     }

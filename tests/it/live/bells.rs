@@ -153,6 +153,33 @@ async fn the_delay_of_bells_is_measured_by_the_process_that_rings() {
     assert!(lag.sum < 20.0, "{lag:?}");
 }
 
+/// It has rung its own hub when it sent them.
+#[tokio::test]
+async fn a_process_does_not_act_again_on_its_own_bells() {
+    if postgres_server().is_none() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let hub = app.services().events.hub();
+    let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
+    subscriber.expect("CAUGHT_UP").await;
+    let listens = async {
+        let mut number = 0;
+        while hub.bell_lag().count() == 0 {
+            grant(&app, &app.team, &format!("bell {number}"), 1).await;
+            number += 1;
+        }
+    };
+    let listens = tokio::time::timeout(Duration::from_secs(20), listens).await;
+    listens.expect("the bus delivers bells");
+    // Accounts are recorded from the first call on.
+    hub.rung().taken();
+    grant(&app, &app.team, "another", 1).await;
+    until(|| hub.rung().taken() == [app.team.account.id]).await;
+    until(|| hub.bell_lag().count() == 2).await;
+    assert!(hub.rung().taken().is_empty(), "it was heard");
+}
+
 /// A process that has lost its bell connection polls after it has reconnected.
 #[tokio::test]
 async fn a_connection_to_the_bell_that_is_cut_costs_time_alone() {
