@@ -11,7 +11,7 @@ use crate::domain::fault::Fault;
 use crate::domain::notification::Progress;
 use crate::primitives::ids::AccountId;
 
-use super::pauses::LONGEST;
+use super::pauses::{LONGEST, SpacedRung};
 
 /// The number of accounts that are evaluated concurrently.
 const AT_ONCE: usize = 4;
@@ -45,7 +45,7 @@ impl AlertWatch {
 
     /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
-        let rung = self.services.events.hub().rung().clone();
+        let mut rung = SpacedRung::new(self.services.events.hub().rung().clone());
         let mut progress = Progress::default();
         // The first look is at once.
         let mut looked = Instant::now().checked_sub(LONGEST).unwrap_or_else(Instant::now);

@@ -3,14 +3,19 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::event::Rung;
 use crate::domain::fault::Fault;
 use crate::domain::wake::{Wake, Wakes};
+use crate::primitives::ids::AccountId;
 
 /// The longest pause of a worker that nothing wakes: work that becomes due by time alone waits for at most this long.
 pub(super) const LONGEST: Duration = Duration::from_secs(5);
+
+/// The shortest time between the beginnings of two rounds that bells start.
+const SPACED: Duration = Duration::from_millis(25);
 
 /// How the rounds of a worker follow each other.
 pub(super) struct Rounds {
@@ -84,6 +89,41 @@ impl Pauses {
     }
 }
 
+/// Accounts with new events, for a worker that processes them in rounds.
+///
+/// A round begins at once when there was none for a while. Under constant load the rounds begin at intervals, and the events of an interval
+/// are read together: otherwise each posting would be followed by the statements of a round.
+#[derive(Clone)]
+pub(super) struct SpacedRung {
+    rung: Rung,
+    next: Instant,
+}
+
+impl SpacedRung {
+    pub(super) fn new(rung: Rung) -> Self {
+        Self {
+            rung,
+            next: Instant::now(),
+        }
+    }
+
+    /// Waits for accounts with new events and for the time of the next round, and takes them.
+    pub(super) async fn take(&mut self) -> Vec<AccountId> {
+        sleep_until(self.next).await;
+        let accounts = self.rung.take().await;
+        self.next = Instant::now() + SPACED;
+        accounts
+    }
+
+    /// Adds accounts again of which a round did not process all events. The next round then begins at once.
+    pub(super) fn put_back(&mut self, accounts: Vec<AccountId>) {
+        if !accounts.is_empty() {
+            self.next = Instant::now();
+            self.rung.put_back(accounts);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +173,26 @@ mod tests {
             stop.cancel();
         };
         assert!(ends(async { tokio::join!(pauses.long(), stopped).0 }).await);
+    }
+
+    #[tokio::test]
+    async fn rounds_that_bells_start_are_at_once_and_then_at_intervals() {
+        let (all, account) = (Rung::default(), AccountId::from_number(1));
+        let mut rung = SpacedRung::new(all.clone());
+        // Accounts are recorded from the first call on.
+        all.taken();
+        all.put_back(vec![account]);
+        let began = Instant::now();
+        assert!(rung.next <= began, "it was quiet");
+        for round in 0..3 {
+            all.put_back(vec![account]);
+            assert_eq!(rung.take().await, [account]);
+            assert!(began.elapsed() >= SPACED * round);
+        }
+        rung.put_back(Vec::new());
+        assert!(rung.next >= began + SPACED * 3, "all was processed");
+        rung.put_back(vec![account]);
+        assert!(rung.next <= Instant::now(), "there was more to process");
+        assert_eq!(rung.take().await, [account]);
     }
 }

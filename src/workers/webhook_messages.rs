@@ -14,7 +14,7 @@ use crate::domain::webhook_endpoint::{Collecting, Sending, Target};
 use crate::primitives::ids::AccountId;
 use crate::primitives::trace;
 
-use super::pauses::LONGEST;
+use super::pauses::{LONGEST, SpacedRung};
 
 /// The pause between two looks at a part of the accounts.
 const BETWEEN_PAGES: Duration = Duration::from_secs(1);
@@ -33,17 +33,20 @@ const LAST_ATTEMPTS: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct WebhookCollector {
     collecting: Collecting,
-    rung: Rung,
+    rung: SpacedRung,
 }
 
 impl WebhookCollector {
     /// Creates the worker. `rung` are the accounts of which bells come.
     pub fn new(collecting: Collecting, rung: Rung) -> Self {
-        Self { collecting, rung }
+        Self {
+            collecting,
+            rung: SpacedRung::new(rung),
+        }
     }
 
     /// Runs until `stop` is canceled. Started work is finished.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let (mut reached, mut looks_at) = (AccountId::PLATFORM, Instant::now());
         while !stop.is_cancelled() {
             let result = tokio::select! {
@@ -70,14 +73,14 @@ impl WebhookCollector {
     }
 
     /// Goes through the next accounts in turn. At the end it begins again. Returns whether this was not the end.
-    async fn collect_in_turn(&self, reached: &mut AccountId) -> Result<bool, Fault> {
+    async fn collect_in_turn(&mut self, reached: &mut AccountId) -> Result<bool, Fault> {
         let accounts = self.collecting.next_accounts(*reached, ACCOUNTS).await?;
         self.collect(&accounts).await?;
         *reached = accounts.last().copied().unwrap_or(AccountId::PLATFORM);
         Ok(accounts.len() >= ACCOUNTS as usize)
     }
 
-    async fn collect(&self, accounts: &[AccountId]) -> Result<(), Fault> {
+    async fn collect(&mut self, accounts: &[AccountId]) -> Result<(), Fault> {
         for accounts in accounts.chunks(TOGETHER) {
             let unfinished = self.collecting.collect(accounts).await?;
             self.rung.put_back(unfinished);
