@@ -100,7 +100,9 @@ pub(super) struct SpacedRung {
 }
 
 impl SpacedRung {
+    /// Accounts are recorded from now on. The first look of the worker finds those with events from before.
     pub(super) fn new(rung: Rung) -> Self {
+        rung.taken();
         Self {
             rung,
             next: Instant::now(),
@@ -179,8 +181,6 @@ mod tests {
     async fn rounds_that_bells_start_are_at_once_and_then_at_intervals() {
         let (all, account) = (Rung::default(), AccountId::from_number(1));
         let mut rung = SpacedRung::new(all.clone());
-        // Accounts are recorded from the first call on.
-        all.taken();
         all.put_back(vec![account]);
         let began = Instant::now();
         assert!(rung.next <= began, "it was quiet");
