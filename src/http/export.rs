@@ -2,7 +2,6 @@
 //!
 //! The file is produced during the download, a thousand entries at a time. So memory use does not depend on its size.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
 
@@ -19,14 +18,15 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::allowance::Payer;
 use super::csv::{Cell, push_row};
 use super::export_bounds::Download;
+use super::export_names::Names;
 use super::{HttpState, SharedHttpState};
 use crate::domain::fault::{Fault, QueryError};
 use crate::domain::ledger::credit_log::ExportRow;
 use crate::graphql::{EXPORTED_ENTRY, ExportOrder, Requester};
-use crate::primitives::actor::{Actor, Cause};
+use crate::primitives::actor::Actor;
 use crate::primitives::clock::Timestamp;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, ApiKeyId, GlobalId, MemberId};
+use crate::primitives::ids::{AccountId, GlobalId};
 
 /// The cost of a download, without its entries.
 const DOWNLOAD: u64 = 20;
@@ -163,17 +163,21 @@ async fn file(state: &SharedHttpState, order: ExportOrder) -> Result<Response, Q
         account_id: order.account_id,
         zone: known.map_or(Tz::UTC, |known| known.account.timezone),
         format,
+        names: Names::default(),
         download,
         payer,
     };
     let head = stream::iter(format.head().map(Ok));
     let chunks = Box::pin(chunks.fuse());
-    let body = stream::try_unfold((chunks, None, writer), |(mut chunks, mut next, writer)| async move {
-        let piece = writer.piece(&mut chunks, &mut next).await;
-        // The status was sent before. Only an early end of the connection can still notify the client.
-        let piece = piece.inspect_err(|fault| tracing::error!(%fault, "an export was interrupted"))?;
-        Ok::<_, Fault>(piece.map(|piece| (piece, (chunks, next, writer))))
-    });
+    let body = stream::try_unfold(
+        (chunks, None, writer),
+        |(mut chunks, mut next, mut writer)| async move {
+            let piece = writer.piece(&mut chunks, &mut next).await;
+            // The status was sent before. Only an early end of the connection can still notify the client.
+            let piece = piece.inspect_err(|fault| tracing::error!(%fault, "an export was interrupted"))?;
+            Ok::<_, Fault>(piece.map(|piece| (piece, (chunks, next, writer))))
+        },
+    );
     let mut response = Response::new(Body::from_stream(head.chain(body)));
     let headers = response.headers_mut();
     for (name, value) in [
@@ -350,6 +354,7 @@ struct Writer {
     account_id: AccountId,
     zone: Tz,
     format: Format,
+    names: Names,
     download: Download,
     /// The requester of the link, who pays.
     payer: Option<Payer>,
@@ -360,7 +365,7 @@ impl Writer {
     /// for. When the requester's allowance is used up, the download becomes slower. `next` is the chunk that was read while the last
     /// piece was written.
     async fn piece(
-        &self,
+        &mut self,
         chunks: &mut (impl Stream<Item = Chunk> + Unpin),
         next: &mut Option<Chunk>,
     ) -> Result<Option<Bytes>, Fault> {
@@ -374,7 +379,8 @@ impl Writer {
         };
         let cost = EXPORTED_ENTRY.saturating_mul(rows.len() as u64);
         let written;
-        (written, *next) = tokio::join!(self.write(rows), chunks.next());
+        // The database reads while this piece is written, so it is asked first.
+        (*next, written) = tokio::join!(biased; chunks.next(), self.write(rows));
         let written = written?;
         drop(turn);
         self.pay(cost).await;
@@ -396,62 +402,25 @@ impl Writer {
         }
     }
 
-    async fn write(&self, rows: Vec<ExportRow>) -> Result<Bytes, Fault> {
-        let names = self.names(&rows).await?;
-        let lines = rows.iter().map(|row| names.line((self.account_id, self.zone), row));
+    async fn write(&mut self, rows: Vec<ExportRow>) -> Result<Bytes, Fault> {
+        let services = &self.state.services;
+        let reader = (&self.actor, self.account_id);
+        self.names.learn(services, reader, &rows).await?;
+        let lines = rows
+            .iter()
+            .map(|row| Line::of((self.account_id, self.zone), row, &self.names));
         let written = match self.format {
             Format::Csv { .. } => Ok(csv_of(lines)),
             Format::JsonLines => json_of(lines),
         };
         written.map_err(|error| Fault::Internal(format!("an export could not be written: {error}")))
     }
-
-    async fn names(&self, rows: &[ExportRow]) -> Result<Names, Fault> {
-        let mut members: HashSet<MemberId> = rows.iter().filter_map(|row| row.entry.member_id).collect();
-        let mut api_keys: HashSet<ApiKeyId> = HashSet::new();
-        for row in rows {
-            match row.entry.cause {
-                Cause::Member(member_id) => {
-                    members.insert(member_id);
-                }
-                Cause::ApiKey(api_key_id, _) => {
-                    api_keys.insert(api_key_id);
-                }
-                Cause::System | Cause::PaymentGateway => {}
-            }
-        }
-        let members: Vec<MemberId> = members.into_iter().collect();
-        let api_keys: Vec<ApiKeyId> = api_keys.into_iter().collect();
-        let services = &self.state.services;
-        let members = services
-            .members
-            .find_by_ids(&self.actor, self.account_id, &members)
-            .await
-            .map_err(QueryError::into_fault)?;
-        let api_keys = services.api_keys.find_by_ids(&api_keys).await?;
-        Ok(Names {
-            members: members.into_iter().map(|(id, member)| (id, member.name)).collect(),
-            api_keys: api_keys.into_iter().map(|(id, api_key)| (id, api_key.name)).collect(),
-        })
-    }
 }
 
-struct Names {
-    members: HashMap<MemberId, String>,
-    api_keys: HashMap<ApiKeyId, String>,
-}
-
-impl Names {
-    fn line<'a>(&'a self, (account_id, zone): (AccountId, Tz), row: &'a ExportRow) -> Line<'a> {
+impl<'a> Line<'a> {
+    fn of((account_id, zone): (AccountId, Tz), row: &'a ExportRow, names: &'a Names) -> Self {
         let entry = &row.entry;
-        let member = |id: &MemberId| self.members.get(id).map(String::as_str);
-        let actor = match &entry.cause {
-            Cause::Member(id) => member(id),
-            Cause::ApiKey(id, _) => self.api_keys.get(id).map(String::as_str),
-            Cause::System => Some("Ledgerbell"),
-            Cause::PaymentGateway => Some("Payment gateway"),
-        };
-        Line {
+        Self {
             sequence: Shown(entry.sequence),
             id: Shown(entry.id.global(account_id)),
             occurred_at: Shown(entry.occurred_at),
@@ -464,9 +433,9 @@ impl Names {
             balance_after: Shown(entry.balance_after),
             description: &entry.description,
             actor_kind: entry.cause.columns().0,
-            actor: actor.unwrap_or_default(),
+            actor: names.actor(entry.cause).unwrap_or_default(),
             member_id: entry.member_id.map(|id| Shown(id.global(account_id))),
-            member: entry.member_id.as_ref().and_then(member),
+            member: entry.member_id.and_then(|id| names.member(id)),
             session_id: entry.session_id.map(|id| Shown(id.global(account_id))),
             session: row.session_title.as_deref(),
             session_external_id: row.session_external_id.as_deref(),
@@ -496,6 +465,8 @@ fn json_of<'a>(lines: impl Iterator<Item = Line<'a>>) -> std::io::Result<Bytes> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     #[test]

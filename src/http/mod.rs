@@ -19,6 +19,7 @@ mod console;
 pub mod csv;
 mod export;
 mod export_bounds;
+mod export_names;
 mod graphql;
 mod health;
 mod histograms;

@@ -3,6 +3,7 @@
 //! Nothing here measures time: the tests read the plans of the databases for the real statements of pages. F65: no filter makes
 //! a page scan the table, and a page deep in the log costs as much as the first one.
 
+use futures_util::StreamExt as _;
 use ledgerbell::domain::filter::InstantRange;
 use ledgerbell::domain::ledger::credit_log::{
     ActorKind, ActorRef, AmountRange, CreditLog, CreditLogFilter, DateRange, Direction,
@@ -290,6 +291,21 @@ async fn page(ground: &Ground, filter: &CreditLogFilter, order: SortOrder, after
     ground.take_asked()
 }
 
+/// Returns the statements of the first chunk of an export that begins in the middle of the log.
+async fn chunk(ground: &Ground, filter: &CreditLogFilter) -> Vec<Statement> {
+    let from = Some(Timestamp::from_millis(1_700_000_000_000 + ENTRIES / 2 * 60_000));
+    let filter = CreditLogFilter {
+        occurred_at: instants(from, None),
+        ..filter.clone()
+    };
+    let log = CreditLog::new(ground.database.clone());
+    let chunks = log.export(&Actor::System, ACCOUNT, &filter).await.expect("exports");
+    ground.take_asked();
+    let first = std::pin::pin!(chunks).next().await.expect("a chunk");
+    assert!(!first.expect("entries").is_empty());
+    ground.take_asked()
+}
+
 async fn explain(ground: &Ground, how: &str, statement: &Statement) -> Vec<sea_orm::QueryResult> {
     let mut explained = statement.clone();
     explained.sql = format!("{how} {}", statement.sql);
@@ -410,6 +426,73 @@ async fn f65_no_filter_makes_postgres_walk_through_the_log() {
         );
     }
     sums_use_an_index(&ground).await;
+}
+
+/// A chunk reads a session for each of its lines, and for no entry that the filter rejects.
+#[tokio::test]
+async fn a_chunk_of_an_export_reads_the_sessions_of_its_lines_by_their_key() {
+    let searched = CreditLogFilter {
+        search: words("less 77"),
+        ..CreditLogFilter::default()
+    };
+    for ground in Ground::each().await {
+        load(&ground).await;
+        load_sessions(&ground).await;
+        for filter in [&CreditLogFilter::default(), &searched] {
+            let statements = chunk(&ground, filter).await;
+            let statement = statements.last().expect("a statement");
+            assert!(statement.sql.contains(" LEFT JOIN session "), "{}", statement.sql);
+            if ground.backend() == DbBackend::Sqlite {
+                let steps = explain(&ground, "EXPLAIN QUERY PLAN", statement).await;
+                let steps = steps
+                    .iter()
+                    .map(|row| row.try_get::<String>("", "detail").expect("a detail"));
+                let steps: Vec<String> = steps.collect();
+                let looks_up =
+                    |step: &String| step.starts_with("SEARCH s USING") && step.contains("account_id=? AND id=?");
+                assert!(steps.iter().any(looks_up), "{steps:#?}");
+            } else {
+                let rows = explain(&ground, "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)", statement).await;
+                let plan: serde_json::Value = rows[0].try_get_by_index(0).expect("a plan");
+                let looked_up = lookups(&plan[0]["Plan"]);
+                assert!((1.0..=1_001.0).contains(&looked_up), "{looked_up}: {plan:#}");
+            }
+        }
+    }
+}
+
+/// Inserts the sessions of all entries, and others: so many that to read all of them is dearer than to look up those of a chunk.
+async fn load_sessions(ground: &Ground) {
+    let (session, member, series) = if ground.backend() == DbBackend::Sqlite {
+        let series =
+            "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 200000) SELECT n FROM s) AS s";
+        ("unhex(printf('3%031x', n))", "zeroblob(16)", series)
+    } else {
+        let session = "CAST('3' || lpad(to_hex(n), 31, '0') AS uuid)";
+        (
+            session,
+            "CAST('1' || repeat('0', 31) AS uuid)",
+            "generate_series(1, 200000) AS s(n)",
+        )
+    };
+    let insert = format!(
+        "INSERT INTO session (account_id, id, member_id, title, status, starts_at, ends_at, booked, held, refunded, booked_at, \
+         hold_expires_at, search_text, processing_announced) \
+         SELECT {}, {session}, {member}, 'Lesson ' || n, 'COMPLETED', 0, 0, 1, 0, 0, 0, 0, ' lesson', true FROM {series}",
+        ACCOUNT.number()
+    );
+    ground.load(&[insert, "ANALYZE session".to_owned()]).await;
+}
+
+/// Returns how often a plan of Postgres looks up a session by its key; infinite if it reads sessions in another way.
+fn lookups(step: &serde_json::Value) -> f64 {
+    let own = match (step["Relation Name"].as_str(), step["Index Name"].as_str()) {
+        (Some("session"), Some("session_pkey")) => step["Actual Loops"].as_f64().unwrap_or(f64::INFINITY),
+        (Some("session"), _) => f64::INFINITY,
+        _ => 0.0,
+    };
+    let children = step["Plans"].as_array().into_iter().flatten();
+    own + children.map(lookups).sum::<f64>()
 }
 
 /// Sums read all matching rows: they may scan the log only if the account is the only restriction.

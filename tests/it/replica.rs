@@ -15,7 +15,9 @@ use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use crate::cli::ledgerbell;
-use crate::harness::{Proxy, TestApp, TestDatabase, address_of, by_way_of, connect, execute, free_port, in_database};
+use crate::harness::{
+    Proxy, TestApp, TestDatabase, address_of, by_way_of, connect, execute, free_port, in_database, with,
+};
 
 const LOG: &str = "query($first: Int, $after: String) { account {
     creditLog(first: $first, after: $after) {
@@ -228,30 +230,43 @@ async fn pages_from_both_servers_and_a_file_from_both_fit_together() {
     assert_eq!(count(&app, ReplicaResult::Answered), 6);
     assert_eq!(count(&app, ReplicaResult::Behind), 3);
 
-    let link = "{ account { creditLogExport(format: JSONL) { url } } }";
     let mut files = Vec::new();
     for is_behind in [false, true] {
         if is_behind {
             standby.pause().await;
             add(app.services(), &app).await;
         }
-        let link = app.team.owner.client.query(link, json!({})).await;
-        let url = link
-            .at("/account/creditLogExport/url")
-            .as_str()
-            .expect("a link")
-            .to_owned();
-        let file = reqwest::get(url)
-            .await
-            .expect("an answer")
-            .text()
-            .await
-            .expect("a text");
-        files.push(file.lines().count());
+        files.push(file(&app).await.lines().count());
     }
     assert_eq!(files, [8, 9]);
     assert_eq!(count(&app, ReplicaResult::Answered), 7, "the first file");
     standby.resume().await;
+}
+
+/// Downloads the log as lines of JSON.
+async fn file(app: &TestApp) -> String {
+    let link = "{ account { creditLogExport(format: JSONL) { url } } }";
+    let link = app.team.owner.client.query(link, json!({})).await;
+    let url = link.at("/account/creditLogExport/url").as_str().expect("a link");
+    let response = reqwest::get(url).await.expect("an answer");
+    response.text().await.expect("a text")
+}
+
+#[tokio::test]
+async fn a_file_of_the_replica_has_the_titles_of_its_sessions() {
+    let Some(standby) = Standby::find().await else { return };
+    let (database, url) = standby.database().await;
+    let app = started(database, &url).await;
+    add(app.services(), &app).await;
+    add(app.services(), &app).await;
+    let booking = with(app.booking("1", "booked", 60..90), json!({ "title": "Yoga" }));
+    let completed = json!({ "sessionId": app.book(booking).await, "idempotencyKey": "completed" });
+    app.platform.apply("completeSession", "", completed).await;
+    standby.catch_up().await;
+    let answered = count(&app, ReplicaResult::Answered);
+    let file = file(&app).await;
+    assert_eq!(count(&app, ReplicaResult::Answered), answered + 1);
+    assert!(file.contains(r#""session":"Yoga""#), "{file}");
 }
 
 #[tokio::test]

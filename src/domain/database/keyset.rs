@@ -129,6 +129,16 @@ pub(in crate::domain) struct Branch {
     pub(in crate::domain) value: Value,
 }
 
+/// Columns of another table, which has at most one row for each row of the list. Only the rows of a page are looked up there, not those
+/// that residual conditions reject.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::domain) struct Beside {
+    /// The columns.
+    pub(in crate::domain) columns: &'static str,
+    /// The table, and its condition on a row of the list, `page`: what follows LEFT JOIN.
+    pub(in crate::domain) table: &'static str,
+}
+
 /// A list, or the requested part of it.
 #[derive(Clone, Debug)]
 pub(in crate::domain) struct Keyset<P> {
@@ -138,6 +148,8 @@ pub(in crate::domain) struct Keyset<P> {
     pub(in crate::domain) key: &'static [&'static str],
     /// The columns to read, the key among them.
     pub(in crate::domain) columns: String,
+    /// What else the rows of a page have.
+    pub(in crate::domain) beside: Option<Beside>,
     /// The driving condition; empty to walk along the key itself.
     pub(in crate::domain) branches: Vec<Branch>,
     /// True when a row may come by two branches. It is returned once.
@@ -167,6 +179,7 @@ impl<P: Position> Keyset<P> {
             table,
             key,
             columns,
+            beside: None,
             branches: Vec::new(),
             has_repeats: false,
             residuals: Vec::new(),
@@ -334,16 +347,28 @@ impl<P: Position> Keyset<P> {
         let mut select = Select::of(source, account_id, "");
         let walk = Walk::new(self, &mut select);
         let reach = select.placeholder(reach);
+        if let Some(Beside { columns, .. }) = self.beside {
+            select.push(&format!("SELECT page.*, {columns} FROM ("));
+        }
         if self.branches.len() < 2 && self.residuals.is_empty() {
             let condition = self.branches.first().map(|branch| select.equals(branch.clone()));
             let rows = walk.branch(&self.columns, condition.as_deref(), &reach);
             select.push(&rows);
-            return select;
+        } else {
+            self.push_merged(&mut select, &walk, &reach, wanted);
         }
+        if let Some(Beside { table, .. }) = self.beside {
+            select.push(&format!(") AS page LEFT JOIN {table} ORDER BY {}", walk.order));
+        }
+        select
+    }
+
+    /// Adds the rows of all branches that meet the residual conditions.
+    fn push_merged(&self, select: &mut Select, walk: &Walk, reach: &str, wanted: i64) {
         select.push("SELECT * FROM (");
         for (n, branch) in self.padded_branches().enumerate() {
             let condition = branch.map(|branch| select.equals(branch));
-            let rows = walk.branch(&self.columns, condition.as_deref(), &reach);
+            let rows = walk.branch(&self.columns, condition.as_deref(), reach);
             select
                 .push(if n == 0 { "" } else { " UNION ALL " })
                 .push(&format!("SELECT * FROM ({rows}) AS branch{n}"));
@@ -351,7 +376,6 @@ impl<P: Position> Keyset<P> {
         select.push(") AS listed WHERE true").and_all(&self.residuals);
         let limit = if self.has_repeats { 2 * wanted } else { wanted };
         select.push(" ORDER BY ").push(&walk.order).push(" LIMIT ").bind(limit);
-        select
     }
 
     /// Pads the branches with ones that match nothing to a power of two. So there are few statement texts, and databases

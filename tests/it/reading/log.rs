@@ -8,7 +8,8 @@ use ledgerbell::domain::fault::QueryError;
 use ledgerbell::domain::filter::{AnyOf, InstantRange};
 use ledgerbell::domain::ledger::credit_log::search::Search;
 use ledgerbell::domain::ledger::credit_log::{
-    ActorKind, ActorRef, AmountRange, CreditLog, CreditLogFilter, CreditTotals, DateRange, Direction, Entry, UsageScope,
+    ActorKind, ActorRef, AmountRange, CreditLog, CreditLogFilter, CreditTotals, DateRange, Direction, Entry, ExportRow,
+    UsageScope,
 };
 use ledgerbell::domain::ledger::model::EntryKind;
 use ledgerbell::primitives::actor::{AccessError, Actor, MemberRole, Permission, Permissions, Side};
@@ -20,7 +21,8 @@ use ledgerbell::primitives::page::{PageRequest, SortOrder};
 use super::ground::Ground;
 use super::pages;
 use super::rows::{
-    KEYS, LogRow, MEMBERS, SESSIONS, TOP_UPS, entry_id, id, insert_account, insert_log, log_row, log_rows,
+    KEYS, LogRow, MEMBERS, SESSIONS, SessionRow, TOP_UPS, entry_id, id, insert_account, insert_log, insert_sessions,
+    log_row, log_rows, session_rows,
 };
 use crate::harness::Dice;
 
@@ -210,15 +212,47 @@ pub(crate) fn naive_totals(rows: &[&LogRow], scope: UsageScope) -> CreditTotals 
     }
 }
 
+/// The names of an exported entry's session.
+type SessionNames = Option<(String, Option<String>)>;
+
+/// Returns sessions with the first of those ids that entries have.
+fn named_sessions(dice: &mut Dice) -> Vec<SessionRow> {
+    let mut sessions = session_rows(dice, 300);
+    for (number, session) in sessions.iter_mut().enumerate() {
+        session.id = id(SESSIONS, number);
+    }
+    sessions
+}
+
+fn names_of(row: &LogRow, sessions: &[SessionRow]) -> (i64, SessionNames) {
+    let session = sessions.iter().find(|session| Some(session.id) == row.session);
+    let names = session.map(|session| (session.title.clone(), session.external_id.clone()));
+    (row.sequence, names)
+}
+
+/// Returns the numbers of all exported entries, with the names of their sessions.
+async fn exported_names(log: &CreditLog, actor: &Actor, filter: &CreditLogFilter) -> Vec<(i64, SessionNames)> {
+    let chunks = log.export(actor, ACCOUNT, filter).await.expect("exports");
+    let chunks: Vec<Vec<ExportRow>> = chunks.try_collect().await.expect("chunks");
+    let names = chunks.into_iter().flatten().map(|row| {
+        let names = row.session_title.map(|title| (title, row.session_external_id));
+        (row.entry.sequence, names)
+    });
+    names.collect()
+}
+
 #[tokio::test]
 async fn every_walk_gives_what_a_naive_filter_gives() {
     let mut dice = Dice::new(1);
     let rows = log_rows(&mut dice, 12_500, START);
     let others = log_rows(&mut dice, 200, START);
+    let (sessions, sessions_of_others) = (named_sessions(&mut dice), named_sessions(&mut dice));
     for ground in Ground::each().await {
         insert_account(&ground, ACCOUNT, "Europe/Berlin").await;
         insert_log(&ground, ACCOUNT, &rows).await;
         insert_log(&ground, AccountId::from_number(8), &others).await;
+        insert_sessions(&ground, ACCOUNT, &sessions).await;
+        insert_sessions(&ground, AccountId::from_number(8), &sessions_of_others).await;
         ground.execute_text("ANALYZE").await;
         let log = CreditLog::new(ground.database.clone());
         let mut dice = Dice::new(2);
@@ -241,16 +275,9 @@ async fn every_walk_gives_what_a_naive_filter_gives() {
             };
             let totals = log.totals(&actor, ACCOUNT, &filter).await.expect("totals");
             assert_eq!(totals, naive_totals(&expected, scope), "{} {filter:?}", ground.name());
-            let exported: Vec<Vec<_>> = log
-                .export(&actor, ACCOUNT, &filter)
-                .await
-                .expect("exports")
-                .try_collect()
-                .await
-                .expect("chunks");
-            let exported: Vec<i64> = exported.concat().iter().map(|row| row.entry.sequence).collect();
-            let ascending: Vec<i64> = expected.iter().map(|row| row.sequence).collect();
-            assert_eq!(exported, ascending, "{} {filter:?}", ground.name());
+            let names = exported_names(&log, &actor, &filter).await;
+            let expected_names: Vec<_> = expected.iter().map(|row| names_of(row, &sessions)).collect();
+            assert_eq!(names, expected_names, "{} {filter:?}", ground.name());
             let (order, backward) = (
                 dice.pick(&[SortOrder::NewestFirst, SortOrder::OldestFirst]),
                 dice.chance(50),

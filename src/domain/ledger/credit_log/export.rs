@@ -1,15 +1,11 @@
 //! The whole log as a stream of chunks. It is never in memory as a whole.
 
-use std::collections::HashMap;
-
 use futures_util::{Stream, stream};
-use uuid::Uuid;
 
 use crate::domain::fault::{Fault, QueryError};
-use crate::primitives::ids::SessionId;
 use crate::primitives::page::PageRequest;
 
-use super::model::{Entry, ExportRow};
+use super::model::ExportRow;
 use super::servers::ChunkQuery;
 use super::store::selection::{Asked, Selection};
 use super::{CreditLog, store};
@@ -51,33 +47,10 @@ pub(super) async fn stream(
                 Progress::Done
             };
             if !page.items.is_empty() {
-                let entries: Vec<Entry> = page.items.into_iter().map(|(_, entry)| entry).collect();
-                let rows = with_sessions(&log, &selection, entries).await?;
+                let rows = page.items.into_iter().map(|(_, row)| row).collect();
                 return Ok(Some((rows, (log, selection, progress))));
             }
         }
         Ok(None)
     }))
-}
-
-async fn with_sessions(log: &CreditLog, selection: &Selection, entries: Vec<Entry>) -> Result<Vec<ExportRow>, Fault> {
-    let mut ids: Vec<Uuid> = entries
-        .iter()
-        .filter_map(|entry| entry.session_id.map(SessionId::uuid))
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let names: HashMap<SessionId, (String, Option<String>)> =
-        store::session_names(&log.database, selection.account_id, ids).await?;
-    Ok(entries
-        .into_iter()
-        .map(|entry| {
-            let name = entry.session_id.and_then(|id| names.get(&id));
-            ExportRow {
-                session_title: name.map(|(title, _)| title.clone()),
-                session_external_id: name.and_then(|(_, external_id)| external_id.clone()),
-                entry,
-            }
-        })
-        .collect())
 }

@@ -11,6 +11,9 @@
 //! written with the entry, and again only for another form of search, whose number is compared. `taken_back` changes later and is
 //! not proven, so nothing that is shown may come from it.
 //!
+//! A file also has the title and the external id of each entry's session. They are in the session's row from its booking on and never
+//! change. The row is committed before the entry that names it, or with it. So a server that has the entry has them.
+//!
 //! *Invariant:* such an answer has no entry beyond the known end: everything after it may differ between servers.
 
 use uuid::Uuid;
@@ -24,7 +27,7 @@ use crate::primitives::page::{Page, PageRequest, SortOrder};
 use crate::primitives::record::{FromRow, Record};
 
 use super::CreditLog;
-use super::model::{CreditTotals, Entry, UsageGroup};
+use super::model::{CreditTotals, Entry, ExportRow, UsageGroup};
 use super::search::FORM;
 use super::store::selection::{Asked, Selection};
 use super::store::{self, servers::At};
@@ -158,14 +161,14 @@ pub(super) struct ChunkQuery<'a> {
 }
 
 impl LogQuery for ChunkQuery<'_> {
-    type Found = Page<Entry, i64>;
+    type Found = Page<ExportRow, i64>;
 
     fn account_id(&self) -> AccountId {
         self.selection.account_id
     }
 
     async fn run(&self, source: &impl Source) -> Result<Self::Found, QueryError> {
-        Ok(super::page_of(source, self.selection, SortOrder::OldestFirst, self.request).await?)
+        Ok(store::export::chunk(source, self.selection, self.request).await?)
     }
 }
 

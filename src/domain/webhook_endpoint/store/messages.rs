@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::model::{WebhookAttempt, WebhookMessage, WebhookMessageStatus};
 use crate::domain::database::bulk::{Record, Rows};
-use crate::domain::database::keyset::{Branch, Keyset, Position};
+use crate::domain::database::keyset::{Branch, Keyset};
 use crate::domain::database::records::{self, column_list};
 use crate::domain::database::select::{Condition, Select, Source};
 use crate::domain::database::{Database, Transaction};
@@ -111,18 +111,12 @@ pub(in super::super) fn messages_keyset(
     residuals: Vec<Condition>,
 ) -> Keyset<(i64, Uuid)> {
     Keyset {
-        table: TABLE,
-        key: &["created_at", "id"],
-        columns: column_list::<WebhookMessage>(),
         branches: vec![Branch {
             column: "endpoint_id",
             value: endpoint_id.uuid().into(),
         }],
-        has_repeats: false,
         residuals,
-        from: <(i64, Uuid)>::FIRST,
-        to: <(i64, Uuid)>::LAST,
-        descending: false,
+        ..Keyset::new(TABLE, &["created_at", "id"], column_list::<WebhookMessage>())
     }
 }
 

@@ -1,6 +1,7 @@
 //! SQL of the credit log.
 
 pub(super) mod explanation;
+pub(super) mod export;
 pub(super) mod names;
 pub(super) mod selection;
 pub(super) mod servers;
@@ -18,7 +19,7 @@ use crate::domain::database::select::{Condition, Select, Source};
 use crate::domain::fault::Fault;
 use crate::domain::ledger::model::Lot;
 use crate::primitives::credits::Credits;
-use crate::primitives::ids::{AccountId, EntryId, MemberId, SessionId};
+use crate::primitives::ids::{AccountId, EntryId, MemberId};
 
 use super::model::{CreditTotals, Entry, LotDraw, NamingEntries, UsageScope};
 use selection::Selection;
@@ -219,28 +220,6 @@ pub(super) async fn draws(
         });
     }
     Ok(found)
-}
-
-/// Returns titles and external ids of sessions.
-pub(super) async fn session_names(
-    database: &Database,
-    account_id: AccountId,
-    ids: Vec<Uuid>,
-) -> Result<HashMap<SessionId, (String, Option<String>)>, Fault> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let mut select = Select::of(
-        database,
-        account_id,
-        "SELECT id, title, external_id FROM session WHERE account_id = $1",
-    );
-    select.and_all(&[Condition::Uuids("id", ids)]);
-    let names: Vec<(SessionId, String, Option<String>)> = select.values(database).await?;
-    let names = names
-        .into_iter()
-        .map(|(id, title, external_id)| (id, (title, external_id)));
-    Ok(names.collect())
 }
 
 /// Returns the number of the last entry; 0 in an empty log.
