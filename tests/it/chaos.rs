@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use crate::harness::{Client, Frame, Socket, TestApp, postgres_server};
+use crate::harness::{Client, Frame, Socket, TestApp, environment, execute, postgres_server};
 
 const LASTS: Duration = Duration::from_secs(20);
 const SUBSCRIBERS: usize = 4;
@@ -86,6 +86,7 @@ fn spawn(base: &str, bell: &str, database_url: &str) -> Child {
         .env("LEDGERBELL_DATABASE_MAX_CONNECTIONS", "8")
         .env("LEDGERBELL_BUS_KIND", bell)
         .env("LEDGERBELL_LOG_LEVEL", "error")
+        .envs(environment())
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true)
@@ -187,8 +188,8 @@ impl Chaos {
     }
 }
 
-/// Causes faults of the database until the end. Returns the number of each kind.
-async fn disturb(chaos: &Chaos, database: &DatabaseConnection) -> HashMap<&'static str, usize> {
+/// Causes faults of the database, and of the account with this number, until the end. Returns the number of each kind.
+async fn disturb(chaos: &Chaos, database: &DatabaseConnection, account: i64) -> HashMap<&'static str, usize> {
     let mut faults = HashMap::new();
     let begun = Instant::now();
     let mut round = 0;
@@ -201,7 +202,7 @@ async fn disturb(chaos: &Chaos, database: &DatabaseConnection) -> HashMap<&'stat
                 ("servers killed", 1)
             }
             1 => ("bells' connections cut", cut_bells(database).await),
-            2 => ("transactions rolled back late", roll_back_late(database).await),
+            2 => ("transactions rolled back late", roll_back_late(database, account).await),
             _ => ("connections cut in whatever they did", cut_some(database).await),
         };
         *faults.entry(fault).or_default() += times;
@@ -233,18 +234,20 @@ async fn cut_some(database: &DatabaseConnection) -> usize {
     .await
 }
 
-/// Holds an account's row for a while, writes an event, and rolls back.
-async fn roll_back_late(database: &DatabaseConnection) -> usize {
+/// Holds the row of the account with this number for a while, writes an event, and rolls back.
+async fn roll_back_late(database: &DatabaseConnection, account: i64) -> usize {
     let statements = [
         "BEGIN",
-        "SELECT account_id FROM account_state ORDER BY account_id LIMIT 1 FOR UPDATE",
-        "INSERT INTO event (account_id, sequence, nonce, kind, occurred_at) SELECT account_id, event_sequence + 1, 1, \
-         'ACCOUNT_UPDATED', 1 FROM account_state ORDER BY account_id LIMIT 1",
+        &format!("SELECT account_id FROM account_state WHERE account_id = {account} FOR UPDATE"),
+        &format!(
+            "INSERT INTO event (account_id, sequence, nonce, kind, occurred_at) SELECT account_id, event_sequence + 1, 1, \
+             'ACCOUNT_UPDATED', 1 FROM account_state WHERE account_id = {account}"
+        ),
         "SELECT pg_sleep(0.3)",
         "ROLLBACK",
     ];
     for statement in statements {
-        let _ = database.execute_unprepared(statement).await;
+        execute(database, statement).await;
     }
     1
 }
@@ -312,7 +315,7 @@ async fn every_subscriber_sees_every_event_once_and_in_order_whatever_happens() 
             writers.spawn(async move { chaos.write(format!("{at}-{number}"), account_id, credential).await });
         }
     }
-    let faults = disturb(&chaos, &database).await;
+    let faults = disturb(&chaos, &database, teams[0].account.id.number()).await;
     chaos.is_over.store(true, Ordering::SeqCst);
     let ended = tokio::time::timeout(PATIENCE, async { while writers.join_next().await.is_some() {} }).await;
     ended.expect("the writers end");

@@ -9,7 +9,7 @@ use ledgerbell::primitives::actor::Permission;
 use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, TestDatabase};
+use crate::harness::{Client, TestDatabase, environment};
 
 pub(crate) const SECRET: &str = "0123456789012345678901234567890123456789";
 
@@ -29,6 +29,7 @@ pub(crate) fn executable(directory: &Path, url: &str) -> Command {
         .env("LEDGERBELL_DATA_DIR", directory)
         .env("LEDGERBELL_DATABASE_URL", url)
         .env("LEDGERBELL_DATABASE_MAX_CONNECTIONS", "4")
+        .envs(environment())
         .current_dir(directory)
         .stdin(Stdio::null());
     command
@@ -143,7 +144,7 @@ impl Drop for Demo {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_prints_one_line_and_finds_its_team_again() {
-    let database = TestDatabase::make_empty().await;
+    let database = TestDatabase::make_unused().await;
     let demo = Demo::start(&database);
     let mut keys: Vec<&str> = demo
         .ready
@@ -228,7 +229,7 @@ async fn the_simulated_gateway_is_served_in_development_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_are_served_where_a_setting_says_and_a_taken_port_is_told() {
-    let database = TestDatabase::make_empty().await;
+    let database = TestDatabase::make_unused().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let mut serve = ledgerbell(&database);
@@ -265,7 +266,7 @@ async fn figures_are_served_where_a_setting_says_and_a_taken_port_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_makes_another_key_when_the_one_it_remembers_is_gone() {
-    let database = TestDatabase::make_empty().await;
+    let database = TestDatabase::make_unused().await;
     let demo = Demo::start(&database);
     let key = demo.text("apiKey");
     assert!(demo.stop().0.success());
@@ -512,7 +513,7 @@ async fn keys_are_made_listed_and_revoked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn verify_exits_1_when_something_does_not_match() {
-    let database = TestDatabase::make_empty().await;
+    let database = TestDatabase::make_unused().await;
     assert!(Demo::start(&database).stop().0.success());
     let connection = Database::connect(&database.url).await.expect("the database opens");
     let spoiled = connection

@@ -17,7 +17,7 @@ struct Opened {
 
 impl Opened {
     async fn start() -> Self {
-        let database = TestDatabase::make_empty().await;
+        let database = TestDatabase::make_unused().await;
         let pages = database.directory.path().join("pages");
         fs::create_dir_all(pages.join("console")).expect("made");
         fs::write(pages.join("console/index.html"), "<title>console</title>").expect("written");

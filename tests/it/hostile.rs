@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
-use crate::harness::{Client, TestApp, TestDatabase};
+use crate::harness::{Client, TestApp, TestDatabase, environment};
 
 const ADJUST: &str = "mutation Adjust($input: AdjustCreditsInput!) { adjustCredits(input: $input) { entry { id } \
     userErrors { code message } } }";
@@ -112,6 +112,7 @@ impl Server {
 fn command(database: &TestDatabase, name: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ledgerbell"));
     command
+        .envs(environment())
         .arg(name)
         .args(["--mode", "development", "--database-url", &database.url, "--data-dir"])
         .arg(database.directory.path());
@@ -120,7 +121,7 @@ fn command(database: &TestDatabase, name: &str) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_survives_kill_9() {
-    let database = TestDatabase::make_empty().await;
+    let database = TestDatabase::make_unused().await;
     let mut acknowledged: Vec<(Value, Value)> = Vec::new();
     let mut account = String::new();
     for round in 0..3 {

@@ -25,7 +25,7 @@ async fn texts(database: &Database, columns: &[&str], sql: &str) -> Vec<Vec<Stri
         .collect()
 }
 
-/// Returns everything that a migration can create, as the database describes it.
+/// Returns everything that a migration can create, as the database describes it. Views are those of extensions.
 async fn catalogue(database: &Database) -> Vec<Vec<String>> {
     let sql = match database.backend() {
         DbBackend::Sqlite => {
@@ -35,6 +35,7 @@ async fn catalogue(database: &Database) -> Vec<Vec<String>> {
             "SELECT 'column ' || table_name || '.' || column_name AS what,
                     concat_ws(' ', data_type, is_nullable, column_default) AS is_like
              FROM information_schema.columns WHERE table_schema = 'public'
+                  AND table_name IN (SELECT tablename FROM pg_tables WHERE schemaname = 'public')
              UNION ALL SELECT 'index ' || indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
              UNION ALL SELECT 'constraint ' || conname, pg_get_constraintdef(oid) FROM pg_constraint
                        WHERE connamespace = 'public'::regnamespace

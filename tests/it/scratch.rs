@@ -1,16 +1,22 @@
 //! Empty databases, for tests below the public API.
 
-use ledgerbell::adapters::database::{OpenOptions, open};
+use ledgerbell::adapters::database::{OpenOptions, migrate, open};
 use ledgerbell::domain::database::Database;
-use sea_orm::ConnectionTrait;
 
+use crate::harness::{citus, citus_coordinator, in_database};
 use crate::server_for_tests::postgres_server;
 
 /// A new database without tables.
 pub(crate) struct Scratch {
     pub(crate) database: Database,
     pub(crate) url: String,
-    _directory: Option<tempfile::TempDir>,
+    owned: Owned,
+}
+
+/// What is removed at the end.
+enum Owned {
+    Directory(#[allow(dead_code, reason = "held for its Drop")] tempfile::TempDir),
+    Postgres { server: String, name: String },
 }
 
 pub(crate) async fn empty_sqlite() -> Scratch {
@@ -19,36 +25,38 @@ pub(crate) async fn empty_sqlite() -> Scratch {
     Scratch {
         database: open(&url, OpenOptions::default()).await.expect("opens"),
         url,
-        _directory: Some(directory),
+        owned: Owned::Directory(directory),
     }
 }
 
-/// Returns `None` if no Postgres runs: the script for all tests ensures that one runs.
+/// Returns `None` if no Postgres runs: the script for all tests ensures that one runs. A cluster that is named is used instead.
 async fn empty_postgres() -> Option<Scratch> {
-    let server = postgres_server().await?;
-    let admin = open(server, OpenOptions::default()).await.expect("opens");
+    let server = match citus_coordinator() {
+        Some(coordinator) => coordinator,
+        None => postgres_server().await?.to_owned(),
+    };
     let name = format!("ledgerbell_empty_{}", uuid::Uuid::new_v4().simple());
-    run(&admin, &format!("CREATE DATABASE {name}")).await;
-    admin.close().await.expect("closes");
-    let (start, _) = server.rsplit_once('/').expect("a URL with a database");
-    let url = format!("{start}/{name}");
+    citus::create(&server, &name).await;
+    let url = in_database(&server, &name);
     Some(Scratch {
         database: open(&url, OpenOptions::default()).await.expect("opens"),
         url,
-        _directory: None,
+        owned: Owned::Postgres { server, name },
     })
 }
 
 impl Scratch {
+    /// Creates the tables. Those of a cluster are distributed.
+    pub(crate) async fn migrate(&self) {
+        migrate(&self.database).await.expect("migrates");
+        citus::distribute(&self.database).await;
+    }
+
     /// Removes the database. A database that a failed test leaves is harmless.
     pub(crate) async fn drop_it(self) {
         self.database.close().await.expect("closes");
-        if let Some((server, name)) = self.url.rsplit_once('/').filter(|_| self.url.starts_with("postgres")) {
-            let admin = open(&format!("{server}/postgres"), OpenOptions::default())
-                .await
-                .expect("opens");
-            run(&admin, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
-            admin.close().await.expect("closes");
+        if let Owned::Postgres { server, name } = &self.owned {
+            citus::remove(server, name).await;
         }
     }
 }
@@ -59,9 +67,4 @@ pub(crate) async fn each_database() -> Vec<Scratch> {
         .into_iter()
         .flatten()
         .collect()
-}
-
-/// Outside any transaction, as CREATE DATABASE requires.
-async fn run(database: &Database, sql: &str) {
-    database.read().execute_unprepared(sql).await.expect("runs");
 }

@@ -40,7 +40,7 @@ const SERVE: &[&str] = &["serve", "--migrate", "--listen", "127.0.0.1:0"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn production_does_not_give_credits_for_no_money_unless_a_setting_says_so() {
-    let database = TestDatabase::make_empty().await;
+    let database = TestDatabase::make_unused().await;
     for arguments in [SERVE, &["worker"]] {
         let mut command = production(&database, arguments);
         let output = command
@@ -62,7 +62,7 @@ async fn production_does_not_give_credits_for_no_money_unless_a_setting_says_so(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn development_mode_warns_where_other_machines_can_reach_it() {
-    let database = TestDatabase::make_empty().await;
+    let database = TestDatabase::make_unused().await;
     let mut everywhere = ledgerbell(&database);
     everywhere.args(["serve", "--migrate", "--listen", "0.0.0.0:0"]);
     let said = said_until(&mut everywhere, "serving url");
@@ -110,7 +110,7 @@ fn a_postgres_on_another_machine_without_tls_is_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_and_secret_keys_do_not_leave_this_machine_without_encryption() {
-    let database = TestDatabase::make_empty().await;
+    let database = TestDatabase::make_unused().await;
     let mut mail = production(&database, SERVE);
     mail.env("LEDGERBELL_MAIL_SMTP_URL", "smtp://bell:hunter2@mail.example:587");
     let mut stripe = production(&database, SERVE);

@@ -145,7 +145,7 @@ async fn complaint(ground: &Ground, statement: &Statement) -> Option<String> {
 #[tokio::test]
 async fn no_filter_makes_a_page_read_all_accounts() {
     const COUNT: i64 = 25_000;
-    for ground in Ground::each().await {
+    for ground in Ground::each_with_plans().await {
         let list = List::of(ground, COUNT).await;
         let middle = AccountPosition {
             available: Credits::from_units(40_000_000),

@@ -38,7 +38,7 @@ async fn load(ground: &Ground) {
 
 #[tokio::test]
 async fn past_balances_and_holds_are_found_by_indexes() {
-    for ground in Ground::each().await {
+    for ground in Ground::each_with_plans().await {
         load(&ground).await;
         let log = CreditLog::new(ground.database.clone());
         let at = Timestamp::from_millis(BEGIN + MOVEMENTS / 2 * 1_000);

@@ -2,31 +2,32 @@
 //!
 //! Without `LEDGERBELL_TEST_CITUS_URL` there is one server, and nothing of Citus.
 
+use ledgerbell::adapters::database::Citus;
+use ledgerbell::domain::database::Database;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::OnceCell;
 
 use super::database::{citus_coordinator, connect, execute, in_database};
 
 /// Returns the addresses of the servers, the coordinator first. The workers are those that the database of the address knows.
-pub(super) async fn servers(server: &str) -> &'static [String] {
-    static SERVERS: OnceCell<Vec<String>> = OnceCell::const_new();
-    SERVERS
-        .get_or_init(|| async {
-            let mut servers = vec![server.to_owned()];
-            if citus_coordinator().is_some() {
-                let coordinator = connect(server).await;
-                let workers = workers(&coordinator).await;
-                servers.extend(workers.iter().map(|(host, port)| at(server, host, *port)));
-                let _ = coordinator.close().await;
-            }
-            servers
-        })
-        .await
+pub(super) async fn servers(server: &str) -> Vec<String> {
+    static WORKERS: OnceCell<Vec<(String, i32)>> = OnceCell::const_new();
+    let mut servers = vec![server.to_owned()];
+    if citus_coordinator().is_some() {
+        let workers = WORKERS.get_or_init(|| async {
+            let coordinator = connect(server).await;
+            let workers = workers(&coordinator).await;
+            let _ = coordinator.close().await;
+            workers
+        });
+        servers.extend(workers.await.iter().map(|(host, port)| at(server, host, *port)));
+    }
+    servers
 }
 
 /// Creates an empty database on each server, and makes it one of the cluster.
-pub(super) async fn create(server: &str, name: &str) {
-    for server in servers(server).await {
+pub(crate) async fn create(server: &str, name: &str) {
+    for server in &servers(server).await {
         let admin = connect(server).await;
         execute(&admin, &format!("CREATE DATABASE {name}")).await;
         let _ = admin.close().await;
@@ -47,10 +48,27 @@ pub(super) async fn create(server: &str, name: &str) {
     let _ = coordinator.close().await;
 }
 
+/// Distributes the tables of a migrated database, if it is one of a cluster.
+pub(crate) async fn distribute(database: &Database) {
+    if citus_coordinator().is_some() && database.backend() == DbBackend::Postgres {
+        let citus = Citus::find(database).await.expect("a coordinator");
+        citus.distribute().await.expect("the tables are distributed");
+    }
+}
+
+/// Removes a database from each server.
+pub(crate) async fn remove(server: &str, name: &str) {
+    for server in &servers(server).await {
+        let admin = connect(server).await;
+        execute(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        let _ = admin.close().await;
+    }
+}
+
 /// Renames a database on each server, to use it as a template from then on. Citus keeps a connection to each database that was
 /// used; it is closed, and may not be opened again.
 pub(super) async fn rename(server: &str, name: &str, new_name: &str) {
-    for server in servers(server).await {
+    for server in &servers(server).await {
         let admin = connect(server).await;
         if citus_coordinator().is_some() {
             execute(&admin, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;

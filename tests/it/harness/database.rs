@@ -64,7 +64,7 @@ impl TestDatabase {
         };
         let name = unique_name();
         let template = postgres_template(&server).await;
-        for server in citus::servers(&server).await {
+        for server in &citus::servers(&server).await {
             let admin = connect(server).await;
             execute(&admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
             let _ = admin.close().await;
@@ -76,7 +76,7 @@ impl TestDatabase {
         }
     }
 
-    /// Creates a database without a schema.
+    /// Creates a database without a schema. That of a cluster has its servers.
     pub(crate) async fn make_empty() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let Some(server) = postgres_server() else {
@@ -88,13 +88,20 @@ impl TestDatabase {
             };
         };
         let name = unique_name();
-        let admin = connect(&server).await;
-        execute(&admin, &format!("CREATE DATABASE {name}")).await;
-        let _ = admin.close().await;
+        citus::create(&server, &name).await;
         Self {
             url: in_database(&server, &name),
             directory,
             postgres: Some((server, name)),
+        }
+    }
+
+    /// Creates a database without a schema, for a process that migrates it. Only a command distributes the tables of a cluster, so its
+    /// database has them already.
+    pub(crate) async fn make_unused() -> Self {
+        match citus_coordinator() {
+            Some(_) => Self::make().await,
+            None => Self::make_empty().await,
         }
     }
 
@@ -125,11 +132,7 @@ impl TestDatabase {
     /// Removes the database from its server. A file is removed with its directory.
     pub(crate) async fn remove(&mut self) {
         if let Some((server, name)) = self.postgres.take() {
-            for server in citus::servers(&server).await {
-                let admin = connect(server).await;
-                execute(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-                let _ = admin.close().await;
-            }
+            citus::remove(&server, &name).await;
         }
     }
 }
@@ -188,7 +191,7 @@ async fn postgres_template(server: &str) -> &'static str {
             let name = format!("ledgerbell_template_{kind}{}", digest_of_migrations());
             let admin = connect(server).await;
             execute(&admin, &format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
-            for server in citus::servers(server).await {
+            for server in &citus::servers(server).await {
                 let admin = connect(server).await;
                 drop_left_behind(&admin, &name).await;
                 let _ = admin.close().await;
@@ -214,10 +217,7 @@ async fn migrate(url: &str) {
     };
     let database = database::open(url, options).await.expect("the template opens");
     database::migrate(&database).await.expect("the template is migrated");
-    if citus_coordinator().is_some() && database.backend() == DbBackend::Postgres {
-        let citus = database::Citus::find(&database).await.expect("a coordinator");
-        citus.distribute().await.expect("the template is distributed");
-    }
+    citus::distribute(&database).await;
     database.close().await.expect("the template is closed");
 }
 

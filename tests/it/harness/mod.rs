@@ -9,7 +9,7 @@
 
 mod across;
 mod bookings;
-mod citus;
+pub(crate) mod citus;
 mod client;
 mod database;
 mod dice;
@@ -55,7 +55,7 @@ use process::{as_json, response_of, subscribe};
 
 pub(crate) use bookings::with;
 pub(crate) use client::{Answer, Client, code, read_document};
-pub(crate) use database::{TestDatabase, connect, elsewhere, execute, in_database, postgres_server};
+pub(crate) use database::{TestDatabase, citus_coordinator, connect, elsewhere, execute, in_database, postgres_server};
 pub(crate) use dice::Dice;
 pub(crate) use event_stream::{EventStream, StreamEvent};
 pub(crate) use nats::NatsServer;
@@ -63,7 +63,7 @@ pub(crate) use process::AnotherProcess;
 pub(crate) use proxy::{Proxy, address_of, by_way_of};
 pub(crate) use raw::{Raw, RawAnswer};
 pub(crate) use serving::{MAKE_KEY, Place, Serving, free_port};
-pub(crate) use settings::load_settings;
+pub(crate) use settings::{environment, load_settings};
 pub(crate) use socket::{Frame, Socket};
 pub(crate) use statements::{GLOBAL_TABLES, judge};
 pub(crate) use subscriber::Subscriber;

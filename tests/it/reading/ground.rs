@@ -1,4 +1,5 @@
-//! Databases to read from: a SQLite file and a separate Postgres database, empty except for the schema.
+//! Databases to read from: a SQLite file and a separate Postgres database, empty except for the schema. A Citus cluster that is named is
+//! used instead of Postgres, except for plans: a cluster has others.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,6 +13,7 @@ use ledgerbell::primitives::credits::Credits;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use uuid::Uuid;
 
+use crate::harness::{citus, citus_coordinator, elsewhere, in_database};
 use crate::server_for_tests::postgres_server;
 
 /// A database that records its statements.
@@ -26,6 +28,7 @@ pub(crate) struct Ground {
 enum Owned {
     Directory(#[allow(dead_code, reason = "held for its Drop")] tempfile::TempDir),
     Postgres { server: String, name: String },
+    Cluster { coordinator: String, name: String },
 }
 
 impl Ground {
@@ -41,6 +44,15 @@ impl Ground {
 
     /// Creates one of each available kind.
     pub(crate) async fn each() -> Vec<Self> {
+        let second = match Self::cluster().await {
+            Some(cluster) => Some(cluster),
+            None => Self::postgres().await,
+        };
+        [Some(Self::sqlite().await), second].into_iter().flatten().collect()
+    }
+
+    /// Creates one of each available kind whose plans name tables and indexes.
+    pub(crate) async fn each_with_plans() -> Vec<Self> {
         [Some(Self::sqlite().await), Self::postgres().await]
             .into_iter()
             .flatten()
@@ -56,12 +68,22 @@ impl Ground {
     /// Returns `None` if no Postgres runs: the script for all tests ensures that one runs.
     pub(crate) async fn postgres() -> Option<Self> {
         let server = postgres_server().await?.to_owned();
-        let name = format!("ledgerbell_reading_{}", Uuid::new_v4().simple());
+        let name = new_name();
         on_server(&server, &format!("CREATE DATABASE {name}"))
             .await
             .expect("makes a database");
-        let url = url_of(&server, &name);
+        let url = in_database(&server, &name);
         Some(Self::at(&url, Owned::Postgres { server, name }).await)
+    }
+
+    async fn cluster() -> Option<Self> {
+        let coordinator = citus_coordinator()?;
+        let name = new_name();
+        citus::create(&coordinator, &name).await;
+        let url = in_database(&coordinator, &name);
+        let ground = Self::at(&url, Owned::Cluster { coordinator, name }).await;
+        citus::distribute(&ground.database).await;
+        Some(ground)
     }
 
     async fn at(url: &str, owned: Owned) -> Self {
@@ -86,6 +108,7 @@ impl Ground {
         match self.owned {
             Owned::Directory(_) => "SQLite",
             Owned::Postgres { .. } => "Postgres",
+            Owned::Cluster { .. } => "Citus",
         }
     }
 
@@ -98,7 +121,8 @@ impl Ground {
     pub(crate) async fn load(&self, statements: &[String]) {
         let url = match &self.owned {
             Owned::Directory(_) => None,
-            Owned::Postgres { server, name } => Some(url_of(server, name)),
+            Owned::Postgres { server, name } => Some(in_database(server, name)),
+            Owned::Cluster { coordinator, name } => Some(in_database(coordinator, name)),
         };
         let connection = match url {
             Some(url) => sea_orm::Database::connect(url).await.expect("connects"),
@@ -134,26 +158,19 @@ impl Ground {
 
 impl Drop for Ground {
     fn drop(&mut self) {
-        if let Owned::Postgres { server, name } = &self.owned {
-            let (server, drop) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
-            // The test's own runtime may have ended with the test.
-            let dropped = std::thread::spawn(move || {
-                tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .expect("a runtime")
-                    .block_on(on_server(&server, &drop))
-                    .expect("the database is dropped");
-            });
-            let _ = dropped.join();
-        }
+        let _ = match &self.owned {
+            Owned::Directory(_) => Ok(()),
+            Owned::Postgres { server, name } => elsewhere(async {
+                let dropped = on_server(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+                dropped.expect("the database is dropped");
+            }),
+            Owned::Cluster { coordinator, name } => elsewhere(citus::remove(coordinator, name)),
+        };
     }
 }
 
-/// Returns the URL of another database on the same server.
-fn url_of(server: &str, name: &str) -> String {
-    let (start, _) = server.rsplit_once('/').expect("a URL with a database");
-    format!("{start}/{name}")
+fn new_name() -> String {
+    format!("ledgerbell_reading_{}", Uuid::new_v4().simple())
 }
 
 async fn on_server(server: &str, statement: &str) -> Result<(), sea_orm::DbErr> {

@@ -323,7 +323,7 @@ async fn a_round_goes_through_all_keys_of_all_accounts_in_steps() {
 
 #[tokio::test]
 async fn keys_are_found_by_their_primary_key() {
-    for ground in Ground::each().await {
+    for ground in Ground::each_with_plans().await {
         let (account, other) = (AccountId::from_number(7), AccountId::from_number(8));
         let insert = |id: AccountId| insert_keys(ground.backend(), id.number(), "PLATFORM", 20_011);
         let analyze = "ANALYZE idempotency_key".to_owned();

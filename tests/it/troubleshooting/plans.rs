@@ -82,7 +82,7 @@ async fn started(ground: &Ground) -> (App, tempfile::TempDir, AccountId) {
 
 #[tokio::test]
 async fn every_statement_uses_an_index() {
-    for ground in Ground::each().await {
+    for ground in Ground::each_with_plans().await {
         let (app, _directory, account) = started(&ground).await;
         ground.take_asked();
         let found = app.services().troubleshooting.findings(&Actor::System, account).await;
@@ -129,7 +129,7 @@ async fn load_followed(ground: &Ground, account: AccountId) {
 /// For any number of followed accounts, an index finds those with unchecked events. It contains no others.
 #[tokio::test]
 async fn accounts_that_were_not_checked_are_found_by_an_index_of_them_alone() {
-    for ground in Ground::each().await {
+    for ground in Ground::each_with_plans().await {
         let (app, _directory, account) = started(&ground).await;
         load_followed(&ground, account).await;
         ground.take_asked();

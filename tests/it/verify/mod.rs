@@ -6,7 +6,6 @@ mod use_cases;
 
 use std::collections::HashMap;
 
-use ledgerbell::adapters::database::migrate;
 use ledgerbell::domain::fault::Fault;
 use ledgerbell::domain::ledger::verify::{Progress, VerifyReport, Violation, verify};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -366,7 +365,7 @@ const TAMPERINGS: &[(&str, &str)] = &[
 
 /// Creates the accounts 1 to `count`, all equal.
 async fn make_accounts(scratch: &Scratch, count: i64) {
-    migrate(&scratch.database).await.expect("migrates");
+    scratch.migrate().await;
     let result: Result<(), Fault> = scratch
         .database
         .transaction(move |tx| {

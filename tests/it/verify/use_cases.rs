@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledgerbell::adapters::database::migrate;
 use ledgerbell::domain::event::SilentBell;
 use ledgerbell::domain::ledger::model::{Command, LotKind, MemberRef, Policy, SessionRef};
 use ledgerbell::domain::ledger::verify::verify;
@@ -106,7 +105,7 @@ struct World {
 
 async fn world(scratch: &Scratch, accounts_per_transaction: usize) -> World {
     let database = &scratch.database;
-    migrate(database).await.expect("migrates");
+    scratch.migrate().await;
     let clock = Clock::manual(Timestamp::from_millis(1_800_000_000_000));
     let installation = open_installation(database, &clock).await.expect("opens");
     let engine = match database.backend() {
