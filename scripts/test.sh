@@ -83,10 +83,11 @@ postgres_one_account_a_transaction() {
         cargo test --locked --quiet --test it -- "${left_out[@]}"
 }
 
-# Without the tests of the command line, whose processes migrate databases of their own.
+# Without those that need no database, plans of one server, a replica, or are a stage of their own.
 on_citus() {
     LEDGERBELL_TEST_CITUS_URL=$citus_url LEDGERBELL_TEST_ACCOUNTS_PER_TRANSACTION=1 \
-        cargo test --locked --quiet --test it -- "${elsewhere[@]}" --skip cli:: --skip doctor:: --skip deploy::
+        cargo test --locked --quiet --test it -- --skip plans:: --skip schema:: --skip tidy:: --skip processes:: --skip replica:: \
+        --skip deploy::
 }
 
 # The tests that depend most on sessions and transactions, through a pooler.

@@ -1,6 +1,7 @@
 // Measures what a page of the credit log costs: processor time of the server, and of its connections to Postgres, for each page of 50.
 //
 //   scripts/bench.sh page [--pages 2000]; PEERS=1: beside axum without GraphQL, and servers from npm
+//   POSTGRES=url scripts/bench.sh page --citus: on a Citus cluster, whose coordinator is at the URL
 //
 // All servers read the same rows of the same database.
 
