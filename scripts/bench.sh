@@ -64,9 +64,11 @@ fi
 if [ -n "${SYNC_MILLIS:-}" ]; then
     [ "$name" = postings ] && [ -z "${POSTGRES:-}" ] || fail "SYNC_MILLIS is for postings, on a Postgres that this script starts"
     step "each sync takes $SYNC_MILLIS ms longer (benches/postings/slow_commits.c)"
-    cc -O2 -shared -fPIC -o "$PWD/target/slow_commits.so" benches/postings/slow_commits.c -ldl || fail "slow_commits.c cannot be built"
+    # Where the user of the private Postgres can read it.
+    shim=$(mktemp --suffix=.so)
+    cc -O2 -shared -fPIC -o "$shim" benches/postings/slow_commits.c -ldl && chmod 755 "$shim" || fail "slow_commits.c cannot be built"
     # Everything that is started from here inherits it: Postgres, the server with its SQLite, and the peers.
-    export LD_PRELOAD=$PWD/target/slow_commits.so LEDGERBELL_BENCH_SYNC_MICROS=$((SYNC_MILLIS * 1000))
+    export LD_PRELOAD=$shim LEDGERBELL_BENCH_SYNC_MICROS=$((SYNC_MILLIS * 1000))
 fi
 if [ -n "${POSTGRES:-}" ]; then
     postgres_url=$POSTGRES

@@ -165,11 +165,12 @@ fn make_data_directory(settings: &Settings) -> Result<(), StartError> {
 }
 
 /// The maximum number of connections that read SQLite. Its reads are work of the processors of this machine: more of them at once take memory
-/// and are no faster. Two more let short reads pass long ones.
+/// and are no faster. Two more let short reads pass long ones, such as exports, of which each part takes up to two.
 fn readers(settings: &Settings) -> u32 {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let useful = u32::try_from(processors).unwrap_or(u32::MAX).saturating_add(2);
-    settings.database.max_connections.min(useful)
+    let useful = processors.max(2 * settings.exports.at_a_time) + 2;
+    let most = settings.database.max_connections;
+    u32::try_from(useful).map_or(most, |useful| most.min(useful))
 }
 
 /// Opens the configured database for commands that do not change it.

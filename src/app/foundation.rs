@@ -31,11 +31,9 @@ pub(super) struct Foundation {
 
 impl Foundation {
     pub(super) async fn start(database: Database, settings: &Settings, clock: &Clock) -> Result<Self, StartError> {
-        let database = if settings.engine.accounts_per_transaction == 1 {
-            database.sharded()
-        } else {
-            database
-        };
+        let has_citus = database::has_citus(&database).await.map_err(Fault::from)?;
+        let is_sharded = has_citus || settings.engine.accounts_per_transaction == 1;
+        let database = if is_sharded { database.sharded() } else { database };
         let epoch = open_installation(&database, clock).await?.epoch;
         let ledger_settings = LedgerSettings {
             engine: engine_settings(&database, settings),

@@ -60,7 +60,7 @@ pub(super) const KEYS: &[Key] = &[
         .about("The database. A SQLite file in data_dir when not set."),
     number("database.max_connections", 2, 1_000)
         .default("16")
-        .about("The maximum number of connections to Postgres, or of readers of SQLite, which are at most two more than the processors."),
+        .about("The maximum number of connections to Postgres, or of readers of SQLite, of which no more are opened than help."),
     secret_url("database.replica_url", &["postgres://", "postgresql://"]).about(
         "A replica of the same database on Postgres, which answers queries of the credit log when it has the \
                 account's last entry. Each process has as many connections there as to the database.",

@@ -26,12 +26,14 @@ const ACCOUNTS: u32 = 5_000;
 #[derive(Clone)]
 pub struct AlertWatch {
     services: Services,
+    rung: SpacedRung,
 }
 
 impl AlertWatch {
     /// Creates the worker for all accounts of the installation.
     pub fn new(services: Services) -> Self {
-        Self { services }
+        let rung = SpacedRung::new(services.events.hub().rung().clone());
+        Self { services, rung }
     }
 
     /// Stores the progress, and evaluates accounts that are behind, which no bell has announced. Returns whether there may be more.
@@ -45,7 +47,7 @@ impl AlertWatch {
 
     /// Runs until `stop` is canceled. Started work is finished.
     pub async fn run(self, stop: CancellationToken) {
-        let mut rung = SpacedRung::new(self.services.events.hub().rung().clone());
+        let mut rung = self.rung.clone();
         let mut progress = Progress::default();
         // The first look is at once.
         let mut looked = Instant::now().checked_sub(LONGEST).unwrap_or_else(Instant::now);

@@ -42,6 +42,15 @@ impl From<DbErr> for DistributionError {
     }
 }
 
+/// Returns whether the tables of a database may be on several servers: it has the extension.
+pub async fn has_citus(database: &Database) -> Result<bool, DbErr> {
+    if database.backend() != DbBackend::Postgres {
+        return Ok(false);
+    }
+    let extension = "SELECT extname::text FROM pg_extension WHERE extname = 'citus'";
+    Ok(!texts(database.schema(), extension).await?.is_empty())
+}
+
 /// A database that is the coordinator of a Citus cluster, or can become one.
 #[derive(Clone, Copy, Debug)]
 pub struct Citus<'a>(&'a Database);
@@ -55,11 +64,11 @@ impl<'a> Citus<'a> {
         if database.backend() != DbBackend::Postgres {
             return Err(DistributionError::NotPostgres);
         }
-        let extension = "SELECT extname::text FROM pg_extension WHERE extname = 'citus'";
-        if texts(database.schema(), extension).await?.is_empty() {
-            return Err(DistributionError::ExtensionMissing);
+        if has_citus(database).await? {
+            Ok(Self(database))
+        } else {
+            Err(DistributionError::ExtensionMissing)
         }
-        Ok(Self(database))
     }
 
     /// Distributes the tables that are not distributed yet, and returns their names in the order of their distribution.

@@ -29,7 +29,7 @@ use crate::domain::fault::Fault;
 
 pub use backup::{BackupError, DatabaseCopy, back_up, restore};
 pub use copy::{CompleteCopy, CopyError, CopyProgress, CopyStep, copy};
-pub use distribution::{Citus, DistributionError};
+pub use distribution::{Citus, DistributionError, has_citus};
 pub use replica::{ReplicaState, examine_replica, open_replica};
 pub use schema::{SchemaError, migrate, migrations_are_pending, pending_migrations, roll_back};
 

@@ -10,7 +10,7 @@ use super::Transaction;
 use super::bulk::Rows;
 use crate::domain::fault::Fault;
 
-/// Rows to write. None of them is read or written by another part of the same statement, so the order of the parts has no meaning.
+/// Rows to write, of which nothing is written before [`Self::send`]. None of them is read or written by another part of the same statement, so the order of the parts has no meaning.
 #[derive(Debug)]
 pub(in crate::domain) struct Writes<'t> {
     tx: &'t Transaction,

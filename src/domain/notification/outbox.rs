@@ -37,9 +37,9 @@ pub(super) const CLAIM_MILLIS: i64 = 10 * MINUTE;
 /// No try starts with less than this left of its claim. If a server hangs, the later mails of one claim would otherwise be sent by
 /// two processes.
 pub(super) const LONGEST_TRY_MILLIS: i64 = 2 * MINUTE;
-/// How long the response of the mail system is recorded again while the database fails. With the time that the mail system may take, it
+/// How long the response of the mail system is recorded again while the database fails. With the minute that the mail system may take, it
 /// is within a try.
-pub(super) const RECORDED_WITHIN: Duration = Duration::from_mins(1);
+pub(super) const RECORDED_WITHIN: Duration = Duration::from_secs(45);
 /// Maximum length that is kept of an error of the mail system.
 const LONGEST_ERROR: usize = 500;
 
@@ -169,12 +169,12 @@ impl Outbox {
         let mailed: Vec<&Alert> = sent.iter().filter_map(|mail| alerts.get(&mail.alert_id)).collect();
         let answer = match self.write((first, &mailed), &to, email.clone()) {
             Ok(mail) => self.mailer.send(&mail).await,
-            Err(fault) => {
-                // An operator fixes the template, or the mail is given up. It must not be claimed forever.
-                let answer = Err(MailError::Unwritten(fault.to_string()));
-                return Ok(self.conclude(&sent, (first, answer), email).await?);
-            }
+            // An operator fixes the template, or the mail is given up. It must not be claimed forever.
+            Err(fault) => Err(MailError::Unwritten(fault.to_string())),
         };
+        if let Err(error) = &answer {
+            tracing::warn!(account = account_id.number(), %error, "a mail was not sent");
+        }
         let conclude = || self.conclude(&sent, (first, answer.clone()), email.clone());
         let concluded = record_within(RECORDED_WITHIN, "the response of the mail system", conclude).await;
         concluded.map_err(Unsent::HandedOver)
@@ -251,9 +251,6 @@ impl Outbox {
         (first, answer): (&Claimed, Result<(), MailError>),
         email: String,
     ) -> Result<(), Fault> {
-        if let Err(error) = &answer {
-            tracing::warn!(account = first.account_id.number(), %error, "a mail was not sent");
-        }
         // One instant for all: deliveries that are postponed together are scheduled together and form one mail again.
         let now = self.clock.now();
         let ended = |delivery: &&Claimed| ((*delivery).clone(), ended(delivery, (first, &answer), &email, now));

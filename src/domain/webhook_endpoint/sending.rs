@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -24,6 +25,8 @@ use super::transport::{Answer, Request, Transport};
 
 /// How much longer than two attempts a claim lasts, in milliseconds. So an attempt is recorded before its claim ends.
 const SPARE_MILLIS: i64 = 5 * SECOND;
+/// How much longer than an attempt its result is recorded again while the database fails.
+const RECORDING_SPARE: Duration = Duration::from_secs(3);
 /// Maximum attempts in progress to one endpoint, in this process. So an endpoint that hangs delays no other.
 const MOST_OF_ENDPOINT: usize = 4;
 /// The same to all endpoints of one account, so that a team with many endpoints that hang delays no other team.
@@ -207,13 +210,8 @@ impl Sending {
                 Box::pin(async move { store::end_attempt(tx, &work.0, &work.1).await })
             })
         };
-        // The claim lasts for two attempts.
-        record_within(
-            self.transport.time_limit(),
-            "the response of a webhook endpoint",
-            record,
-        )
-        .await?;
+        let limit = self.transport.time_limit() + RECORDING_SPARE;
+        record_within(limit, "the response of a webhook endpoint", record).await?;
         let (of, now) = ((endpoint.account_id, endpoint.id), self.clock.now());
         match failure {
             None if endpoint.failing_since.is_none() => Ok(()),
@@ -271,7 +269,7 @@ impl Sending {
 fn attempt(
     message: &WebhookMessage,
     started_at: Timestamp,
-    took: std::time::Duration,
+    took: Duration,
     answer: Result<Answer, WebhookFailure>,
 ) -> WebhookAttempt {
     let (status_code, failure) = match answer {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::entry::{Actor, CreditEntry, CreditEntryEdge, CreditEntryKind, PAYMENT_GATEWAY, SYSTEM};
 use super::session::{Session, SessionStatus};
 use crate::domain::ledger::credit_log::{Name, Names};
-use crate::domain::ledger::model::ACCOUNT_CLOSED;
+use crate::domain::ledger::model::{self, ACCOUNT_CLOSED};
 use crate::domain::member::{ApiKeyName, Member};
 use crate::domain::notification::Wording;
 use crate::graphql::context::Scope;
@@ -17,7 +17,7 @@ use crate::graphql::errors::ApiError;
 use crate::graphql::member::MemberRole;
 use crate::graphql::rows::{Columns, Json, Listed, Narrowest, Row, fields};
 use crate::primitives::actor::Cause;
-use crate::primitives::ids::{ApiKeyId, MemberId, SessionId};
+use crate::primitives::ids::{AccountId, ApiKeyId, MemberId, SessionId};
 
 type MemberColumns = Narrowest<Name<MemberId>, Member>;
 type SessionColumns = Narrowest<Name<SessionId>, Session>;
@@ -159,6 +159,26 @@ impl Row for Name<MemberId> {
     }
 }
 
+impl From<&Member> for Name<MemberId> {
+    fn from(member: &Member) -> Self {
+        Self {
+            account_id: member.account_id,
+            id: member.id,
+            external_id: member.external_id.clone(),
+            text: member.name.clone(),
+        }
+    }
+}
+
+fn name_of(account_id: AccountId, session: &model::Session) -> Name<SessionId> {
+    Name {
+        account_id,
+        id: session.id,
+        external_id: session.external_id.clone(),
+        text: session.title.clone(),
+    }
+}
+
 impl Row for Name<SessionId> {
     const TYPE: &'static str = <Session as Row>::TYPE;
     type Field = SessionNameField;
@@ -244,12 +264,12 @@ pub(crate) struct Related {
 
 /// How a related object is shown. One object may be shown in both ways.
 #[derive(Clone, Copy, Default)]
-struct Shown {
+struct Forms {
     by_name: bool,
     whole: bool,
 }
 
-impl Shown {
+impl Forms {
     fn add<N: Row, R: Row>(&mut self, columns: &Narrowest<N, R>) {
         match columns {
             Narrowest::Narrow(_) => self.by_name = true,
@@ -261,11 +281,11 @@ impl Shown {
 /// Which related objects the columns contain.
 #[derive(Clone, Copy, Default)]
 struct Needs {
-    members: Shown,
-    members_who_acted: Shown,
+    members: Forms,
+    members_who_acted: Forms,
     labels: bool,
     api_keys: bool,
-    sessions: Shown,
+    sessions: Forms,
     words: bool,
 }
 
@@ -356,14 +376,25 @@ impl Related {
         let account_id = first.account_id;
         let ids = Ids::of(entries, needs);
         let loaders = &scope.loaders;
+        // What is read whole has its name.
+        let named_members = &ids.named_members - &ids.members;
+        let named_sessions = &ids.named_sessions - &ids.sessions;
         let read = tokio::try_join!(
-            loaders.names_now(account_id, &ids.named_members, &ids.named_sessions),
+            loaders.names_now(account_id, &named_members, &named_sessions),
             loaders.members_now(account_id, &ids.members),
             loaders.sessions_now(account_id, &ids.sessions),
             loaders.api_key_names_now(&ids.api_keys),
             Words::read(scope, needs.words),
         );
-        let (names, members, sessions, api_keys, words) = read.ok()?;
+        let (mut names, members, sessions, api_keys, words) = read.ok()?;
+        let whole = ids.named_members.iter().filter_map(|id| members.get(id));
+        names
+            .members
+            .extend(whole.map(|member| (member.id, Name::from(member))));
+        let whole = ids.named_sessions.iter().filter_map(|id| sessions.get(id));
+        names
+            .sessions
+            .extend(whole.map(|view| (view.session.id, name_of(account_id, &view.session))));
         let has_all = ids.labeled_members.iter().all(|id| names.members.contains_key(id))
             && ids.api_keys.iter().all(|id| api_keys.contains_key(id));
         let sessions = sessions.into_iter();

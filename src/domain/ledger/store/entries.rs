@@ -112,7 +112,7 @@ pub(in crate::domain::ledger) async fn taken_back(
     found.ok_or_else(|| Fault::Internal("an entry that a top-up names does not exist".to_owned()))
 }
 
-/// Writes new entries with their movements, and the reversed parts of old ones.
+/// Adds new entries with their movements, and what was returned of old ones. The reversed parts of old ones are written at once.
 pub(super) async fn save(tx: &Transaction, writes: &mut Writes<'_>, works: &[Work]) -> Result<(), Fault> {
     let (entries, movements) = new_rows(works);
     writes.insert_all::<credit_entry::Entity>(&entries);

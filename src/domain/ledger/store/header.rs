@@ -72,7 +72,7 @@ pub(in crate::domain::ledger) async fn insert(tx: &Transaction, header: &Account
     records::insert_all::<account_state::Entity>(tx, &rows).await
 }
 
-/// Writes the figures of accounts that are locked.
+/// Adds the figures of accounts that are locked.
 pub(in crate::domain::ledger) fn update(writes: &mut Writes<'_>, headers: &[&AccountHeader]) {
     let rows = Rows::of(headers.iter().map(|header| HeaderRow::from(*header)));
     // An upsert uses the key whatever the planner estimates. The rows exist, because they are locked.

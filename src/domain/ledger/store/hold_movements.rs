@@ -7,7 +7,7 @@ use crate::domain::database::writes::Writes;
 
 use super::Work;
 
-/// Writes the changes of holds.
+/// Adds the changes of holds.
 pub(super) fn save(writes: &mut Writes<'_>, works: &[Work]) {
     let movements = works.iter().flat_map(|work| {
         let movements = work.changes.hold_movements.iter();

@@ -178,7 +178,7 @@ pub(in crate::domain::ledger) async fn expire(
     update.execute(tx).await
 }
 
-/// Stores the keys of accepted commands.
+/// Adds the keys of accepted commands.
 pub(in crate::domain::ledger) fn insert(writes: &mut Writes<'_>, works: &[Work]) {
     let rows = Rows::of(works.iter().flat_map(|work| {
         let keys = work.changes.keys.iter();

@@ -154,7 +154,7 @@ async fn load_held_before(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(),
     Ok(())
 }
 
-/// Writes lots that were made or changed.
+/// Adds lots that were made or changed.
 pub(super) fn save(writes: &mut Writes<'_>, works: &[Work]) {
     let changed = works.iter().flat_map(|work| {
         let lots = work.changes.lots.iter().filter_map(move |id| work.state.lots.get(id));

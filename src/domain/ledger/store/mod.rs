@@ -2,7 +2,7 @@
 //!
 //! Called inside the engine's transactions only, after [`header::lock`] has locked the accounts: everything is read under that
 //! lock. A batch takes a fixed number of statements whatever its size, and a statement that is not needed is left out. The
-//! text of each is constant, so that each connection prepares it once.
+//! text of each is constant, so that each connection prepares it once; that of the new rows depends on which tables have some.
 //!
 //! With one account in a transaction every statement names it on each table: see [`AccountScope`](crate::domain::database::scope::AccountScope).
 

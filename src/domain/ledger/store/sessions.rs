@@ -240,7 +240,7 @@ fn add(work: &mut Work, session: Session) {
     state.sessions.insert(session.id, session);
 }
 
-/// Writes sessions that were made or changed, and their holds.
+/// Adds sessions that were made or changed, and their holds. Parts of holds that are gone are deleted at once.
 pub(super) async fn save(tx: &Transaction, writes: &mut Writes<'_>, works: &[Work]) -> Result<(), Fault> {
     let (parts, gone) = part_rows(works);
     writes.save_all::<session::Entity>(&session_rows(works));

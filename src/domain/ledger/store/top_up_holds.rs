@@ -54,7 +54,7 @@ pub(super) async fn load(tx: &Transaction, batch: &mut Batch<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Writes changed holds, and deletes released ones.
+/// Adds changed holds. Released ones are deleted at once.
 pub(super) async fn save(tx: &Transaction, writes: &mut Writes<'_>, works: &[Work]) -> Result<(), Fault> {
     let (mut kept, mut released) = (Vec::new(), Vec::new());
     for work in works {

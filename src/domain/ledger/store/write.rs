@@ -21,7 +21,7 @@ struct Times {
 }
 
 /// Writes the changes of the accepted commands of a batch: where the database can, by one statement for all tables with new rows.
-/// What is only changed or deleted comes before, and concerns other rows.
+/// What is only changed or deleted comes before, and concerns other rows. Due times are moved and found after it.
 pub(in crate::domain::ledger) async fn write(tx: &Transaction, works: &mut [Work]) -> Result<(), Fault> {
     let mut writes = Writes::of(tx);
     entries::save(tx, &mut writes, works).await?;
