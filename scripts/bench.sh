@@ -68,14 +68,14 @@ if [ -n "${SYNC_MILLIS:-}" ]; then
     shim=$(mktemp --suffix=.so)
     cc -O2 -shared -fPIC -o "$shim" benches/postings/slow_commits.c -ldl && chmod 755 "$shim" || fail "slow_commits.c cannot be built"
     # Everything that is started from here inherits it: Postgres, the server with its SQLite, and the peers.
-    export LD_PRELOAD=$shim LEDGERBELL_BENCH_SYNC_MICROS=$((SYNC_MILLIS * 1000))
+    export LD_PRELOAD=$shim SLOW_COMMITS_MICROS=$((SYNC_MILLIS * 1000))
 fi
 if [ -n "${POSTGRES:-}" ]; then
     postgres_url=$POSTGRES
     step "Postgres: $postgres_url (POSTGRES)"
 else
     step "starting a private Postgres; it is stopped at the end"
-    trap stop_postgres EXIT
+    trap 'stop_postgres; rm -f "${shim:-}"' EXIT
     # Durable commits, as in production; enough connections for 64 clients beside the server's.
     postgres_settings=(-c max_connections=200 -c shared_buffers=512MB -c max_wal_size=4GB)
     { postgres_binaries >/dev/null || install_postgres; } && start_private_postgres || fail "$postgres_reason"

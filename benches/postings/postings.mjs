@@ -32,7 +32,7 @@ const POSTING = body(`mutation P($i: AdjustCreditsInput!) { adjustCredits(input:
 const TRANSACTION = join(dirname(fileURLToPath(import.meta.url)), "posting.sql");
 
 /** How much longer than on this machine's disk a sync takes. */
-const SYNC_MILLIS = Number(process.env.LEDGERBELL_BENCH_SYNC_MICROS ?? 0) / 1_000;
+const SYNC_MILLIS = Number(process.env.SLOW_COMMITS_MICROS ?? 0) / 1_000;
 const AS_SLOW = SYNC_MILLIS ? `, commits ${SYNC_MILLIS} ms longer` : "";
 /** What the rows call the databases. */
 const POSTGRES = `${options.citus ? "Citus" : "Postgres"}${AS_SLOW}`;

@@ -1,5 +1,5 @@
 /*
- * Makes each sync of a file take LEDGERBELL_BENCH_SYNC_MICROS longer, as on disks that are reached through a network. The processors are free
+ * Makes each sync of a file take SLOW_COMMITS_MICROS longer, as on disks that are reached through a network. The processors are free
  * meanwhile. Preloaded into databases (LD_PRELOAD) by `SYNC_MILLIS=2 scripts/bench.sh postings`.
  */
 #define _GNU_SOURCE
@@ -8,7 +8,7 @@
 #include <time.h>
 
 static int after_a_while(const char *name, int fd) {
-    const char *text = getenv("LEDGERBELL_BENCH_SYNC_MICROS");
+    const char *text = getenv("SLOW_COMMITS_MICROS");
     long micros = text ? atol(text) : 0;
     struct timespec rest = {.tv_sec = micros / 1000000, .tv_nsec = micros % 1000000 * 1000};
     nanosleep(&rest, NULL);
