@@ -46,10 +46,9 @@ impl Names {
         }
         let members = unknown(&self.members, members);
         if !members.is_empty() {
-            let found = services.members.find_by_ids(actor, account_id, &members).await;
-            let found = found.map_err(QueryError::into_fault)?;
-            self.members
-                .extend(found.into_iter().map(|(id, member)| (id, member.name)));
+            let found = services.credit_log.names(actor, account_id, &members, &[]).await;
+            let found = found.map_err(QueryError::into_fault)?.members;
+            self.members.extend(found.into_iter().map(|(id, name)| (id, name.text)));
         }
         let api_keys = unknown(&self.api_keys, api_keys);
         let found = services.api_keys.names(&api_keys).await?;

@@ -461,7 +461,7 @@ async fn a_chunk_of_an_export_reads_the_sessions_of_its_lines_by_their_key() {
     }
 }
 
-/// Inserts the sessions of all entries, and others: so many that to read all of them is dearer than to look up those of a chunk.
+/// Inserts the sessions of all entries, and others: so many that reading all of them costs more than finding those of a chunk.
 async fn load_sessions(ground: &Ground) {
     let (session, member, series) = if ground.backend() == DbBackend::Sqlite {
         let series =

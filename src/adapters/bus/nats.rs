@@ -395,11 +395,7 @@ impl Line {
 
     /// Forwards the rings in a message to the hub. Returns whether this process sent it.
     fn hear(&self, payload: &[u8], process: &str) -> bool {
-        let text = std::str::from_utf8(payload).unwrap_or_default();
-        let (sender, rings) = text.split_once(' ').unwrap_or((text, ""));
-        let is_own = sender == process;
-        forward(rings, is_own, &self.hub);
-        is_own
+        forward(std::str::from_utf8(payload).unwrap_or_default(), process, &self.hub)
     }
 }
 

@@ -159,9 +159,7 @@ async fn listen(
         pulse.end(BELL, TurnResult::Succeeded);
         while let Some(notification) = next(&mut listener, pulse).await? {
             pulse.end(BELL, TurnResult::Succeeded);
-            let text = notification.payload();
-            let is_own = text.split(' ').next() == Some(process);
-            forward(text, is_own, hub);
+            forward(notification.payload(), process, hub);
         }
     }
 }

@@ -83,15 +83,18 @@ impl Rings {
     }
 }
 
-/// Rings the hub as a text requests. For rings of this process, which rang its hub when it sent them, only notes how long they took.
-pub(super) fn forward(text: &str, is_own: bool, hub: &Hub) {
-    for (account_id, sequence) in rings_in(text) {
+/// Rings the hub as a message requests, which begins with its sender. For rings of this process, which rang its hub when it sent them, only
+/// notes how long they took. Returns whether this process sent it.
+pub(super) fn forward(message: &str, process: &str, hub: &Hub) -> bool {
+    let is_own = message.split(' ').next() == Some(process);
+    for (account_id, sequence) in rings_in(message) {
         if is_own {
             hub.heard(account_id, sequence);
         } else {
             hub.ring(account_id, sequence);
         }
     }
+    is_own
 }
 
 /// Parses the rings in a text. Invalid parts are ignored: every user of the database or the NATS server may be able to send one.

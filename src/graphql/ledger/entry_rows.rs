@@ -333,7 +333,7 @@ struct Ids {
     sessions: HashSet<SessionId>,
     named_members: HashSet<MemberId>,
     named_sessions: HashSet<SessionId>,
-    /// Members and keys without whom no label can be written. The members are also among those that are named.
+    /// Members whose names are labels. They are also among those that are named.
     labeled_members: HashSet<MemberId>,
     api_keys: HashSet<ApiKeyId>,
 }

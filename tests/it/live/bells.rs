@@ -129,6 +129,20 @@ async fn a_bell_that_promises_too_much_harms_nobody() {
     assert_eq!(sequences(&mut subscriber, 2).await, [1, 2]);
 }
 
+/// Grants credits until the process hears a bell of its own. Bells before the connection listens are not heard.
+async fn hear_a_bell(app: &TestApp) {
+    let hub = app.services().events.hub();
+    let heard = async {
+        let mut number = 0;
+        while hub.bell_lag().count() == 0 {
+            grant(app, &app.team, &format!("bell {number}"), 1).await;
+            number += 1;
+        }
+    };
+    let heard = tokio::time::timeout(Duration::from_secs(20), heard).await;
+    heard.expect("the bus delivers bells");
+}
+
 /// By one clock: a process hears its own bells too.
 #[tokio::test]
 async fn the_delay_of_bells_is_measured_by_the_process_that_rings() {
@@ -139,16 +153,7 @@ async fn the_delay_of_bells_is_measured_by_the_process_that_rings() {
     let hub = app.services().events.hub();
     let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
     subscriber.expect("CAUGHT_UP").await;
-    let measured = async {
-        let mut number = 0;
-        // Bells before the connection listens are not heard.
-        while hub.bell_lag().count() == 0 {
-            grant(&app, &app.team, &format!("bell {number}"), 1).await;
-            number += 1;
-        }
-    };
-    let measured = tokio::time::timeout(Duration::from_secs(20), measured).await;
-    measured.expect("it is measured");
+    hear_a_bell(&app).await;
     let lag = hub.bell_lag();
     assert!(lag.sum < 20.0, "{lag:?}");
 }
@@ -163,15 +168,7 @@ async fn a_process_does_not_act_again_on_its_own_bells() {
     let hub = app.services().events.hub();
     let mut subscriber = app.subscribe(&app.team.admin.client, ENTRIES, json!({})).await;
     subscriber.expect("CAUGHT_UP").await;
-    let listens = async {
-        let mut number = 0;
-        while hub.bell_lag().count() == 0 {
-            grant(&app, &app.team, &format!("bell {number}"), 1).await;
-            number += 1;
-        }
-    };
-    let listens = tokio::time::timeout(Duration::from_secs(20), listens).await;
-    listens.expect("the bus delivers bells");
+    hear_a_bell(&app).await;
     // Accounts are recorded from the first call on.
     hub.rung().taken();
     grant(&app, &app.team, "another", 1).await;
